@@ -1,0 +1,1 @@
+"""The hub: watches all sites and serves third parties."""

@@ -1,0 +1,1 @@
+"""The edge agent: one process, one ledger, one charging site."""

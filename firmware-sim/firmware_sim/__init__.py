@@ -1,0 +1,1 @@
+"""Charge points, vehicles and meters in software, speaking real protocols."""

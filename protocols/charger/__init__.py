@@ -1,0 +1,1 @@
+"""The charger model: one language for every charger, whatever it speaks."""

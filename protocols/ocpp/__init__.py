@@ -1,0 +1,1 @@
+"""OCPP: payloads to and from the charger model."""

@@ -1,0 +1,1 @@
+"""The edge to hub contract, version 1."""

@@ -1,0 +1,85 @@
+"""The nouns that everyone in the house shares: OCPP 2.0.1's technical words (Part 2, Appendices)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ConnectorStatus(StrEnum):
+    """OCPP 2.0.1 ConnectorStatusEnumType."""
+
+    AVAILABLE = "Available"
+    OCCUPIED = "Occupied"
+    RESERVED = "Reserved"
+    UNAVAILABLE = "Unavailable"
+    FAULTED = "Faulted"
+
+
+class ChargingState(StrEnum):
+    """OCPP 2.0.1 ChargingStateEnumType: what happens inside a transaction."""
+
+    CHARGING = "Charging"
+    EV_CONNECTED = "EVConnected"
+    SUSPENDED_EV = "SuspendedEV"
+    SUSPENDED_EVSE = "SuspendedEVSE"
+    IDLE = "Idle"
+
+
+class AuthorizationStatus(StrEnum):
+    """OCPP 2.0.1 AuthorizationStatusEnumType, the values this house answers with."""
+
+    ACCEPTED = "Accepted"
+    BLOCKED = "Blocked"
+    CONCURRENT_TX = "ConcurrentTx"
+    EXPIRED = "Expired"
+    INVALID = "Invalid"
+    NOT_AT_THIS_LOCATION = "NotAtThisLocation"
+    UNKNOWN = "Unknown"
+
+
+class Measurand(StrEnum):
+    """The measurands that Ohmstead reads (OCPP 2.0.1 MeasurandEnumType); all others stay in the raw frame."""
+
+    ENERGY_REGISTER = "Energy.Active.Import.Register"
+    POWER = "Power.Active.Import"
+    POWER_OFFERED = "Power.Offered"
+    CURRENT = "Current.Import"
+    VOLTAGE = "Voltage"
+    STATE_OF_CHARGE = "SoC"
+
+
+class ReadingContext(StrEnum):
+    """OCPP 2.0.1 ReadingContextEnumType."""
+
+    INTERRUPTION_BEGIN = "Interruption.Begin"
+    INTERRUPTION_END = "Interruption.End"
+    OTHER = "Other"
+    SAMPLE_CLOCK = "Sample.Clock"
+    SAMPLE_PERIODIC = "Sample.Periodic"
+    TRANSACTION_BEGIN = "Transaction.Begin"
+    TRANSACTION_END = "Transaction.End"
+    TRIGGER = "Trigger"
+
+
+class EvseState(StrEnum):
+    """What a driver or the staff sees of an EVSE: one word made of connection, status and transaction."""
+
+    FREE = "free"
+    OCCUPIED = "occupied"
+    CHARGING = "charging"
+    RESERVED = "reserved"
+    FAULTED = "faulted"
+    UNAVAILABLE = "unavailable"
+    OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EvseRef:
+    """An EVSE of a site: `evse_id` counts from 1 in its ChargingStation, as in OCPP 2.0.1 (an OCPP 1.6 connectorId)."""
+
+    station_id: str
+    evse_id: int
+
+    def __str__(self) -> str:
+        return f"{self.station_id}*{self.evse_id}"
