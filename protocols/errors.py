@@ -1,11 +1,11 @@
 """Faults at the borders of the house. A refusal is a value, not one of these.
 
-    OhmsteadError
-    ├── BadText            text from a person or a file that does not say what it should
-    └── WireError          bytes from a peer that cannot be understood
-        ├── BadFrame       an OCPP frame that is no frame
-        ├── BadPayload     an OCPP payload that breaks its schema; carries the OCPP error code
-        └── BadEntry       a sync message or journal entry that does not decode
+OhmsteadError
+├── BadText            text from a person or a file that does not say what it should
+└── WireError          bytes from a peer that cannot be understood
+    ├── BadFrame       an OCPP frame that is no frame
+    ├── BadPayload     an OCPP payload that breaks its schema; carries the OCPP error code
+    └── BadEntry       a sync message or journal entry that does not decode
 """
 
 from __future__ import annotations

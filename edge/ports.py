@@ -1,0 +1,127 @@
+"""The holes in the wall between the decisions and the world. Adapters stand on these and never see each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from edge.domain.events import SiteEvent, SiteReply
+from protocols.charger.commands import ChargerCommand
+from protocols.site.view import EvseView, SiteTotals, Snapshot
+from protocols.sync.topics import Stream
+from protocols.sync.up import Birth, EvseLive
+from protocols.terms import EvseRef
+
+Clock = Callable[[], datetime]
+"""Site time: aware, UTC."""
+
+
+class Overloaded(Exception):
+    """The inbox is full: nothing was taken in, nothing may be acknowledged; the asker should try again."""
+
+
+class Inbox(Protocol):
+    """The one way in for everything that the site decides upon."""
+
+    async def ask(self, event: SiteEvent) -> SiteReply:
+        """Have an event decided; returns only when all that was decided is durable.
+
+        Raises Overloaded when the bounded inbox stays full. A cancelled ask may or may not have been decided.
+        """
+        ...
+
+
+class Window(Protocol):
+    """The site as it can be seen from outside, always the state after the last commit."""
+
+    def snapshot(self) -> Snapshot: ...
+
+    def totals(self) -> SiteTotals: ...
+
+    def evse_views(self, refs: Iterable[EvseRef]) -> tuple[EvseView, ...]: ...
+
+    def evse_lives(self, refs: Iterable[EvseRef]) -> tuple[EvseLive, ...]: ...
+
+    def active_evses(self) -> tuple[EvseRef, ...]:
+        """The EVSEs with a running transaction: what is shown of them changes with time alone."""
+        ...
+
+    def birth(self) -> Birth: ...
+
+    def status(self) -> dict[str, Any]:
+        """The agent's state as JSON-able values, for `status` and the staff."""
+        ...
+
+    def stations(self) -> list[dict[str, Any]]:
+        """The charging stations with their live state, JSON-able."""
+        ...
+
+
+class Chargers(Protocol):
+    """The hardware, as the agent and the local socket command it."""
+
+    def send(self, command: ChargerCommand) -> None:
+        """Carry out a command; its outcome comes back as a CommandAnswered event. Never waits, never raises."""
+        ...
+
+    async def call(self, station_id: str, action: str, payload: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Send any CSMS-initiated OCPP call as it is; returns the payload that the station answered.
+
+        Raises CallFailed.
+        """
+        ...
+
+
+class CallFailed(Exception):
+    """A call to a station brought no CALLRESULT: not connected, timed out, refused, or a CALLERROR.
+
+    `code` is the CALLERROR's code, or NotConnected, Timeout, Invalid.
+    """
+
+    def __init__(self, code: str, description: str, details: dict[str, Any] | None = None) -> None:
+        super().__init__(f"{code}: {description}" if description else code)
+        self.code = code
+        self.description = description
+        self.details = details or {}
+
+
+class Screens(Protocol):
+    """The site's own screens."""
+
+    def changed(self, refs: Iterable[EvseRef]) -> None:
+        """What is shown of these EVSEs may have changed, durably. Cheap; never waits."""
+        ...
+
+
+class Uplink(Protocol):
+    """The way to the hub."""
+
+    def changed(self, refs: Iterable[EvseRef]) -> None:
+        """The live values of these EVSEs may have changed. Cheap; never waits."""
+        ...
+
+    def journal_grew(self) -> None:
+        """There are new entries behind the last one read. Cheap; never waits."""
+        ...
+
+
+class Journal(Protocol):
+    """The journal as the uplink reads it."""
+
+    @property
+    def epoch(self) -> str: ...
+
+    def last_seq(self, stream: Stream) -> int:
+        """The newest committed entry; 0 for none."""
+        ...
+
+    def acked_seq(self, stream: Stream) -> int:
+        """The last entry that the hub has acknowledged; 0 for none."""
+        ...
+
+    async def read(
+        self, stream: Stream, after_seq: int, max_entries: int, max_bytes: int
+    ) -> Sequence[tuple[int, bytes]]:
+        """Committed entries behind `after_seq` in order, as they were encoded: at least one where there is one."""
+        ...

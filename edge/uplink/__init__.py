@@ -1,0 +1,1 @@
+"""MQTT to the hub: the journal up, documents and commands down."""

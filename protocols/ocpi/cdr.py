@@ -1,0 +1,68 @@
+"""OCPI 2.2.1 §10 CDR: the one bill of a transaction, with everything that explains it. Immutable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from protocols.money import Price
+from protocols.ocpi.tariff import Tariff, TariffDimensionType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingPeriod:
+    """OCPI 2.2.1 §10.4.6, in base units: from `start_date_time` to the next period or the end of the session."""
+
+    start_date_time: datetime
+    energy_wh: int = 0
+    time_s: int = 0
+    parking_time_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLine:
+    """One line of a bill. `quantity` is as measured, `billed_quantity` after step_size, both in Wh, s or 1 (FLAT).
+
+    `price` is per kWh, hour or session, `vat` in percent; `cost` is rounded by the bill's rounding rule.
+    """
+
+    type: TariffDimensionType
+    quantity: int
+    billed_quantity: int
+    price: Decimal
+    vat: Decimal | None
+    cost: Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cdr:
+    """OCPI 2.2.1 §10.3.1, energy in Wh and times in s. `tariff` is the snapshot taken when the transaction started.
+
+    `token_uid` is None when a station charged without saying for whom; `contract_id` is then the suspense account.
+    `quarantine` holds the reasons why a person must look before it is issued; it is empty on an issued bill.
+    """
+
+    id: str
+    session_id: str
+    location_id: str
+    station_id: str
+    evse_id: int
+    token_uid: str | None
+    contract_id: str
+    start_date_time: datetime
+    end_date_time: datetime
+    meter_start_wh: int
+    meter_stop_wh: int
+    total_energy_wh: int
+    total_time_s: int
+    total_parking_time_s: int
+    currency: str
+    tariff: Tariff
+    charging_periods: tuple[ChargingPeriod, ...]
+    lines: tuple[PriceLine, ...]
+    total_cost: Price
+    stop_reason: str
+    rounding_rule: str
+    engine: str
+    quarantine: tuple[str, ...] = ()

@@ -1,0 +1,49 @@
+"""OCPI 2.2.1 §11 Tariff, as far as a site prices by it: FLAT, ENERGY, TIME and PARKING_TIME with step_size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from protocols.money import Price
+
+
+class TariffDimensionType(StrEnum):
+    """OCPI 2.2.1 §11.4.5. Prices are per kWh (ENERGY), per hour (TIME, PARKING_TIME) or per session (FLAT)."""
+
+    ENERGY = "ENERGY"
+    FLAT = "FLAT"
+    PARKING_TIME = "PARKING_TIME"
+    TIME = "TIME"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceComponent:
+    """OCPI 2.2.1 §11.4.2. `vat` in percent, None where no VAT applies; `step_size` in Wh or s, 0 and 1 mean none."""
+
+    type: TariffDimensionType
+    price: Decimal
+    vat: Decimal | None = None
+    step_size: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffElement:
+    """OCPI 2.2.1 §11.4.4: the first element with a dimension gives that dimension's price."""
+
+    price_components: tuple[PriceComponent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tariff:
+    """OCPI 2.2.1 §11.3.1. `last_updated` is the tariff's version; the whole tariff is kept with each transaction."""
+
+    id: str
+    currency: str
+    elements: tuple[TariffElement, ...]
+    last_updated: datetime
+    min_price: Price | None = None
+    max_price: Price | None = None
+    tariff_alt_text: str = ""

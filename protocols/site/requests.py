@@ -1,0 +1,73 @@
+"""What screens, staff and the command line may ask of the edge over the local WebSocket.
+
+Each request is one JSON object with an `id` of the asker's choice; the edge answers with `view.Answer`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Discriminator, TypeAdapter
+
+from protocols.ocpi.token import Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Send me a Snapshot now and Patches from then on."""
+
+    id: str
+    kind: Literal["watch"] = "watch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetStatus:
+    """How is the agent: uptime, stations, transactions, ledger, uplink, as one JSON object."""
+
+    id: str
+    kind: Literal["get_status"] = "get_status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetStations:
+    """The charging stations with their live state."""
+
+    id: str
+    kind: Literal["get_stations"] = "get_stations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStation:
+    """Send any CSMS-initiated OCPP call to a station; the result is the payload that the station answered."""
+
+    id: str
+    station_id: str
+    action: str
+    payload: dict[str, Any] = field(default_factory=dict)
+    timeout_s: float = 30.0
+    kind: Literal["call_station"] = "call_station"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportTokens:
+    """Add tokens, or overwrite those with the same uid; `replaces_all` drops the site's other own tokens."""
+
+    id: str
+    tokens: tuple[Token, ...]
+    replaces_all: bool = False
+    kind: Literal["import_tokens"] = "import_tokens"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockToken:
+    """Block a token, or let it in again."""
+
+    id: str
+    uid: str
+    is_blocked: bool = True
+    kind: Literal["block_token"] = "block_token"
+
+
+Request = Watch | GetStatus | GetStations | CallStation | ImportTokens | BlockToken
+REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Discriminator("kind")])

@@ -1,0 +1,146 @@
+"""The wire of the contract: JSON with a schema version, zlib above 1 KiB. Readers ignore unknown fields.
+
+Entries are encoded once, when they are journaled, and travel in batches as the bytes they were stored as.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from protocols.errors import BadEntry
+from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.topics import Stream
+from protocols.sync.up import SCHEMA_VERSION, Birth, EdgeState, Entry, Live
+
+COMPRESS_ABOVE_BYTES: Final = 1024
+MAX_BATCH_ENTRIES: Final = 500
+MAX_BATCH_BYTES: Final = 64 * 1024
+MAX_INFLATED_BYTES: Final = 16 * 1024 * 1024
+
+M = TypeVar("M", Birth, EdgeState, Live, Ack, DesiredTokens, Command)
+
+_ZLIB_MAGIC: Final = b"\x78"
+_ENTRY: Final = TypeAdapter(Entry)
+_MESSAGES: Final[dict[type, TypeAdapter[Any]]] = {
+    message: TypeAdapter(message) for message in (Birth, EdgeState, Live, Ack, DesiredTokens, Command)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An entry of a batch that does not decode; `raw` is what arrived."""
+
+    seq: int
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Consecutive entries of one stream. `entries` and `dead` together hold every seq from `first_seq` to `last_seq`.
+
+    `raw` holds each entry's JSON as it arrived, by seq.
+    """
+
+    epoch: str
+    stream: Stream
+    first_seq: int
+    last_seq: int
+    entries: tuple[Entry, ...]
+    dead: tuple[DeadLetter, ...]
+    raw: dict[int, str]
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """An entry as it is stored and sent."""
+    return _ENTRY.dump_json(entry)
+
+
+def decode_entry(raw: bytes | str) -> Entry:
+    """Raises BadEntry."""
+    try:
+        return _ENTRY.validate_json(raw)
+    except ValidationError as error:
+        raise BadEntry(_first_problem(error)) from error
+
+
+def encode_batch(epoch: str, stream: Stream, first_seq: int, encoded: Sequence[bytes]) -> bytes:
+    """A batch for `up/{stream}` from entries that are encoded already."""
+    head = json.dumps({"v": SCHEMA_VERSION, "epoch": epoch, "stream": stream, "first_seq": first_seq})
+    return _compress(head[:-1].encode() + b', "entries": [' + b",".join(encoded) + b"]}")
+
+
+def decode_batch(payload: bytes) -> Batch:
+    """Read a batch; an entry that does not decode becomes a dead letter. Raises BadEntry for a bad batch."""
+    try:
+        document = json.loads(_decompress(payload))
+        version, epoch, stream = document["v"], document["epoch"], Stream(document["stream"])
+        first_seq, items = document["first_seq"], document["entries"]
+        if version != SCHEMA_VERSION or not isinstance(epoch, str) or not isinstance(items, list) or not items:
+            raise ValueError(f"schema version {version!r}, {SCHEMA_VERSION} is expected")
+        if not isinstance(first_seq, int) or first_seq < 1:
+            raise ValueError(f"first_seq {first_seq!r}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadEntry(f"not a batch: {error!r}") from error
+    entries, dead, raw = [], [], {}
+    for seq, item in enumerate(items, first_seq):
+        raw[seq] = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
+        try:
+            entry = decode_entry(raw[seq])
+            if (entry.stream, entry.seq) != (stream, seq):
+                raise BadEntry(f"entry {entry.stream} {entry.seq} stands at {stream} {seq}")
+            entries.append(entry)
+        except BadEntry as error:
+            dead.append(DeadLetter(seq=seq, reason=error.reason, raw=raw[seq]))
+    return Batch(
+        epoch=epoch,
+        stream=stream,
+        first_seq=first_seq,
+        last_seq=first_seq + len(items) - 1,
+        entries=tuple(entries),
+        dead=tuple(dead),
+        raw=raw,
+    )
+
+
+def encode(message: Birth | EdgeState | Live | Ack | DesiredTokens | Command) -> bytes:
+    """Any other message of the contract."""
+    body = _MESSAGES[type(message)].dump_json(message)
+    return _compress(b'{"v":%d,%b' % (SCHEMA_VERSION, body[1:]))
+
+
+def decode(kind: type[M], payload: bytes) -> M:
+    """Read a message of a known kind. Raises BadEntry."""
+    try:
+        message: M = _MESSAGES[kind].validate_json(_decompress(payload))
+    except ValidationError as error:
+        raise BadEntry(f"not a {kind.__name__}: {_first_problem(error)}") from error
+    return message
+
+
+def _compress(raw: bytes) -> bytes:
+    return zlib.compress(raw, 6) if len(raw) > COMPRESS_ABOVE_BYTES else raw
+
+
+def _decompress(payload: bytes) -> bytes:
+    if not payload.startswith(_ZLIB_MAGIC):
+        return payload
+    inflater = zlib.decompressobj()
+    try:
+        raw = inflater.decompress(payload, MAX_INFLATED_BYTES)
+    except zlib.error as error:
+        raise BadEntry(f"not zlib: {error}") from error
+    if not inflater.eof:
+        raise BadEntry(f"truncated, or more than {MAX_INFLATED_BYTES} bytes when inflated")
+    return raw
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'document'}: {first['msg']}"

@@ -1,0 +1,74 @@
+"""From the hub to the edge: acknowledgements, desired documents and commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Discriminator
+
+from protocols.ocpi.token import Token
+from protocols.sync.topics import Stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedEntry:
+    """An entry that the hub could not read; it lies in the dead-letter table of both sides."""
+
+    seq: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """All entries of the stream up to and with `seq` are committed at the hub. Retained.
+
+    `resend` asks the edge to go back and send again from `seq` + 1: after a gap, or when the hub has lost its data.
+    """
+
+    epoch: str
+    stream: Stream
+    seq: int
+    rejected: tuple[RejectedEntry, ...] = ()
+    resend: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredTokens:
+    """All tokens that the hub wants the edge to know. Retained; a higher `version` replaces a lower one."""
+
+    version: int
+    tokens: tuple[Token, ...]
+    document: Literal["tokens"] = "tokens"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteStart:
+    """Start a transaction at an EVSE for a token."""
+
+    station_id: str
+    evse_id: int
+    token_uid: str
+    command: Literal["remote_start"] = "remote_start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteStop:
+    """Stop a running transaction."""
+
+    transaction_id: str
+    command: Literal["remote_stop"] = "remote_stop"
+
+
+CommandBody = Annotated[RemoteStart | RemoteStop, Discriminator("command")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Executed at most once and never after `expires_at`; the outcome is a journal entry."""
+
+    id: str
+    issued_at: datetime
+    expires_at: datetime
+    body: CommandBody

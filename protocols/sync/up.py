@@ -1,0 +1,323 @@
+"""From the edge to the hub: journal entries in batches, and beside them birth, state and live values.
+
+An entry is a fact that lasts. Its identity is (edge_id, epoch, stream, seq); its order is seq, never time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Discriminator
+
+from protocols.ocpi.cdr import Cdr
+from protocols.ocpi.location import Location
+from protocols.ocpi.token import Token
+from protocols.sync.topics import Stream
+from protocols.terms import ChargingState, ConnectorStatus, EvseState
+
+SCHEMA_VERSION = 1
+
+# --- money -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionStarted:
+    """A transaction is acknowledged to the charger. `charger_transaction_id` is the id used on its wire."""
+
+    transaction_id: str
+    charger_transaction_id: str
+    station_id: str
+    evse_id: int
+    connector_id: int
+    token_uid: str | None
+    contract_id: str
+    meter_start_wh: int
+    started_at: datetime
+    tariff_id: str
+    currency: str
+    is_offline: bool = False
+    kind: Literal["transaction_started"] = "transaction_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionEnded:
+    """A transaction came to its end; the same commit holds its bill. `reason`: OCPP 2.0.1 ReasonEnumType or ours."""
+
+    transaction_id: str
+    station_id: str
+    evse_id: int
+    meter_stop_wh: int
+    ended_at: datetime
+    reason: str
+    kind: Literal["transaction_ended"] = "transaction_ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdrIssued:
+    """The one bill of a transaction."""
+
+    cdr: Cdr
+    kind: Literal["cdr_issued"] = "cdr_issued"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdrQuarantined:
+    """A bill that is not plausible: kept with its reasons (`cdr.quarantine`) until a person decides. Not posted."""
+
+    cdr: Cdr
+    kind: Literal["cdr_quarantined"] = "cdr_quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostingLeg:
+    """One side of a posting: `amount` is added to the account's balance (debit positive, credit negative)."""
+
+    account: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostingMade:
+    """A double-entry posting; the legs sum to zero. `key` makes it idempotent: a CDR is posted once."""
+
+    posting_id: str
+    key: str
+    cdr_id: str
+    currency: str
+    legs: tuple[PostingLeg, ...]
+    kind: Literal["posting_made"] = "posting_made"
+
+
+# --- event -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorStatusChanged:
+    """A connector's status, and the charging state that OCPP 1.6 packs into it."""
+
+    station_id: str
+    evse_id: int
+    connector_id: int
+    status: ConnectorStatus
+    charging_state: ChargingState | None = None
+    error_code: str | None = None
+    kind: Literal["connector_status_changed"] = "connector_status_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationConnectionChanged:
+    """A charging station's link to the edge came up or went down."""
+
+    station_id: str
+    is_online: bool
+    ocpp_version: str | None = None
+    kind: Literal["station_connection_changed"] = "station_connection_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationBooted:
+    """A charging station told what it is. `reason` is OCPP 2.0.1's BootReasonEnumType, or Unknown for 1.6."""
+
+    station_id: str
+    vendor: str
+    model: str
+    serial_number: str | None = None
+    firmware_version: str | None = None
+    reason: str = "Unknown"
+    kind: Literal["station_booted"] = "station_booted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdTokenRefused:
+    """A driver was turned away; `status` is OCPP 2.0.1's AuthorizationStatusEnumType."""
+
+    station_id: str
+    token_uid: str
+    status: str
+    kind: Literal["id_token_refused"] = "id_token_refused"
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmRaised:
+    """Something a person should look at. The same `alarm_id` is not raised again until it is cleared."""
+
+    alarm_id: str
+    alarm: str
+    severity: Severity
+    text: str
+    station_id: str | None = None
+    evse_id: int | None = None
+    kind: Literal["alarm_raised"] = "alarm_raised"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmCleared:
+    """The alarm's cause is gone."""
+
+    alarm_id: str
+    kind: Literal["alarm_cleared"] = "alarm_cleared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownStopReceived:
+    """A charger ended a transaction that nobody knows: answered and kept, never mapped to another one."""
+
+    station_id: str
+    charger_transaction_id: str
+    meter_stop_wh: int | None
+    ended_at: datetime
+    token_uid: str | None = None
+    reason: str | None = None
+    kind: Literal["unknown_stop_received"] = "unknown_stop_received"
+
+
+class Outcome(StrEnum):
+    """What became of a command: `accepted` and `failed` come from the charger, the others from the edge."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandTaken:
+    """The edge has remembered the command's id and will now execute it; it is never executed again."""
+
+    command_id: str
+    command: str
+    station_id: str
+    kind: Literal["command_taken"] = "command_taken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFinished:
+    """The outcome of a command; `detail` says why it is not `accepted`."""
+
+    command_id: str
+    outcome: Outcome
+    detail: str = ""
+    kind: Literal["command_finished"] = "command_finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentApplied:
+    """A desired document took effect at the edge, or `problem` says why not and the last good one stays."""
+
+    document: str
+    version: int
+    problem: str | None = None
+    kind: Literal["document_applied"] = "document_applied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensChanged:
+    """The token list changed: by an import or a block at the site (`source` "site"), or by a document ("hub").
+
+    `is_complete` replaces all tokens of that source; otherwise the tokens are added or overwritten by uid.
+    """
+
+    source: Literal["site", "hub"]
+    tokens: tuple[Token, ...]
+    is_complete: bool = False
+    kind: Literal["tokens_changed"] = "tokens_changed"
+
+
+MoneyBody = TransactionStarted | TransactionEnded | CdrIssued | CdrQuarantined | PostingMade
+EventBody = (
+    ConnectorStatusChanged
+    | StationConnectionChanged
+    | StationBooted
+    | IdTokenRefused
+    | AlarmRaised
+    | AlarmCleared
+    | UnknownStopReceived
+    | CommandTaken
+    | CommandFinished
+    | DocumentApplied
+    | TokensChanged
+)
+Body = Annotated[MoneyBody | EventBody, Discriminator("kind")]
+
+
+def stream_of(body: MoneyBody | EventBody) -> Stream:
+    """The stream that a body belongs to."""
+    return Stream.MONEY if isinstance(body, MoneyBody) else Stream.EVENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A fact in the journal. `at` is the site's wall time when it was decided (aware, UTC)."""
+
+    stream: Stream
+    seq: int
+    at: datetime
+    body: Body
+
+
+# --- beside the journal ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvseLive:
+    """The present of one EVSE. `cost` is before taxes; None where nothing is measured or no transaction runs."""
+
+    station_id: str
+    evse_id: int
+    state: EvseState
+    power_w: int | None = None
+    energy_wh: int | None = None
+    state_of_charge_percent: int | None = None
+    transaction_id: str | None = None
+    cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What changed since the last one, at most once a second; `at` is site time."""
+
+    epoch: str
+    at: datetime
+    evses: tuple[EvseLive, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPosition:
+    """`last_seq` is the newest entry in the journal, `acked_seq` the last that the hub has acknowledged; 0 for none."""
+
+    stream: Stream
+    last_seq: int
+    acked_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """Who an edge is and how its site stands, retained. `documents` maps a document's name to the version applied."""
+
+    edge_id: str
+    epoch: str
+    software_version: str
+    at: datetime
+    location: Location
+    evses: tuple[EvseLive, ...]
+    streams: tuple[StreamPosition, ...]
+    documents: dict[str, int] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeState:
+    """Retained, and the connection's last will. `epoch` tells whose will it is."""
+
+    status: Literal["online", "offline"]
+    epoch: str
