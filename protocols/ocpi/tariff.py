@@ -7,8 +7,6 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from protocols.money import Price
-
 
 class TariffDimensionType(StrEnum):
     """OCPI 2.2.1 §11.4.5. Prices are per kWh (ENERGY), per hour (TIME, PARKING_TIME) or per session (FLAT)."""
@@ -44,6 +42,4 @@ class Tariff:
     currency: str
     elements: tuple[TariffElement, ...]
     last_updated: datetime
-    min_price: Price | None = None
-    max_price: Price | None = None
     tariff_alt_text: str = ""

@@ -1,0 +1,274 @@
+"""All state of the agent's site, and the ways to look things up in it at a cost that does not depend on its size."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from edge.domain.authorization import TokenList
+from edge.domain.transaction import Transaction
+from protocols.charger.abilities import Abilities
+from protocols.ocpi.location import Evse, Location
+from protocols.ocpi.tariff import Tariff
+from protocols.ocpi.token import token_key
+from protocols.sync.topics import Stream
+from protocols.sync.up import AlarmRaised
+from protocols.terms import ChargingState, ConnectorStatus, EvseRef
+
+MAX_EVSES_PER_STATION: Final = 64
+MAX_RECENT_TRANSACTIONS: Final = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationRules:
+    """What the configuration says of a station. `allowed_groups` empty: tokens of all groups may charge."""
+
+    station_id: str
+    allowed_groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRules:
+    """The site as configured. `default_tariff_id` prices an EVSE that names none."""
+
+    edge_id: str
+    location: Location
+    currency: str
+    stations: dict[str, StationRules]
+    tariffs: dict[str, Tariff]
+    default_tariff_id: str
+    heartbeat_interval_s: int = 300
+    allows_unknown_stations: bool = False
+    checkpoint_s: int = 60
+    abandon_after_s: int = 7 * 24 * 3600
+    silent_after_s: int = 300
+    default_max_power_w: int = 22_000
+    software_version: str = "0"
+    has_uplink: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Station:
+    """A charging station. `status` is what it said of itself as a whole (OCPP 1.6 connectorId 0)."""
+
+    station_id: str
+    rules: StationRules
+    is_known: bool = True
+    is_online: bool = False
+    abilities: Abilities | None = None
+    vendor: str | None = None
+    model: str | None = None
+    serial_number: str | None = None
+    firmware_version: str | None = None
+    status: ConnectorStatus | None = None
+    evse_ids: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class EvseStatus:
+    """An EVSE and what was last heard of it. Power in W; `read_at` is when a meter value last came."""
+
+    evse: Evse
+    connector_id: int = 1
+    status: ConnectorStatus | None = None
+    charging_state: ChargingState | None = None
+    error_code: str | None = None
+    power_w: int | None = None
+    state_of_charge_percent: int | None = None
+    read_at: datetime | None = None
+    transaction_id: str | None = None
+
+    @property
+    def ref(self) -> EvseRef:
+        return EvseRef(self.evse.station_id, self.evse.evse_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastTransaction:
+    """What is still asked about a transaction that has ended: its ids, for a repeated message."""
+
+    transaction_id: str
+    charger_transaction_id: str
+    station_id: str
+    start_key: str
+    token_uid: str | None
+    end_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastKey:
+    """A transaction that an event names and memory does not hold: the agent asks the ledger before it decides."""
+
+    station_id: str
+    start_key: str | None = None
+    charger_transaction_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCommand:
+    """A command taken from the hub; `is_finished` once its outcome is journaled. The id is remembered past expiry."""
+
+    command_id: str
+    expires_at: datetime
+    is_finished: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Site:
+    """The state. Only `decide` changes it; after a crash it is read back from the ledger."""
+
+    rules: SiteRules
+    epoch: str
+    last_seq: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
+    acked_seq: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
+    last_charger_number: int = 0
+    stations: dict[str, Station] = field(default_factory=dict)
+    evses: dict[EvseRef, EvseStatus] = field(default_factory=dict)
+    transactions: dict[str, Transaction] = field(default_factory=dict)
+    tokens: TokenList = field(default_factory=TokenList)
+    alarms: dict[str, AlarmRaised] = field(default_factory=dict)
+    commands: dict[str, OpenCommand] = field(default_factory=dict)
+    documents: dict[str, int] = field(default_factory=dict)
+    is_uplink_online: bool = False
+    uplink_since: datetime | None = None
+    power_w: int = 0
+    _by_charger_id: dict[tuple[str, str], Transaction] = field(default_factory=dict)
+    _by_start_key: dict[tuple[str, str], Transaction] = field(default_factory=dict)
+    _by_token: dict[str, dict[str, Transaction]] = field(default_factory=dict)
+    _recent: OrderedDict[tuple[str, str], PastTransaction] = field(default_factory=OrderedDict)
+
+    # --- stations and EVSEs ---
+
+    def station(self, station_id: str, *, is_known: bool = True) -> Station:
+        """The station; one that nobody configured is made on the spot."""
+        station = self.stations.get(station_id)
+        if station is None:
+            rules = self.rules.stations.get(station_id) or StationRules(station_id=station_id)
+            station = Station(station_id=station_id, rules=rules, is_known=is_known)
+            self.stations[station_id] = station
+        return station
+
+    def evse(self, station_id: str, evse_id: int) -> EvseStatus | None:
+        """The EVSE; one that the configuration does not name is made when a station speaks of it.
+
+        None for a number that cannot be one.
+        """
+        ref = EvseRef(station_id, evse_id)
+        status = self.evses.get(ref)
+        if status is None:
+            station = self.station(station_id)
+            if evse_id < 1 or len(station.evse_ids) >= MAX_EVSES_PER_STATION:
+                return None
+            status = self.add_evse(
+                Evse(
+                    station_id=station_id,
+                    evse_id=evse_id,
+                    label=f"{station_id}-{evse_id}",
+                    max_power_w=self.rules.default_max_power_w,
+                )
+            )
+        return status
+
+    def add_evse(self, evse: Evse) -> EvseStatus:
+        status = EvseStatus(evse=evse)
+        self.evses[status.ref] = status
+        self.station(evse.station_id).evse_ids.append(evse.evse_id)
+        return status
+
+    def refs_of(self, station_id: str) -> list[EvseRef]:
+        station = self.stations.get(station_id)
+        return [EvseRef(station_id, evse_id) for evse_id in station.evse_ids] if station else []
+
+    def set_power(self, status: EvseStatus, power_w: int | None) -> None:
+        """Note an EVSE's power and keep the site's sum beside it."""
+        self.power_w += (power_w or 0) - (status.power_w or 0)
+        status.power_w = power_w
+
+    def tariff_of(self, evse: Evse) -> Tariff:
+        return self.rules.tariffs[evse.tariff_id or self.rules.default_tariff_id]
+
+    # --- transactions ---
+
+    def open_transaction(self, transaction: Transaction) -> None:
+        self.transactions[transaction.transaction_id] = transaction
+        self._by_charger_id[transaction.station_id, transaction.charger_transaction_id] = transaction
+        self._by_start_key[transaction.station_id, transaction.start_key] = transaction
+        if transaction.token_uid is not None:
+            self._by_token.setdefault(token_key(transaction.token_uid), {})[transaction.transaction_id] = transaction
+        status = self.evse(transaction.station_id, transaction.evse_id)
+        if status is not None:
+            status.transaction_id = transaction.transaction_id
+
+    def close_transaction(self, transaction: Transaction, reason: str) -> None:
+        """Forget an open transaction, except for what repeated messages ask about."""
+        del self.transactions[transaction.transaction_id]
+        self._by_charger_id.pop((transaction.station_id, transaction.charger_transaction_id), None)
+        self._by_start_key.pop((transaction.station_id, transaction.start_key), None)
+        if transaction.token_uid is not None:
+            self._forget_token(transaction)
+        status = self.evses.get(transaction.ref)
+        if status is not None and status.transaction_id == transaction.transaction_id:
+            status.transaction_id = None
+        self.remember(
+            PastTransaction(
+                transaction_id=transaction.transaction_id,
+                charger_transaction_id=transaction.charger_transaction_id,
+                station_id=transaction.station_id,
+                start_key=transaction.start_key,
+                token_uid=transaction.token_uid,
+                end_reason=reason,
+            )
+        )
+
+    def _forget_token(self, transaction: Transaction) -> None:
+        key = token_key(transaction.token_uid or "")
+        charging = self._by_token.get(key, {})
+        charging.pop(transaction.transaction_id, None)
+        if not charging:
+            self._by_token.pop(key, None)
+
+    def identify(self, transaction: Transaction, token_uid: str, contract_id: str, group_id: str | None) -> None:
+        """A driver authorised after plugging in."""
+        transaction.token_uid, transaction.contract_id, transaction.group_id = token_uid, contract_id, group_id
+        self._by_token.setdefault(token_key(token_uid), {})[transaction.transaction_id] = transaction
+
+    def by_charger_id(self, station_id: str, charger_transaction_id: str) -> Transaction | None:
+        return self._by_charger_id.get((station_id, charger_transaction_id))
+
+    def by_start_key(self, station_id: str, start_key: str) -> Transaction | None:
+        return self._by_start_key.get((station_id, start_key))
+
+    def by_token(self, uid: str) -> list[Transaction]:
+        """The open transactions of a token."""
+        return list(self._by_token.get(token_key(uid), {}).values())
+
+    def at_evse(self, ref: EvseRef) -> Transaction | None:
+        status = self.evses.get(ref)
+        if status is None or status.transaction_id is None:
+            return None
+        return self.transactions[status.transaction_id]
+
+    # --- the past ---
+
+    def remember(self, past: PastTransaction) -> None:
+        """Hold what the ledger knows of an ended transaction; bounded, the oldest are forgotten."""
+        for name in (f"k{past.start_key}", f"i{past.charger_transaction_id}"):
+            self._recent[past.station_id, name] = past
+        while len(self._recent) > 2 * MAX_RECENT_TRANSACTIONS:
+            self._recent.popitem(last=False)
+
+    def past(self, key: PastKey) -> PastTransaction | None:
+        if key.start_key is not None:
+            return self._recent.get((key.station_id, f"k{key.start_key}"))
+        return self._recent.get((key.station_id, f"i{key.charger_transaction_id}"))
+
+    def is_silent(self, status: EvseStatus, now: datetime) -> bool:
+        """Whether a running transaction has sent no meter value for too long to show its values as the present."""
+        if status.transaction_id is None:
+            return False
+        if not self.stations[status.evse.station_id].is_online:
+            return True
+        since = status.read_at or self.transactions[status.transaction_id].started_at
+        return (now - since).total_seconds() > self.rules.silent_after_s
