@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
+
+from pydantic import AwareDatetime
 
 from protocols.money import Price
 from protocols.ocpi.tariff import Tariff, TariffDimensionType
@@ -14,7 +15,7 @@ from protocols.ocpi.tariff import Tariff, TariffDimensionType
 class ChargingPeriod:
     """OCPI 2.2.1 §10.4.6, in base units: from `start_date_time` to the next period or the end of the session."""
 
-    start_date_time: datetime
+    start_date_time: AwareDatetime
     energy_wh: int = 0
     time_s: int = 0
     parking_time_s: int = 0
@@ -50,8 +51,8 @@ class Cdr:
     evse_id: int
     token_uid: str | None
     contract_id: str
-    start_date_time: datetime
-    end_date_time: datetime
+    start_date_time: AwareDatetime
+    end_date_time: AwareDatetime
     meter_start_wh: int
     meter_stop_wh: int
     total_energy_wh: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from pydantic import AwareDatetime
 
 
 class TariffDimensionType(StrEnum):
@@ -41,5 +42,5 @@ class Tariff:
     id: str
     currency: str
     elements: tuple[TariffElement, ...]
-    last_updated: datetime
+    last_updated: AwareDatetime
     tariff_alt_text: str = ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
+
+from pydantic import AwareDatetime
 
 
 class TokenType(StrEnum):
@@ -29,7 +30,7 @@ class Token:
     type: TokenType = TokenType.RFID
     valid: bool = True
     group_id: str | None = None
-    expires_at: datetime | None = None
+    expires_at: AwareDatetime | None = None
     visual_number: str | None = None
     language: str | None = None
     concurrent: bool = False

@@ -6,6 +6,7 @@ Entries are encoded once, when they are journaled, and travel in batches as the 
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ COMPRESS_ABOVE_BYTES: Final = 1024
 MAX_BATCH_ENTRIES: Final = 500
 MAX_BATCH_BYTES: Final = 64 * 1024
 MAX_INFLATED_BYTES: Final = 16 * 1024 * 1024
+MAX_SEQ: Final = 2**53 - 1
 
 M = TypeVar("M", Birth, EdgeState, Live, Ack, DesiredTokens, Command)
 
 _ZLIB_MAGIC: Final = b"\x78"
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _ENTRY: Final = TypeAdapter(Entry)
 _MESSAGES: Final[dict[type, TypeAdapter[Any]]] = {
     message: TypeAdapter(message) for message in (Birth, EdgeState, Live, Ack, DesiredTokens, Command)
@@ -57,6 +60,16 @@ class Batch:
     raw: dict[int, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Versioned:
+    """The one field that every message of every version has."""
+
+    v: int
+
+
+_VERSION: Final = TypeAdapter(_Versioned)
+
+
 def encode_entry(entry: Entry) -> bytes:
     """An entry as it is stored and sent."""
     return _ENTRY.dump_json(entry)
@@ -82,16 +95,20 @@ def decode_batch(payload: bytes) -> Batch:
         document = json.loads(_decompress(payload))
         version, epoch, stream = document["v"], document["epoch"], Stream(document["stream"])
         first_seq, items = document["first_seq"], document["entries"]
-        if version != SCHEMA_VERSION or not isinstance(epoch, str) or not isinstance(items, list) or not items:
+        if version != SCHEMA_VERSION:
             raise ValueError(f"schema version {version!r}, {SCHEMA_VERSION} is expected")
-        if not isinstance(first_seq, int) or first_seq < 1:
+        if not isinstance(epoch, str) or not isinstance(items, list) or not items:
+            raise ValueError("no epoch or no entries")
+        if type(first_seq) is not int or not 1 <= first_seq <= MAX_SEQ - len(items):
             raise ValueError(f"first_seq {first_seq!r}")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadEntry(f"not a batch: {error!r}") from error
     entries, dead, raw = [], [], {}
     for seq, item in enumerate(items, first_seq):
-        raw[seq] = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
+        raw[seq] = _storable(json.dumps(item, ensure_ascii=False, separators=(",", ":")))
         try:
+            if "\\u0000" in raw[seq] and _NUL.search(raw[seq]):
+                raise BadEntry("holds a NUL character, which no text column of PostgreSQL can store")
             entry = decode_entry(raw[seq])
             if (entry.stream, entry.seq) != (stream, seq):
                 raise BadEntry(f"entry {entry.stream} {entry.seq} stands at {stream} {seq}")
@@ -117,11 +134,20 @@ def encode(message: Birth | EdgeState | Live | Ack | DesiredTokens | Command) ->
 
 def decode(kind: type[M], payload: bytes) -> M:
     """Read a message of a known kind. Raises BadEntry."""
+    body = _decompress(payload)
     try:
-        message: M = _MESSAGES[kind].validate_json(_decompress(payload))
+        version = _VERSION.validate_json(body).v
+        if version != SCHEMA_VERSION:
+            raise BadEntry(f"not a {kind.__name__}: schema version {version!r}, {SCHEMA_VERSION} is expected")
+        message: M = _MESSAGES[kind].validate_json(body)
     except ValidationError as error:
         raise BadEntry(f"not a {kind.__name__}: {_first_problem(error)}") from error
     return message
+
+
+def _storable(raw: str) -> str:
+    """Half a surrogate pair as the escape it came as: it has no UTF-8, so no database and no socket would take it."""
+    return raw.encode("utf-8", "backslashreplace").decode()
 
 
 def _compress(raw: bytes) -> bytes:
@@ -130,6 +156,8 @@ def _compress(raw: bytes) -> bytes:
 
 def _decompress(payload: bytes) -> bytes:
     if not payload.startswith(_ZLIB_MAGIC):
+        if len(payload) > MAX_INFLATED_BYTES:
+            raise BadEntry(f"{len(payload)} bytes, more than {MAX_INFLATED_BYTES}")
         return payload
     inflater = zlib.decompressobj()
     try:

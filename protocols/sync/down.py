@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Discriminator
+from pydantic import AwareDatetime, Discriminator
 
 from protocols.ocpi.token import Token
-from protocols.sync.topics import Stream
+from protocols.sync.topics import Count, Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedEntry:
     """An entry that the hub could not read; it lies in the dead-letter table of both sides."""
 
-    seq: int
+    seq: Count
     reason: str
 
 
@@ -29,7 +28,7 @@ class Ack:
 
     epoch: str
     stream: Stream
-    seq: int
+    seq: Count
     rejected: tuple[RejectedEntry, ...] = ()
     resend: bool = False
 
@@ -38,7 +37,7 @@ class Ack:
 class DesiredTokens:
     """All tokens that the hub wants the edge to know. Retained; a higher `version` replaces a lower one."""
 
-    version: int
+    version: Count
     tokens: tuple[Token, ...]
     document: Literal["tokens"] = "tokens"
 
@@ -69,6 +68,6 @@ class Command:
     """Executed at most once and never after `expires_at`; the outcome is a journal entry."""
 
     id: str
-    issued_at: datetime
-    expires_at: datetime
+    issued_at: AwareDatetime
+    expires_at: AwareDatetime
     body: CommandBody

@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from protocols.errors import BadText
 
 ROOT = "ohmstead/v1"
+
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""A sequence number or a version on the wire: exact in every JSON reader, and fits every database's integer."""
+
 _EDGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,47}")
 
 

@@ -6,17 +6,16 @@ An entry is a fact that lasts. Its identity is (edge_id, epoch, stream, seq); it
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Discriminator
+from pydantic import AwareDatetime, Discriminator
 
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.location import Location
 from protocols.ocpi.token import Token
-from protocols.sync.topics import Stream
+from protocols.sync.topics import Count, Stream
 from protocols.terms import ChargingState, ConnectorStatus, EvseState
 
 SCHEMA_VERSION = 1
@@ -36,7 +35,7 @@ class TransactionStarted:
     token_uid: str | None
     contract_id: str
     meter_start_wh: int
-    started_at: datetime
+    started_at: AwareDatetime
     tariff_id: str
     currency: str
     is_offline: bool = False
@@ -51,7 +50,7 @@ class TransactionEnded:
     station_id: str
     evse_id: int
     meter_stop_wh: int
-    ended_at: datetime
+    ended_at: AwareDatetime
     reason: str
     kind: Literal["transaction_ended"] = "transaction_ended"
 
@@ -175,7 +174,7 @@ class UnknownStopReceived:
     station_id: str
     charger_transaction_id: str
     meter_stop_wh: int | None
-    ended_at: datetime
+    ended_at: AwareDatetime
     token_uid: str | None = None
     reason: str | None = None
     kind: Literal["unknown_stop_received"] = "unknown_stop_received"
@@ -260,8 +259,8 @@ class Entry:
     """A fact in the journal. `at` is the site's wall time when it was decided (aware, UTC)."""
 
     stream: Stream
-    seq: int
-    at: datetime
+    seq: Count
+    at: AwareDatetime
     body: Body
 
 
@@ -287,7 +286,7 @@ class Live:
     """What changed since the last one, at most once a second; `at` is site time."""
 
     epoch: str
-    at: datetime
+    at: AwareDatetime
     evses: tuple[EvseLive, ...]
 
 
@@ -296,8 +295,8 @@ class StreamPosition:
     """`last_seq` is the newest entry in the journal, `acked_seq` the last that the hub has acknowledged; 0 for none."""
 
     stream: Stream
-    last_seq: int
-    acked_seq: int
+    last_seq: Count
+    acked_seq: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,7 +306,7 @@ class Birth:
     edge_id: str
     epoch: str
     software_version: str
-    at: datetime
+    at: AwareDatetime
     location: Location
     evses: tuple[EvseLive, ...]
     streams: tuple[StreamPosition, ...]
