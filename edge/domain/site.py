@@ -201,6 +201,18 @@ class Site:
         if status is not None:
             status.transaction_id = transaction.transaction_id
 
+    def place(self, transaction: Transaction, evse_id: int) -> None:
+        """Move a transaction to the EVSE that it turned out to be at."""
+        status = self.evse(transaction.station_id, evse_id)
+        if status is None or status.transaction_id not in (None, transaction.transaction_id):
+            return
+        assumed = self.evses.get(transaction.ref)
+        if assumed is not None and assumed.transaction_id == transaction.transaction_id:
+            assumed.transaction_id = None
+            self.set_power(assumed, None)
+        transaction.evse_id, transaction.is_evse_assumed = evse_id, False
+        status.transaction_id = transaction.transaction_id
+
     def close_transaction(self, transaction: Transaction, reason: str) -> None:
         """Forget an open transaction, except for what repeated messages ask about."""
         del self.transactions[transaction.transaction_id]
@@ -270,5 +282,6 @@ class Site:
             return False
         if not self.stations[status.evse.station_id].is_online:
             return True
-        since = status.read_at or self.transactions[status.transaction_id].started_at
+        started_at = self.transactions[status.transaction_id].started_at
+        since = max(status.read_at, started_at) if status.read_at else started_at
         return (now - since).total_seconds() > self.rules.silent_after_s

@@ -70,7 +70,7 @@ class Transaction:
     """An open transaction, checkpointed to the ledger whole. Registers in Wh as the station's meter shows them.
 
     `start_key` tells a retried start from a new one. `is_start_assumed`: the station's Started message never came and
-    the transaction was opened by a later one.
+    the transaction was opened by a later one. `is_evse_assumed`: the start named no EVSE; a later message does.
     """
 
     transaction_id: str
@@ -93,6 +93,7 @@ class Transaction:
     checkpointed_at: datetime | None = None
     doubts: list[Doubt] = field(default_factory=list)
     is_start_assumed: bool = False
+    is_evse_assumed: bool = False
 
     @property
     def ref(self) -> EvseRef:
@@ -121,8 +122,10 @@ class Transaction:
                 phase.start_wh = register_wh
         if self.last_at is not None and at < self.last_at:
             return
-        if self.last_wh is not None and register_wh < self.last_wh:
-            self.doubt(Doubt.METER_BACKWARDS)
+        before_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh
+        if register_wh < before_wh:
+            if register_wh < before_wh - ROUNDING_WH:
+                self.doubt(Doubt.METER_BACKWARDS)
             return
         self.last_wh, self.last_at = register_wh, at
 

@@ -1,0 +1,113 @@
+"""The end of a transaction: its one bill, issued and posted, or kept back for a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from fractions import Fraction
+from typing import Final
+
+from edge.domain.accounts import post_cdr
+from edge.domain.decision import Decision
+from edge.domain.pricing import ENGINE, price_session, prices_time
+from edge.domain.site import Site
+from edge.domain.transaction import Cause, Doubt, Transaction
+from protocols.money import ROUNDING_RULE
+from protocols.ocpi.cdr import Cdr
+from protocols.sync.topics import Stream
+from protocols.sync.up import CdrIssued, CdrQuarantined, Severity, TransactionEnded
+
+ENERGY_MARGIN_WH: Final = 1000
+ENERGY_MARGIN: Final = Fraction(6, 5)
+"""A bill is suspect above 1.2 times what the EVSE's rating can deliver in the time, plus 1 kWh."""
+
+
+def money_id(site: Site) -> str:
+    """The id for what is journaled next in the money stream: derived, so that it is the same at every replay."""
+    return f"{site.rules.edge_id}-{site.epoch[:8]}-{site.last_seq[Stream.MONEY] + 1}"
+
+
+def end_transaction(
+    site: Site,
+    decision: Decision,
+    transaction: Transaction,
+    now: datetime,
+    *,
+    meter_stop_wh: int | None,
+    ended_at: datetime,
+    reason: str,
+) -> Cdr:
+    """End and bill an open transaction: end, bill and posting are one commit."""
+    transaction.finish(meter_stop_wh, ended_at)
+    _doubt_energy(site, transaction, ended_at)
+    stop_wh = transaction.last_wh if transaction.last_wh is not None else transaction.meter_start_wh or 0
+    decision.journal(
+        site,
+        now,
+        TransactionEnded(
+            transaction_id=transaction.transaction_id,
+            station_id=transaction.station_id,
+            evse_id=transaction.evse_id,
+            meter_stop_wh=stop_wh,
+            ended_at=ended_at,
+            reason=reason,
+        ),
+    )
+    cdr = _bill(site, transaction, stop_wh, ended_at, reason)
+    if cdr.quarantine:
+        transaction.move(Cause.FINISHED_SUSPECT)
+        decision.journal(site, now, CdrQuarantined(cdr=cdr))
+        text = f"bill {cdr.id} at {transaction.ref} waits for a person: {'; '.join(cdr.quarantine)}"
+        decision.raise_alarm(site, now, "bill_quarantined", Severity.WARNING, text, cdr.id)
+    else:
+        transaction.move(Cause.FINISHED_SOUND)
+        decision.journal(site, now, CdrIssued(cdr=cdr))
+        decision.journal(site, now, post_cdr(cdr, money_id(site)))
+    site.close_transaction(transaction, reason)
+    decision.checkpoints.pop(transaction.transaction_id, None)
+    status = site.evses.get(transaction.ref)
+    if status is not None and status.transaction_id is None:
+        site.set_power(status, 0)
+        status.state_of_charge_percent = None
+    decision.shown.add(transaction.ref)
+    return cdr
+
+
+def _doubt_energy(site: Site, transaction: Transaction, ended_at: datetime) -> None:
+    status = site.evses.get(transaction.ref)
+    rating_w = status.evse.max_power_w if status else site.rules.default_max_power_w
+    duration_s = max(0, int((ended_at - transaction.started_at).total_seconds()))
+    possible_wh = Fraction(rating_w * duration_s, 3600) * ENERGY_MARGIN + ENERGY_MARGIN_WH
+    if transaction.energy_wh > possible_wh:
+        transaction.doubt(Doubt.TOO_MUCH_ENERGY)
+
+
+def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime, reason: str) -> Cdr:
+    periods = transaction.charging_periods(ended_at)
+    bill = price_session(transaction.tariff, periods)
+    doubts = [d for d in transaction.doubts if d is not Doubt.CLOCK or prices_time(transaction.tariff)]
+    start_wh = transaction.meter_start_wh if transaction.meter_start_wh is not None else stop_wh
+    return Cdr(
+        id=money_id(site),
+        session_id=transaction.transaction_id,
+        location_id=site.rules.location.id,
+        station_id=transaction.station_id,
+        evse_id=transaction.evse_id,
+        token_uid=transaction.token_uid,
+        contract_id=transaction.contract_id,
+        start_date_time=transaction.started_at,
+        end_date_time=ended_at,
+        meter_start_wh=start_wh,
+        meter_stop_wh=stop_wh,
+        total_energy_wh=sum(period.energy_wh for period in periods),
+        total_time_s=sum(period.time_s for period in periods),
+        total_parking_time_s=sum(period.parking_time_s for period in periods),
+        currency=transaction.tariff.currency,
+        tariff=transaction.tariff,
+        charging_periods=periods,
+        lines=bill.lines,
+        total_cost=bill.total,
+        stop_reason=reason,
+        rounding_rule=ROUNDING_RULE,
+        engine=ENGINE,
+        quarantine=tuple(str(doubt) for doubt in doubts),
+    )

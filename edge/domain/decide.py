@@ -1,0 +1,118 @@
+"""The heart: one event in, one decision out. Pure: the same site, event and time always give the same decision."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from edge.domain import remote, sessions, stations
+from edge.domain.billing import end_transaction
+from edge.domain.decision import Decision
+from edge.domain.events import (
+    DocumentUnreadable,
+    Restarted,
+    SiteEvent,
+    Ticked,
+    TokenBlocked,
+    TokensImported,
+    UplinkChanged,
+)
+from edge.domain.site import PastKey, Site
+from protocols.charger.events import (
+    BootReported,
+    CommandAnswered,
+    IdTokenPresented,
+    MeterValuesReported,
+    StationConnected,
+    StationDisconnected,
+    StatusReported,
+    TransactionBegan,
+    TransactionContinued,
+    TransactionFinished,
+)
+from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.up import StationConnectionChanged
+
+ABANDONED = "Abandoned"
+
+
+def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
+    """Decide upon an event at site time `now` (aware, UTC); changes the site and says what is to be kept and done."""
+    decision = Decision()
+    match event:
+        case MeterValuesReported():
+            sessions.meter(site, decision, event, now)
+        case TransactionContinued():
+            sessions.continue_(site, decision, event, now)
+        case StatusReported():
+            stations.report_status(site, decision, event, now)
+        case TransactionBegan():
+            sessions.begin(site, decision, event, now)
+        case TransactionFinished():
+            sessions.finish(site, decision, event, now)
+        case IdTokenPresented():
+            sessions.present(site, decision, event.station_id, event.token_uid, now)
+        case BootReported():
+            stations.boot(site, decision, event, now)
+        case StationConnected():
+            stations.connect(site, decision, event, now)
+        case StationDisconnected():
+            stations.disconnect(site, decision, event, now)
+        case CommandAnswered():
+            remote.note_answer(site, decision, event, now)
+        case Ack():
+            remote.note_ack(site, decision, event, now)
+        case Command():
+            remote.take_command(site, decision, event, now)
+        case DesiredTokens():
+            remote.apply_tokens(site, decision, event, now)
+        case DocumentUnreadable():
+            remote.note_unreadable(site, decision, event, now)
+        case TokensImported():
+            remote.import_tokens(site, decision, event, now)
+        case TokenBlocked():
+            remote.block_token(site, decision, event, now)
+        case UplinkChanged():
+            if site.is_uplink_online != event.is_online or site.uplink_since is None:
+                site.is_uplink_online, site.uplink_since = event.is_online, now
+        case Ticked():
+            _tick(site, decision, now)
+        case Restarted():
+            _restart(site, decision, now)
+        case _:
+            assert_never(event)
+    return decision
+
+
+def wanted(site: Site, event: SiteEvent) -> PastKey | None:
+    """The ended transaction that must be looked up in the ledger before this event can be decided, if any."""
+    match event:
+        case TransactionBegan():
+            key = sessions.start_key(event)
+            past = PastKey(event.station_id, start_key=key)
+            is_open = site.by_start_key(event.station_id, key) is not None
+        case TransactionContinued() | TransactionFinished():
+            past = PastKey(event.station_id, charger_transaction_id=event.charger_transaction_id)
+            is_open = site.by_charger_id(event.station_id, event.charger_transaction_id) is not None
+        case _:
+            return None
+    return None if is_open or site.past(past) is not None else past
+
+
+def _tick(site: Site, decision: Decision, now: datetime) -> None:
+    """A transaction of which nothing was heard for `abandon_after_s` is billed up to what was last heard."""
+    remote.forget_commands(site, now)
+    for transaction in list(site.transactions.values()):
+        heard_at = max(transaction.last_at or transaction.started_at, transaction.checkpointed_at or now)
+        if (now - heard_at).total_seconds() > site.rules.abandon_after_s:
+            ended_at = max(transaction.last_at or transaction.started_at, transaction.started_at)
+            end_transaction(site, decision, transaction, now, meter_stop_wh=None, ended_at=ended_at, reason=ABANDONED)
+
+
+def _restart(site: Site, decision: Decision, now: datetime) -> None:
+    """The stations that were connected when the agent stopped are not any more; they will come back."""
+    for station in site.stations.values():
+        if station.is_online:
+            station.is_online = False
+            decision.journal(site, now, StationConnectionChanged(station_id=station.station_id, is_online=False))
+    remote.give_up_commands(site, decision, now)

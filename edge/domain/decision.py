@@ -1,0 +1,67 @@
+"""What came of one event: facts for the journal, rows to keep, commands to chargers, and the reply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from edge.domain.events import SiteReply
+from edge.domain.site import Site
+from edge.domain.transaction import Transaction
+from protocols.charger.commands import Acknowledged, ChargerCommand
+from protocols.sync.down import RejectedEntry
+from protocols.sync.topics import Stream
+from protocols.sync.up import AlarmCleared, AlarmRaised, Body, Entry, Severity, stream_of
+from protocols.terms import EvseRef
+
+
+@dataclass(slots=True, kw_only=True)
+class Decision:
+    """Filled while an event is decided. All of it is committed together, before anything is acted upon.
+
+    `checkpoints` are open transactions whose state is to be kept; `shown` the EVSEs that look different now.
+    """
+
+    reply: SiteReply = field(default_factory=Acknowledged)
+    entries: list[Entry] = field(default_factory=list)
+    commands: list[ChargerCommand] = field(default_factory=list)
+    checkpoints: dict[str, Transaction] = field(default_factory=dict)
+    shown: set[EvseRef] = field(default_factory=set)
+    acked: dict[Stream, int] = field(default_factory=dict)
+    dead: list[tuple[Stream, RejectedEntry]] = field(default_factory=list)
+
+    def journal(self, site: Site, now: datetime, body: Body) -> Entry:
+        """Add a fact; it gets the next number of its stream."""
+        stream = stream_of(body)
+        site.last_seq[stream] += 1
+        entry = Entry(stream=stream, seq=site.last_seq[stream], at=now, body=body)
+        self.entries.append(entry)
+        return entry
+
+    def checkpoint(self, transaction: Transaction, now: datetime) -> None:
+        transaction.checkpointed_at = now
+        self.checkpoints[transaction.transaction_id] = transaction
+
+    def raise_alarm(
+        self, site: Site, now: datetime, alarm: str, severity: Severity, text: str, about: EvseRef | str
+    ) -> None:
+        """Raise an alarm once; `about` is an EVSE, a station id, or the name of some other thing of the site."""
+        alarm_id = f"{alarm}:{about}"
+        if alarm_id in site.alarms:
+            return
+        is_station = isinstance(about, str) and about in site.stations
+        raised = AlarmRaised(
+            alarm_id=alarm_id,
+            alarm=alarm,
+            severity=severity,
+            text=text,
+            station_id=about.station_id if isinstance(about, EvseRef) else about if is_station else None,
+            evse_id=about.evse_id if isinstance(about, EvseRef) else None,
+        )
+        site.alarms[alarm_id] = raised
+        self.journal(site, now, raised)
+
+    def clear_alarm(self, site: Site, now: datetime, alarm: str, about: EvseRef | str) -> None:
+        alarm_id = f"{alarm}:{about}"
+        if site.alarms.pop(alarm_id, None) is not None:
+            self.journal(site, now, AlarmCleared(alarm_id=alarm_id))

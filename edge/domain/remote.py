@@ -1,0 +1,172 @@
+"""What the hub and the staff want: commands, token lists, and the hub's acknowledgements."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from edge.domain.authorization import judge
+from edge.domain.decision import Decision
+from edge.domain.events import DocumentUnreadable, Done, Refused, TokenBlocked, TokensImported
+from edge.domain.site import OpenCommand, Site
+from protocols.charger.commands import ChargerCommand, StartTransaction, StopTransaction
+from protocols.charger.events import CommandAnswered
+from protocols.ocpi.token import Token, token_key
+from protocols.sync.down import Ack, Command, DesiredTokens, RemoteStart, RemoteStop
+from protocols.sync.topics import Stream
+from protocols.sync.up import CommandFinished, CommandTaken, DocumentApplied, Outcome, Severity, TokensChanged
+from protocols.terms import AuthorizationStatus, EvseRef
+
+REMEMBERED: Final = timedelta(days=1)
+
+
+def take_command(site: Site, decision: Decision, command: Command, now: datetime) -> None:
+    """At most once, never late (sync 14): the id is journaled before the charger hears of it."""
+    if command.id in site.commands:
+        decision.reply = Refused(reason=f"command {command.id} was taken before")
+        return
+    site.commands[command.id] = OpenCommand(command_id=command.id, expires_at=command.expires_at)
+    if command.expires_at <= now:
+        _finish(site, decision, command.id, Outcome.EXPIRED, f"expired at {command.expires_at.isoformat()}", now)
+        return
+    prepared = _prepare(site, command, now)
+    if isinstance(prepared, Refused):
+        _finish(site, decision, command.id, Outcome.REJECTED, prepared.reason, now)
+        return
+    taken = CommandTaken(command_id=command.id, command=command.body.command, station_id=prepared.station_id)
+    decision.journal(site, now, taken)
+    decision.commands.append(prepared)
+    decision.reply = Done(text=f"command {command.id} is under way")
+
+
+def _prepare(site: Site, command: Command, now: datetime) -> ChargerCommand | Refused:
+    match command.body:
+        case RemoteStart() as start:
+            return _prepare_start(site, command.id, start, now)
+        case RemoteStop() as stop:
+            transaction = site.transactions.get(stop.transaction_id)
+            if transaction is None:
+                return Refused(reason=f"transaction {stop.transaction_id} is not running")
+            if not site.stations[transaction.station_id].is_online:
+                return Refused(reason=f"station {transaction.station_id} is not connected")
+            return StopTransaction(
+                command_id=command.id,
+                station_id=transaction.station_id,
+                charger_transaction_id=transaction.charger_transaction_id,
+            )
+        case _:
+            assert_never(command.body)
+
+
+def _prepare_start(site: Site, command_id: str, start: RemoteStart, now: datetime) -> ChargerCommand | Refused:
+    station = site.stations.get(start.station_id)
+    ref = EvseRef(start.station_id, start.evse_id)
+    if station is None or ref not in site.evses:
+        return Refused(reason=f"EVSE {ref} does not exist")
+    if not station.is_online:
+        return Refused(reason=f"station {start.station_id} is not connected")
+    if site.at_evse(ref) is not None:
+        return Refused(reason=f"EVSE {ref} has a running transaction")
+    verdict = judge(
+        site.tokens,
+        start.token_uid,
+        now,
+        allowed_groups=station.rules.allowed_groups,
+        is_charging_elsewhere=bool(site.by_token(start.token_uid)),
+    )
+    if verdict is not AuthorizationStatus.ACCEPTED:
+        return Refused(reason=f"the token may not charge: {verdict}")
+    return StartTransaction(
+        command_id=command_id,
+        station_id=start.station_id,
+        evse_id=start.evse_id,
+        token_uid=start.token_uid,
+        remote_start_id=site.last_seq[Stream.EVENT] + 1,
+    )
+
+
+def note_answer(site: Site, decision: Decision, event: CommandAnswered, now: datetime) -> None:
+    command = site.commands.get(event.command_id)
+    if command is None or command.is_finished:
+        return
+    outcome = Outcome.ACCEPTED if event.is_accepted else Outcome.FAILED
+    _finish(site, decision, event.command_id, outcome, event.detail, now)
+
+
+def give_up_commands(site: Site, decision: Decision, now: datetime) -> None:
+    """After a restart: whether the charger ever heard of an unanswered command cannot be known."""
+    for command in list(site.commands.values()):
+        if not command.is_finished:
+            detail = "the agent restarted before the station answered; look at the station"
+            _finish(site, decision, command.command_id, Outcome.FAILED, detail, now)
+
+
+def forget_commands(site: Site, now: datetime) -> None:
+    """An id is remembered for a day past its expiry: afterwards the expiry alone refuses it."""
+    for command in [c for c in site.commands.values() if c.is_finished and c.expires_at + REMEMBERED < now]:
+        del site.commands[command.command_id]
+
+
+def _finish(site: Site, decision: Decision, command_id: str, outcome: Outcome, detail: str, now: datetime) -> None:
+    site.commands[command_id] = replace(site.commands[command_id], is_finished=True)
+    decision.journal(site, now, CommandFinished(command_id=command_id, outcome=outcome, detail=detail))
+    decision.reply = Refused(reason=detail) if outcome is not Outcome.ACCEPTED else Done(text=detail or "accepted")
+
+
+def apply_tokens(site: Site, decision: Decision, document: DesiredTokens, now: datetime) -> None:
+    """The hub's list replaces the hub's list, never the site's own; the same or an older version changes nothing."""
+    if document.version <= site.documents.get(document.document, 0):
+        decision.reply = Done(text=f"{document.document} version {document.version} is applied already")
+        return
+    site.documents[document.document] = document.version
+    site.tokens.hub = {token.key: token for token in document.tokens}
+    decision.journal(site, now, TokensChanged(source="hub", tokens=document.tokens, is_complete=True))
+    decision.journal(site, now, DocumentApplied(document=document.document, version=document.version))
+    decision.clear_alarm(site, now, "document_unreadable", document.document)
+    decision.reply = Done(text=f"{len(document.tokens)} tokens of the hub applied")
+
+
+def note_unreadable(site: Site, decision: Decision, event: DocumentUnreadable, now: datetime) -> None:
+    version = site.documents.get(event.document, 0)
+    decision.journal(site, now, DocumentApplied(document=event.document, version=version, problem=event.problem))
+    text = f"desired document {event.document} cannot be read and version {version} stays: {event.problem}"
+    decision.raise_alarm(site, now, "document_unreadable", Severity.WARNING, text, event.document)
+
+
+def import_tokens(site: Site, decision: Decision, event: TokensImported, now: datetime) -> None:
+    imported = {token.key: token for token in event.tokens}
+    site.tokens.site = imported if event.replaces_all else {**site.tokens.site, **imported}
+    tokens = tuple(imported.values())
+    decision.journal(site, now, TokensChanged(source="site", tokens=tokens, is_complete=event.replaces_all))
+    decision.reply = Done(text=f"{len(tokens)} tokens imported, {len(site.tokens)} known in all")
+
+
+def block_token(site: Site, decision: Decision, event: TokenBlocked, now: datetime) -> None:
+    """Blocked at the site at once. Letting in again lifts the site's own block only, not one of the hub."""
+    token = site.tokens.site.get(token_key(event.uid)) or site.tokens.find(event.uid)
+    if token is None:
+        decision.reply = Refused(reason="no such token: see `ohmstead-edge tokens list`")
+        return
+    changed: Token = replace(token, valid=not event.is_blocked)
+    site.tokens.site[changed.key] = changed
+    decision.journal(site, now, TokensChanged(source="site", tokens=(changed,)))
+    if not event.is_blocked and site.tokens.is_blocked(event.uid):
+        decision.reply = Refused(reason="the site's block is lifted, but the hub blocks this token: unblock it there")
+        return
+    decision.reply = Done(text="token blocked" if event.is_blocked else "token may charge again")
+
+
+def note_ack(site: Site, decision: Decision, ack: Ack, now: datetime) -> None:
+    """The hub has committed up to `seq`. Only a resend moves the mark back: the hub has lost what it had."""
+    if ack.epoch != site.epoch or ack.seq > site.last_seq[ack.stream]:
+        decision.reply = Refused(reason="the acknowledgement is for another ledger")
+        return
+    if ack.seq > site.acked_seq[ack.stream] or (ack.resend and ack.seq < site.acked_seq[ack.stream]):
+        site.acked_seq[ack.stream] = ack.seq
+        decision.acked[ack.stream] = ack.seq
+    for rejected in ack.rejected:
+        decision.dead.append((ack.stream, rejected))
+        severity = Severity.CRITICAL if ack.stream is Stream.MONEY else Severity.WARNING
+        text = f"the hub cannot read entry {rejected.seq} of {ack.stream}: {rejected.reason}"
+        decision.raise_alarm(site, now, "entry_rejected", severity, text, f"{ack.stream}-{rejected.seq}")

@@ -1,0 +1,126 @@
+"""The site as others see it: tiles for the screens, live values and a birth for the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from edge.domain.pricing import price_session
+from edge.domain.site import EvseStatus, Site
+from edge.domain.transaction import Transaction
+from protocols.site.view import EvseView, SiteTotals, Snapshot
+from protocols.sync.topics import Stream
+from protocols.sync.up import Birth, EvseLive, StreamPosition
+from protocols.terms import ChargingState, ConnectorStatus, EvseRef, EvseState
+
+
+def evse_state(site: Site, status: EvseStatus) -> EvseState:
+    """One word for an EVSE. What is not known is never shown as free."""
+    station = site.stations[status.evse.station_id]
+    if not station.is_online:
+        return EvseState.OFFLINE
+    for said in (station.status, status.status):
+        if said is ConnectorStatus.FAULTED:
+            return EvseState.FAULTED
+        if said is ConnectorStatus.UNAVAILABLE:
+            return EvseState.UNAVAILABLE
+    transaction = site.at_evse(status.ref)
+    if transaction is not None:
+        is_charging = transaction.charging_state is ChargingState.CHARGING
+        return EvseState.CHARGING if is_charging else EvseState.OCCUPIED
+    match status.status:
+        case ConnectorStatus.OCCUPIED:
+            return EvseState.OCCUPIED
+        case ConnectorStatus.RESERVED:
+            return EvseState.RESERVED
+        case ConnectorStatus.AVAILABLE:
+            return EvseState.FREE
+        case _:
+            return EvseState.UNAVAILABLE
+
+
+def running_cost(transaction: Transaction, now: datetime) -> Decimal:
+    """What the driver owes so far, taxes included."""
+    return price_session(transaction.tariff, transaction.charging_periods(now)).total.incl_vat
+
+
+def evse_view(site: Site, status: EvseStatus, now: datetime) -> EvseView:
+    """A tile."""
+    transaction = site.at_evse(status.ref)
+    return EvseView(
+        station_id=status.evse.station_id,
+        evse_id=status.evse.evse_id,
+        label=status.evse.label,
+        state=evse_state(site, status),
+        max_power_w=status.evse.max_power_w,
+        power_w=status.power_w if transaction else None,
+        energy_wh=transaction.energy_wh if transaction else None,
+        duration_s=max(0, int((now - transaction.started_at).total_seconds())) if transaction else None,
+        cost=running_cost(transaction, now) if transaction else None,
+        state_of_charge_percent=status.state_of_charge_percent if transaction else None,
+        is_reading_old=site.is_silent(status, now),
+        error=status.error_code,
+    )
+
+
+def evse_live(site: Site, status: EvseStatus, now: datetime) -> EvseLive:
+    """The present of an EVSE, for the hub."""
+    transaction = site.at_evse(status.ref)
+    return EvseLive(
+        station_id=status.evse.station_id,
+        evse_id=status.evse.evse_id,
+        state=evse_state(site, status),
+        power_w=status.power_w,
+        energy_wh=transaction.energy_wh if transaction else None,
+        state_of_charge_percent=status.state_of_charge_percent,
+        transaction_id=transaction.transaction_id if transaction else None,
+        cost=running_cost(transaction, now) if transaction else None,
+    )
+
+
+def totals(site: Site, now: datetime) -> SiteTotals:
+    """The line above the tiles."""
+    return SiteTotals(
+        at=now,
+        power_w=site.power_w,
+        is_uplink_online=site.is_uplink_online,
+        uplink_since=site.uplink_since,
+        backlog=sum(site.last_seq[stream] - site.acked_seq[stream] for stream in Stream),
+        open_alarms=len(site.alarms),
+        allows_unknown_stations=site.rules.allows_unknown_stations,
+        has_uplink=site.rules.has_uplink,
+    )
+
+
+def snapshot(site: Site, now: datetime) -> Snapshot:
+    """The whole site for a screen, in the order of the configuration."""
+    return Snapshot(
+        location_id=site.rules.location.id,
+        name=site.rules.location.name,
+        time_zone=site.rules.location.time_zone,
+        currency=site.rules.currency,
+        totals=totals(site, now),
+        evses=tuple(evse_view(site, status, now) for status in site.evses.values()),
+    )
+
+
+def lives(site: Site, refs: Iterable[EvseRef], now: datetime) -> tuple[EvseLive, ...]:
+    return tuple(evse_live(site, site.evses[ref], now) for ref in refs if ref in site.evses)
+
+
+def birth(site: Site, now: datetime) -> Birth:
+    """Who this edge is and how its site stands."""
+    return Birth(
+        edge_id=site.rules.edge_id,
+        epoch=site.epoch,
+        software_version=site.rules.software_version,
+        at=now,
+        location=site.rules.location,
+        evses=lives(site, site.evses, now),
+        streams=tuple(
+            StreamPosition(stream=stream, last_seq=site.last_seq[stream], acked_seq=site.acked_seq[stream])
+            for stream in Stream
+        ),
+        documents=dict(site.documents),
+    )
