@@ -1,0 +1,82 @@
+"""One session with the broker, which always ends: aiomqtt's client, with the loose ends tied.
+
+aiomqtt leaves three. A connect that fails after the TCP handshake leaves its socket open, and a late CONNACK would
+bring it to life beside our next session. Leaving a half-open session raises, and so replaces the CancelledError of
+whoever is being shut down. And a cancelled connect goes on in its thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import aiomqtt
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.uplink.settings import UplinkSettings
+
+INTAKE_LIMIT: Final = 1000
+"""Messages from the broker that may wait to be decided; aiomqtt discards what comes beyond."""
+
+
+class BrokerRefused(aiomqtt.MqttError):
+    """The broker lets us in but not to our topics."""
+
+
+@contextlib.asynccontextmanager
+async def broker_session(settings: UplinkSettings, client_id: str, will: aiomqtt.Will) -> AsyncIterator[aiomqtt.Client]:
+    """Connect, and leave cleanly whatever happens. Raises aiomqtt.MqttError, BadText for unusable settings.
+
+    The session is persistent, so that a command finds its way also when it is sent while the link blinks.
+    """
+    client = aiomqtt.Client(
+        settings.host,
+        settings.port,
+        identifier=client_id,
+        username=settings.username,
+        password=settings.read_password(),
+        tls_context=settings.tls.context() if settings.tls else None,
+        will=will,
+        clean_session=False,
+        timeout=settings.reply_timeout_s,
+        keepalive=settings.keepalive_s,
+        max_queued_incoming_messages=INTAKE_LIMIT,
+    )
+    try:
+        await client.__aenter__()
+    except BaseException:
+        _abandon(client)
+        raise
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(aiomqtt.MqttError, OSError, TimeoutError):
+            async with asyncio.timeout(min(2.0, settings.reply_timeout_s)):
+                await client.__aexit__(None, None, None)
+        _abandon(client)
+
+
+async def subscribe(client: aiomqtt.Client, topics: tuple[str, ...]) -> None:
+    """Subscribe with QoS 1. Raises aiomqtt.MqttError, BrokerRefused when the broker's rules forbid a topic."""
+    codes = await client.subscribe([(topic, 1) for topic in topics])
+    for topic, code in zip(topics, codes, strict=True):
+        if isinstance(code, ReasonCode) and code.is_failure:
+            raise BrokerRefused(f"the broker refuses a subscription to {topic}: {code}")
+
+
+def _abandon(client: aiomqtt.Client) -> None:
+    """Shut what is still open of a client, also what a thread is opening just now. aiomqtt has no public way."""
+    paho = client._client
+    paho.on_socket_open = _shut
+    if (sock := paho.socket()) is not None:
+        _shut(paho, None, sock)
+    if client._disconnected.done() and not client._disconnected.cancelled():
+        client._disconnected.exception()  # read, so that asyncio does not report it as forgotten
+
+
+def _shut(_client: Any, _userdata: Any, sock: Any) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sock.shutdown(socket.SHUT_RDWR)

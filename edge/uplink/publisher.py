@@ -1,0 +1,161 @@
+"""The journal's way up: reads behind the last Ack, sends batches, and goes back when the hub does not answer.
+
+The journal is the only queue. In memory there is at most one batch and, per stream, the numbers of a few that wait
+for their Ack, however long the backlog is. A PUBACK says that the broker is alive and has room, nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import aiomqtt
+import structlog
+
+from edge.ports import Journal, Window
+from edge.uplink.metrics import UplinkMetrics
+from edge.uplink.presence import Presence
+from edge.uplink.send_window import SendWindow
+from edge.uplink.settings import UplinkSettings
+from protocols.sync import codec
+from protocols.sync.down import Ack
+from protocols.sync.topics import EdgeAddress, Stream
+from protocols.sync.up import EdgeState
+
+ENTRY_BYTES: Final = codec.MAX_BATCH_BYTES - codec.MAX_BATCH_ENTRIES - 512
+"""What the entries of a batch may take, so that with its head and commas it stays within MAX_BATCH_BYTES."""
+
+
+class Publisher:
+    """Sends the streams, the more important one first: events go when no money can."""
+
+    def __init__(
+        self,
+        settings: UplinkSettings,
+        address: EdgeAddress,
+        journal: Journal,
+        window: Window,
+        presence: Presence,
+        metrics: UplinkMetrics,
+    ) -> None:
+        self._settings = settings
+        self._address = address
+        self._journal = journal
+        self._site = window
+        self._presence = presence
+        self._metrics = metrics
+        self._wake = asyncio.Event()
+        self._streams: dict[Stream, SendWindow] = {}
+        self._log: Any = structlog.get_logger("edge.uplink")
+
+    def journal_grew(self) -> None:
+        self._wake.set()
+
+    def begin(self) -> None:
+        """Take up every stream behind its last Ack, for a new connection."""
+        self._streams = {
+            stream: SendWindow(
+                stream=stream,
+                max_batches=self._settings.window_batches,
+                ack_timeout_s=self._settings.ack_timeout_s,
+                resend_max_s=self._settings.resend_max_s,
+                acked_seq=self._journal.acked_seq(stream),
+            )
+            for stream in Stream
+        }
+
+    @property
+    def has_backlog(self) -> bool:
+        return any(self._journal.last_seq(stream) > window.acked_seq for stream, window in self._streams.items())
+
+    async def introduce(self, client: aiomqtt.Client) -> None:
+        """Birth, then `online`, both retained."""
+        await client.publish(self._address.birth, codec.encode(self._site.birth()), qos=1, retain=True)
+        await client.publish(self._address.state, self.state("online"), qos=1, retain=True)
+
+    def state(self, status: str) -> bytes:
+        """The state document, also for the last will."""
+        is_online = status == "online"
+        return codec.encode(EdgeState(status="online" if is_online else "offline", epoch=self._journal.epoch))
+
+    async def send(self, client: aiomqtt.Client) -> None:
+        """Send all that is not acknowledged, and what comes, until cancelled. Raises aiomqtt.MqttError."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            self._wake.clear()
+            next_look_s = self._look_at_timers(clock())
+            if (window := self._next_window()) is not None:
+                await self._send_batch(client, window)
+                continue
+            try:
+                async with asyncio.timeout_at(next_look_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    # --- acknowledgements, from the receiver ---
+
+    def is_news(self, ack: Ack) -> bool:
+        """True for an Ack that moves its stream; anything else is a repeat."""
+        window = self._streams[ack.stream]
+        if ack.resend:
+            return not window.is_repeated_rewind(ack.seq, asyncio.get_running_loop().time())
+        return ack.seq > window.acked_seq
+
+    def take(self, ack: Ack) -> None:
+        """Move a stream to an Ack that is news and durable."""
+        window, now_s = self._streams[ack.stream], asyncio.get_running_loop().time()
+        is_progress = ack.seq > window.acked_seq
+        if is_progress:
+            window.acknowledged(ack.seq, now_s)
+        if ack.resend:
+            window.rewind(ack.seq, now_s)
+            self._metrics.resends.labels(ack.stream).inc()
+            self._log.warning("uplink_resend_asked", stream=ack.stream, after_seq=ack.seq)
+        self._metrics.acked_seq.labels(ack.stream).set(ack.seq)
+        self._metrics.backlog.labels(ack.stream).set(self._journal.last_seq(ack.stream) - ack.seq)
+        if is_progress:
+            self._presence.set(is_online=True)
+        self._wake.set()
+
+    # --- inside ---
+
+    def _next_window(self) -> SendWindow | None:
+        for stream, window in self._streams.items():
+            if window.has_room and self._journal.last_seq(stream) > window.sent_seq:
+                return window
+        return None
+
+    async def _send_batch(self, client: aiomqtt.Client, window: SendWindow) -> None:
+        after_seq = window.sent_seq
+        rows = await self._journal.read(window.stream, after_seq, codec.MAX_BATCH_ENTRIES, ENTRY_BYTES)
+        if window.sent_seq != after_seq:
+            return  # an Ack moved the stream while we read
+        first_seq = rows[0][0]
+        if first_seq != after_seq + 1:
+            self._log.error("uplink_journal_gap", stream=window.stream, after_seq=after_seq, next_seq=first_seq)
+        entries = [entry for index, (seq, entry) in enumerate(rows) if seq == first_seq + index]
+        payload = codec.encode_batch(self._journal.epoch, window.stream, first_seq, entries)
+        window.sent(first_seq + len(entries) - 1, asyncio.get_running_loop().time())
+        self._metrics.batches.labels(window.stream).inc()
+        self._metrics.sent_bytes.labels(window.stream).inc(len(payload))
+        await client.publish(self._address.up(window.stream), payload, qos=1)
+
+    def _look_at_timers(self, now_s: float) -> float | None:
+        """Go back where an Ack is overdue and see whether the hub is silent; when to look again, None for never."""
+        looks: list[float] = []
+        for stream, window in self._streams.items():
+            resend_at_s = window.resend_at_s()
+            if resend_at_s is not None and resend_at_s <= now_s:
+                self._log.warning("uplink_ack_overdue", stream=stream, after_seq=window.acked_seq)
+                self._metrics.resends.labels(stream).inc()
+                window.go_back()
+            elif resend_at_s is not None:
+                looks.append(resend_at_s)
+            if window.waiting_since_s is not None:
+                silent_at_s = window.waiting_since_s + self._settings.silent_after_s
+                if silent_at_s <= now_s:
+                    self._presence.set(is_online=False)
+                else:
+                    looks.append(silent_at_s)
+        return min(looks, default=None)
