@@ -27,6 +27,8 @@ def take_command(site: Site, decision: Decision, command: Command, now: datetime
         decision.reply = Refused(reason=f"command {command.id} was taken before")
         return
     site.commands[command.id] = OpenCommand(command_id=command.id, expires_at=command.expires_at)
+    taken = CommandTaken(command_id=command.id, command=command.body.command, expires_at=command.expires_at)
+    decision.journal(site, now, taken)
     if command.expires_at <= now:
         _finish(site, decision, command.id, Outcome.EXPIRED, f"expired at {command.expires_at.isoformat()}", now)
         return
@@ -34,8 +36,6 @@ def take_command(site: Site, decision: Decision, command: Command, now: datetime
     if isinstance(prepared, Refused):
         _finish(site, decision, command.id, Outcome.REJECTED, prepared.reason, now)
         return
-    taken = CommandTaken(command_id=command.id, command=command.body.command, station_id=prepared.station_id)
-    decision.journal(site, now, taken)
     decision.commands.append(prepared)
     decision.reply = Done(text=f"command {command.id} is under way")
 

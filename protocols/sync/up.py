@@ -191,11 +191,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandTaken:
-    """The edge has remembered the command's id and will now execute it; it is never executed again."""
+    """The edge has remembered the command's id; it is never executed again. `expires_at` as the command says."""
 
     command_id: str
     command: str
-    station_id: str
+    expires_at: AwareDatetime
     kind: Literal["command_taken"] = "command_taken"
 
 
