@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from edge.domain.events import SiteEvent, SiteReply
+from edge.domain.site import PastKey, PastTransaction
+from edge.domain.transaction import Transaction
 from protocols.charger.commands import ChargerCommand
 from protocols.site.view import EvseView, SiteTotals, Snapshot
+from protocols.sync.down import RejectedEntry
 from protocols.sync.topics import Stream
-from protocols.sync.up import Birth, EvseLive
+from protocols.sync.up import Birth, Entry, EvseLive
 from protocols.terms import EvseRef
 
 Clock = Callable[[], datetime]
@@ -124,4 +128,31 @@ class Journal(Protocol):
         self, stream: Stream, after_seq: int, max_entries: int, max_bytes: int
     ) -> Sequence[tuple[int, bytes]]:
         """Committed entries behind `after_seq` in order, as they were encoded: at least one where there is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """All that a group of decisions wants kept, in order: one transaction, or nothing of it."""
+
+    entries: Sequence[Entry] = ()
+    checkpoints: Sequence[Transaction] = ()
+    acked: Mapping[Stream, int] = field(default_factory=dict)
+    dead: Sequence[tuple[Stream, RejectedEntry]] = ()
+    last_charger_number: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.entries or self.checkpoints or self.acked or self.dead)
+
+
+class Ledger(Protocol):
+    """The durable memory. Any error it raises ends the agent: what is not kept must not be answered."""
+
+    async def commit(self, commit: Commit) -> None:
+        """Keep all of it; on return it has reached the disk."""
+        ...
+
+    async def recall(self, keys: Sequence[PastKey]) -> list[PastTransaction]:
+        """The ended transactions among those asked for."""
         ...

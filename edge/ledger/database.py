@@ -1,0 +1,85 @@
+"""Opening the ledger's file: one writer, WAL with FULL, forward migrations, an epoch of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import uuid
+from pathlib import Path
+from typing import IO
+
+from edge.ledger.queries import migrations, queries
+
+
+class LedgerError(Exception):
+    """The ledger cannot be used as it is; the message says what to do."""
+
+
+def lock(path: Path) -> IO[bytes]:
+    """Take the ledger for this process alone; released when the returned file is closed, also by a crash.
+
+    Raises LedgerError when another process has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.with_name(path.name + ".lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise LedgerError(
+            f"{path} is in use by another agent; stop that one first, or give this one its own"
+        ) from error
+    return file
+
+
+def open_writer(path: Path, edge_id: str) -> sqlite3.Connection:
+    """The one writing connection, the schema brought up to date. Raises LedgerError."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute("PRAGMA cache_size = -16000")
+        _migrate(connection)
+        _identify(connection, edge_id)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise LedgerError(f"{path} cannot be opened as a ledger: {error}") from error
+    except LedgerError:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that can only read, beside a running agent or without one. Raises LedgerError."""
+    if not path.exists():
+        raise LedgerError(
+            f"there is no ledger at {path}: has `ohmstead-edge run` been started with this configuration?"
+        )
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    newest = migrations()[-1][0]
+    if version > newest:
+        raise LedgerError(f"the ledger's schema {version} is newer than this program's {newest}: install the newer one")
+    for number, sql in migrations():
+        if number > version:
+            connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _identify(connection: sqlite3.Connection, edge_id: str) -> None:
+    meta = dict(connection.execute(queries()["meta"]).fetchall())
+    if not meta:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(queries()["set_meta"], ("edge_id", edge_id))
+        connection.execute(queries()["set_meta"], ("epoch", uuid.uuid4().hex))
+        connection.execute("COMMIT")
+    elif meta.get("edge_id") != edge_id:
+        raise LedgerError(
+            f"the ledger belongs to edge_id {meta.get('edge_id')!r}, the configuration says {edge_id!r}:"
+            " give this agent its own ledger, or put the edge_id right"
+        )

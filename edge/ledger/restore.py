@@ -1,0 +1,60 @@
+"""Reads the site's state back from the ledger after a start or a crash."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from edge.domain.site import OpenCommand, Site, SiteRules
+from edge.ledger.ledger import CHECKPOINT, Ledger
+from edge.ledger.projections import ALARM, TOKEN
+from edge.ledger.queries import queries
+from protocols.sync.topics import Stream
+from protocols.terms import ChargingState, ConnectorStatus
+
+
+def restore(ledger: Ledger, rules: SiteRules) -> Site:
+    """The site as it was at the last commit: the configuration's stations and what the ledger knows of them."""
+    site = Site(
+        rules=rules,
+        epoch=ledger.epoch,
+        last_seq={stream: ledger.last_seq(stream) for stream in Stream},
+        acked_seq={stream: ledger.acked_seq(stream) for stream in Stream},
+        last_charger_number=ledger.last_charger_number,
+    )
+    for station_id in rules.stations:
+        site.station(station_id)
+    for evse in rules.location.evses:
+        site.add_evse(evse)
+    _restore_stations(site, ledger)
+    for (checkpoint,) in ledger.connection.execute(queries()["open_transactions"]):
+        transaction = CHECKPOINT.validate_json(checkpoint)
+        site.station(transaction.station_id)
+        site.open_transaction(transaction)
+    for source, document in ledger.connection.execute(queries()["tokens"]):
+        token = TOKEN.validate_json(document)
+        (site.tokens.hub if source == "hub" else site.tokens.site)[token.key] = token
+    site.documents = dict(ledger.connection.execute(queries()["documents"]).fetchall())
+    for (document,) in ledger.connection.execute(queries()["alarms"]):
+        alarm = ALARM.validate_json(document)
+        site.alarms[alarm.alarm_id] = alarm
+    for command_id, expires_at, is_finished in ledger.connection.execute(queries()["commands"]):
+        site.commands[command_id] = OpenCommand(
+            command_id=command_id, expires_at=datetime.fromisoformat(expires_at), is_finished=bool(is_finished)
+        )
+    return site
+
+
+def _restore_stations(site: Site, ledger: Ledger) -> None:
+    for row in ledger.connection.execute(queries()["stations"]):
+        station = site.station(row[0], is_known=row[0] in site.rules.stations)
+        station.is_online = bool(row[1])
+        station.vendor, station.model, station.serial_number, station.firmware_version = row[2:6]
+        station.status = ConnectorStatus(row[6]) if row[6] else None
+    for station_id, evse_id, connector_id, status, charging_state, error_code in ledger.connection.execute(
+        queries()["evses"]
+    ):
+        evse = site.evse(station_id, evse_id)
+        if evse is not None:
+            evse.connector_id, evse.error_code = connector_id, error_code
+            evse.status = ConnectorStatus(status)
+            evse.charging_state = ChargingState(charging_state) if charging_state else None
