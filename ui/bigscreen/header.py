@@ -1,0 +1,218 @@
+"""The lines above and below the tiles: the site at a glance, banners for what one must know, the keys. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+
+from protocols.site.view import Snapshot
+from protocols.terms import EvseState
+from ui.bigscreen.cells import Line, cells_of, centred, crop, ends, line, plain
+from ui.bigscreen.facts import OLD_MARK, power_text
+from ui.bigscreen.glyphs import Scale, draw_pixels, scaled
+from ui.bigscreen.looks import GROUND, LOOKS, ink
+from ui.bigscreen.sight import Sight
+from ui.bigscreen.words import Words
+
+TALL_SCREEN: Final = 36
+"""From this many rows on, counts and clock are big and banners are three rows high."""
+_SEPARATOR: Final = "  ·  "
+_BANNER_ROWS: Final = 3
+_GREY: Final = "#6b747d"
+
+
+def header(site: Snapshot, sight: Sight, words: Words, width: int, height: int, page: tuple[int, int]) -> list[Line]:
+    """Name, clock, counts and power; `page` is (which, of how many), counting from 1."""
+    is_stale = not sight.is_fresh
+    counts = Counter(evse.state for evse in site.evses)
+    shown = [state for state in EvseState if counts[state] or state is EvseState.FREE]
+    if height < TALL_SCREEN:
+        return [
+            _name_line(site, words, width, page, is_stale=is_stale, has_clock=True),
+            _count_line(site, counts, shown, words, width, is_stale=is_stale),
+        ]
+    return [
+        line(width, _ground()),
+        _name_line(site, words, width, page, is_stale=is_stale, has_clock=False),
+        line(width, _ground()),
+        *_big_lines(site, counts, shown, words, width, is_stale=is_stale),
+        line(width, _ground()),
+    ]
+
+
+def banners(sight: Sight, words: Words, width: int, height: int) -> list[Line]:
+    """What everybody must see, the gravest first; each stands out by its whole line, not by its colour alone."""
+    lines: list[Line] = []
+    for mark, parts, ground in _notices(sight, words):
+        style = ink("#000000" if ground != "#b3261e" else "#ffffff", ground, bold=True)
+        packed = _parts_in_lines([f"{mark} {parts[0]}", *parts[1:]], width - 2)[:_BANNER_ROWS]
+        rows = [centred(width, style, text, style) for text in packed]
+        lines += [line(width, style), *rows, line(width, style)] if height >= TALL_SCREEN else rows
+    return lines
+
+
+def footer(words: Words, width: int) -> Line:
+    """The keys."""
+    return line(width, _ground(), Segment(" " + words.keys, ink("#6b747d")))
+
+
+def clock_text(at: datetime, time_zone: str, *, has_seconds: bool = False) -> str:
+    """The time at the site."""
+    return at.astimezone(zone_of(time_zone)).strftime("%H:%M:%S" if has_seconds else "%H:%M")
+
+
+def zone_of(name: str) -> tzinfo:
+    """The site's time zone; UTC where this machine does not know it."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def _notices(sight: Sight, words: Words) -> list[tuple[str, list[str], str]]:
+    """(mark, parts of the sentence, colour of the line) of each banner."""
+    notices: list[tuple[str, list[str], str]] = []
+    site = sight.site
+    zone = site.time_zone if site else "UTC"
+    if not sight.is_fresh and sight.lost_at is not None:
+        trouble = words.trouble[sight.trouble].format(detail=plain(sight.detail)) if sight.trouble else ""
+        picture = words.last_picture.format(at=clock_text(site.totals.at, zone, has_seconds=True)) if site else ""
+        since = words.stale_since.format(at=clock_text(sight.lost_at, zone, has_seconds=True))
+        parts = [since, picture or words.no_picture_yet, trouble]
+        notices.append(("!!", [part for part in parts if part], "#b3261e"))
+    if site is not None:
+        totals = site.totals
+        if totals.has_uplink and not totals.is_uplink_online:
+            since = words.uplink_lost
+            if totals.uplink_since is not None:
+                since = words.uplink_lost_since.format(at=clock_text(totals.uplink_since, zone))
+            notices.append(("!", [since, words.goes_on, words.backlog.format(count=totals.backlog)], "#f0b72f"))
+        if totals.allows_unknown_stations:
+            notices.append(("!", [words.allows_unknown], "#c297f5"))
+    if sight.warning:
+        notices.append(("!", [words.warning.format(detail=plain(sight.warning))], "#c9d1d9"))
+    return notices
+
+
+def _parts_in_lines(parts: Sequence[str], width: int) -> list[str]:
+    """Parts joined into as few lines as they fit."""
+    lines: list[str] = []
+    for part in parts:
+        joined = f"{lines[-1]}{_SEPARATOR}{part}" if lines else part
+        if lines and cell_len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(crop(part, width))
+    return lines
+
+
+def _name_line(
+    site: Snapshot, words: Words, width: int, page: tuple[int, int], *, is_stale: bool, has_clock: bool
+) -> Line:
+    bright = ink(_GREY if is_stale else "#ffffff", bold=True)
+    quiet = ink(_GREY if is_stale else "#98a3ae")
+    right = []
+    if page[1] > 1:
+        right.append(Segment(words.page.format(page=page[0], pages=page[1]) + "   ", bright))
+    day = site.totals.at.astimezone(zone_of(site.time_zone)).strftime("%Y-%m-%d")
+    right.append(Segment(day + (" " if not has_clock else "  "), quiet))
+    if has_clock:
+        right.append(Segment((OLD_MARK if is_stale else "") + clock_text(site.totals.at, site.time_zone) + " ", bright))
+    name = crop(plain(site.name), max(0, width - cells_of(right) - 2))
+    return ends(width, _ground(), [Segment(" " + name, bright)], right)
+
+
+def _count_line(
+    site: Snapshot,
+    counts: Counter[EvseState],
+    shown: Sequence[EvseState],
+    words: Words,
+    width: int,
+    *,
+    is_stale: bool,
+) -> Line:
+    """Counts with words if they fit, else with symbols alone; power and alarms at the right."""
+    right = _right_of_counts(site, words, is_stale=is_stale)
+    style = {state: ink(_GREY if is_stale else LOOKS[state].hue, bold=True) for state in shown}
+    left: list[Segment] = []
+    for has_words in (True, False):
+        left = [Segment(" ", _ground())]
+        for state in shown:
+            word = f" {words.state[state]}" if has_words else ""
+            left.append(Segment(f"{LOOKS[state].symbol} {counts[state]}{word}  ", style[state]))
+        if cells_of(left) + cells_of(right) < width:
+            break
+    return ends(width, _ground(), left, right)
+
+
+def _right_of_counts(site: Snapshot, words: Words, *, is_stale: bool) -> list[Segment]:
+    right = []
+    if site.totals.open_alarms:
+        alarms = words.alarms.format(count=site.totals.open_alarms)
+        right.append(Segment(f"! {alarms}   ", ink(_GREY if is_stale else LOOKS[EvseState.FAULTED].hue, bold=True)))
+    power = (OLD_MARK if is_stale else "") + power_text(site.totals.power_w)
+    right.append(Segment(f"{power} ", ink(_GREY if is_stale else "#ffffff", bold=True)))
+    return right
+
+
+def _big_lines(
+    site: Snapshot,
+    counts: Counter[EvseState],
+    shown: Sequence[EvseState],
+    words: Words,
+    width: int,
+    *,
+    is_stale: bool,
+) -> list[Line]:
+    """Four rows: numbers in big digits, and below each what it counts. What does not fit is left out from the end."""
+    mark = OLD_MARK if is_stale else ""
+    clock = mark + clock_text(site.totals.at, site.time_zone)
+    power = mark + power_text(site.totals.power_w)
+    white = ink(_GREY if is_stale else "#ffffff", bold=True)
+    red = ink(_GREY if is_stale else LOOKS[EvseState.FAULTED].hue, bold=True)
+    alarms = words.alarms.format(count=site.totals.open_alarms) if site.totals.open_alarms else ""
+    right = [
+        _column(scaled(power, Scale.HALF, width), words.site_power, white),
+        _column(scaled(clock, Scale.HALF, width), f"! {alarms}" if alarms else "", white, red),
+    ]
+    left = []
+    for state in shown:
+        style = ink(_GREY if is_stale else LOOKS[state].hue, bold=True)
+        icon = draw_pixels(LOOKS[state].icon, Scale.HALF)
+        number = scaled(str(counts[state]), Scale.HALF, width)
+        big = [f"{drawn} {digits}" for drawn, digits in zip(icon, number, strict=True)]
+        left.append(_column(big, f"{LOOKS[state].symbol} {words.state[state]}", style))
+    needed = sum(_column_width(column) for column in right)
+    if needed + sum(_column_width(column) for column in left) + 2 > width:
+        return [line(width, _ground()), _count_line(site, counts, shown, words, width, is_stale=is_stale)]
+    return [
+        ends(
+            width,
+            _ground(),
+            [Segment(" ", _ground()), *(segment for column in left for segment in column[row])],
+            [segment for column in right for segment in column[row]],
+        )
+        for row in range(4)
+    ]
+
+
+def _column(big: Sequence[str], caption: str, style: Style, caption_style: Style | None = None) -> list[Line]:
+    """Three rows of big text and a caption, all of one width, with blanks at the right."""
+    width = max(cell_len(text) for text in (*big, caption)) + 3
+    rows = [line(width, _ground(), Segment(text, style)) for text in big]
+    return [*rows, line(width, _ground(), Segment(caption, caption_style or style))]
+
+
+def _column_width(column: Sequence[Line]) -> int:
+    return cells_of(column[0])
+
+
+def _ground() -> Style:
+    return ink("#c9d1d9", GROUND)
