@@ -1,0 +1,89 @@
+"""What a client may ask, and who answers it."""
+
+from __future__ import annotations
+
+from typing import Any, Final, assert_never
+
+from pydantic import TypeAdapter, ValidationError
+
+from edge.domain.events import Done, Refused, SiteEvent, TokenBlocked, TokensImported
+from edge.ports import CallFailed, Chargers, Inbox, Overloaded, Window
+from protocols.site.requests import (
+    REQUEST,
+    BlockToken,
+    CallStation,
+    GetStations,
+    GetStatus,
+    ImportTokens,
+    Request,
+)
+from protocols.site.view import Answer
+
+MAX_CALL_S: Final = 600.0
+_ID: Final = TypeAdapter(dict[str, Any])
+
+
+class Desk:
+    """Answers requests one by one; several may run at once."""
+
+    def __init__(self, window: Window, chargers: Chargers, inbox: Inbox) -> None:
+        self._window = window
+        self._chargers = chargers
+        self._inbox = inbox
+
+    async def answer(self, request: GetStatus | GetStations | CallStation | ImportTokens | BlockToken) -> Answer:
+        match request:
+            case GetStatus():
+                return Answer(id=request.id, result=self._window.status())
+            case GetStations():
+                return Answer(id=request.id, result=self._window.stations())
+            case CallStation():
+                return await self._call(request)
+            case ImportTokens(id=id_, tokens=tokens, replaces_all=replaces_all):
+                return await self._ask(id_, TokensImported(tokens=tokens, replaces_all=replaces_all))
+            case BlockToken(id=id_, uid=uid, is_blocked=is_blocked):
+                return await self._ask(id_, TokenBlocked(uid=uid, is_blocked=is_blocked))
+            case _:
+                assert_never(request)
+
+    async def _call(self, request: CallStation) -> Answer:
+        if not 0 < request.timeout_s <= MAX_CALL_S:
+            return Answer(id=request.id, problem=f"timeout_s {request.timeout_s}; expected up to {MAX_CALL_S:.0f} s")
+        try:
+            result = await self._chargers.call(request.station_id, request.action, request.payload, request.timeout_s)
+        except CallFailed as failed:
+            facts = {"code": failed.code, "description": failed.description, "details": failed.details}
+            return Answer(id=request.id, problem=str(failed), result=facts)
+        return Answer(id=request.id, result=result)
+
+    async def _ask(self, request_id: str, event: SiteEvent) -> Answer:
+        try:
+            reply = await self._inbox.ask(event)
+        except Overloaded:
+            return Answer(id=request_id, problem="the agent is too busy and has changed nothing; try again")
+        match reply:
+            case Done(text=text):
+                return Answer(id=request_id, result=text)
+            case Refused(reason=reason):
+                return Answer(id=request_id, problem=reason)
+            case _:
+                return Answer(id=request_id, problem=f"the agent answered {type(reply).__name__}, which is no answer")
+
+
+def read_request(message: str | bytes) -> Request | Answer:
+    """A request, or the answer that says what is wrong with it."""
+    try:
+        return REQUEST.validate_json(message)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the message"
+        return Answer(id=_id_of(message), problem=f"not a request: {place}: {first['msg']}")
+
+
+def _id_of(message: str | bytes) -> str:
+    """The id that a malformed request still names, so that its asker learns of it; empty when it names none."""
+    try:
+        request_id = _ID.validate_json(message).get("id")
+    except ValidationError:
+        return ""
+    return request_id if isinstance(request_id, str) else ""
