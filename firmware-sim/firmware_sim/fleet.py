@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -119,6 +120,7 @@ class Station:
         self._connection: Connection | None = None
         self._link_allowed = True
         self._reboot: Reboot | None = None
+        self._refusals = 0
         self._changed = asyncio.Event()
 
     # --- by hand ---
@@ -306,10 +308,11 @@ class Station:
         self.feed(LinkUp())
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(connection.serve())
-                tasks.create_task(self._speak(connection, mouth))
-        except* (ConnectionClosed, OSError):
-            pass
+                # No error may leave a child: a group that ends in one leaves its parent marked as cancelled (3.11).
+                speaking = tasks.create_task(self._speak(connection, mouth))
+                with suppress(ConnectionClosed):
+                    await connection.serve()
+                speaking.cancel()
         finally:
             connection.cut()
             if self._connection is connection:
@@ -318,36 +321,38 @@ class Station:
                 if self.charger.connected:
                     self.feed(LinkLost())
             self._tell("disconnected")
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError
 
     async def _speak(self, connection: Connection, mouth: Mouth) -> None:
-        """Send what waits, one call at a time; a message leaves the outbox when it has been answered."""
-        refusals = 0
-        while self._connection is connection:
-            message = self.outbox.next(registered=self.charger.registered)
-            if message is None:
-                await self._changed.wait()
-                continue
-            call = mouth.call(message, self.charger)
-            if call is None:
-                self._answered(message, PlainAnswer())
-                continue
-            try:
-                answer = self._understood(mouth, message, await connection.call(call))
-            except TimeoutError:
-                self._unanswered(message)
-                continue
-            except CallFailed as error:
-                refusals += 1
-                if isinstance(message, TransactionMessage) and refusals < self.charger.settings.attempts:
-                    await self.clock.sleep(refusals * self.charger.settings.attempt_interval_s)
-                    continue
-                answer = CallRefused(code=error.code)
-            refusals = 0
-            if self._connection is connection:
-                self._answered(message, answer)
+        """Send what waits, one call at a time, until the connection ends."""
+        with suppress(ConnectionClosed):
+            while self._connection is connection:
+                await self._say_next(connection, mouth)
+
+    async def _say_next(self, connection: Connection, mouth: Mouth) -> None:
+        """Send the first message that waits; it leaves the outbox when it has been answered."""
+        message = self.outbox.next(registered=self.charger.registered)
+        if message is None:
+            await self._changed.wait()
+            return
+        call = mouth.call(message, self.charger)
+        if call is None:
+            self._answered(message, PlainAnswer())
+            return
+        try:
+            answer = self._understood(mouth, message, await connection.call(call))
+        except TimeoutError:
+            self._unanswered(message)
+            return
+        except CallFailed as error:
+            self._refusals += 1
+            settings = self.charger.settings
+            if isinstance(message, TransactionMessage) and self._refusals < settings.attempts:
+                await self.clock.sleep(self._refusals * settings.attempt_interval_s)
+                return
+            answer = CallRefused(code=error.code)
+        self._refusals = 0
+        if self._connection is connection:
+            self._answered(message, answer)
 
     def _understood(self, mouth: Mouth, message: Message, result: Any) -> Answer:
         try:

@@ -65,7 +65,7 @@ def packaged() -> list[str]:
 
 
 def load(name_or_path: str, *, seed: int | None = None) -> Scenario:
-    """Read a packaged scenario by name, or a file by path; `seed` replaces its own. Raises BadText with all problems."""
+    """Read a packaged scenario by name, or a file by path; `seed` replaces its own. Raises BadText."""
     if name_or_path in packaged():
         text = (resources.files("firmware_sim") / "scenarios" / f"{name_or_path}.toml").read_text()
         return parse(text, name_or_path, seed=seed)
@@ -73,9 +73,8 @@ def load(name_or_path: str, *, seed: int | None = None) -> Scenario:
     try:
         return parse(path.read_text(), path.stem, seed=seed)
     except OSError as error:
-        raise BadText(
-            f"no scenario {name_or_path!r}: neither a file to read ({error.strerror}) nor one of {', '.join(packaged())}"
-        ) from error
+        names = ", ".join(packaged())
+        raise BadText(f"no scenario {name_or_path!r}: neither a file ({error.strerror}) nor one of {names}") from error
 
 
 def parse(text: str, name: str, *, seed: int | None = None) -> Scenario:
