@@ -1,0 +1,106 @@
+"""Who may open a WebSocket: decided from the HTTP request alone, before the upgrade (CWE-306)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+from urllib.parse import unquote
+
+import structlog
+
+from edge.chargers.attempts import Attempts
+from edge.chargers.charger_metrics import ChargerMetrics
+from edge.chargers.credentials import Credentials
+from protocols.ocpp.version import SUBPROTOCOLS, Version
+
+MAX_STATION_ID_LENGTH: Final = 48
+"""OCPP 2.0.1 Part 4 §3.1.1: the identity is an identifierString of up to 48 characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """The station may come in. `subprotocol` is the client's own spelling, to be echoed."""
+
+    station_id: str
+    version: Version
+    subprotocol: str
+    is_known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """The station is turned away with an HTTP status, a text for a person and further headers."""
+
+    status: int
+    text: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Gate:
+    """Admits or turns away. The same answer, in the same time, whether an id is known or not."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        attempts: Attempts,
+        metrics: ChargerMetrics,
+        monotonic_s: Callable[[], float],
+        *,
+        allow_unknown: bool,
+    ) -> None:
+        self._credentials = credentials
+        self._attempts = attempts
+        self._metrics = metrics
+        self._monotonic_s = monotonic_s
+        self._allow_unknown = allow_unknown
+        self._log = structlog.get_logger()
+
+    def admit(self, source: str, path: str, authorization: str | None, offered: Iterable[str]) -> Admitted | Turned:
+        """Decide upon one request. `offered` are the values of Sec-WebSocket-Protocol."""
+        station_id = read_station_id(path)
+        if station_id is None:
+            self._metrics.refusals["no_station_id"] += 1
+            return Turned(status=404, text="No charging station id: connect to ws://host/{charging_station_id}.\n")
+        locked_s = self._attempts.locked_s(source, station_id, self._monotonic_s())
+        if locked_s > 0:
+            self._metrics.refusals["locked"] += 1
+            headers = (("Retry-After", str(ceil(locked_s))),)
+            return Turned(status=429, text="Too many failed attempts; try again later.\n", headers=headers)
+        is_right = self._credentials.check(station_id, authorization)
+        is_stranger = self._allow_unknown and not self._credentials.is_known(station_id)
+        if not is_right and not is_stranger:
+            return self._refuse(source, station_id)
+        self._attempts.succeeded(source, station_id)
+        return self._choose(station_id, offered, is_known=is_right)
+
+    def _refuse(self, source: str, station_id: str) -> Turned:
+        self._metrics.refusals["credential"] += 1
+        if self._attempts.failed(source, station_id, self._monotonic_s()):
+            # One line for each lock: 10,000 attempts shall not fill the disk.
+            self._log.warning("station_locked_out", source=source, station_id=station_id)
+        headers = (("WWW-Authenticate", 'Basic realm="ohmstead", charset="UTF-8"'),)
+        return Turned(status=401, text="The charging station's id or password is wrong.\n", headers=headers)
+
+    def _choose(self, station_id: str, offered: Iterable[str], *, is_known: bool) -> Admitted | Turned:
+        for name in (part.strip() for value in offered for part in value.split(",")):
+            version = SUBPROTOCOLS.get(name.lower())
+            if version is not None:  # the first that we know: the client names its favourite first
+                return Admitted(station_id=station_id, version=version, subprotocol=name, is_known=is_known)
+        self._metrics.refusals["subprotocol"] += 1
+        self._log.warning("subprotocol_refused", station_id=station_id, offered=list(offered)[:4])
+        names = ", ".join(SUBPROTOCOLS)
+        return Turned(status=400, text=f"Sec-WebSocket-Protocol must name one of: {names}.\n")
+
+
+def read_station_id(path: str) -> str | None:
+    """The last part of the path, percent-decoded; one slash behind it and a prefix before it (/ocpp/ID) do no harm."""
+    last = path.partition("?")[0].removesuffix("/").rpartition("/")[2]
+    try:
+        station_id = unquote(last, errors="strict")
+    except UnicodeDecodeError:
+        return None
+    if not 0 < len(station_id) <= MAX_STATION_ID_LENGTH or not station_id.isprintable() or "/" in station_id:
+        return None
+    return station_id

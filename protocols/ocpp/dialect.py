@@ -1,0 +1,57 @@
+"""What an OCPP version's table of messages is made of: each action with its two pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from protocols.charger.abilities import Abilities
+from protocols.charger.commands import ChargerCommand, Reply
+from protocols.charger.events import ChargerEvent
+from protocols.ocpp.version import Version
+
+Payload = dict[str, Any]
+R = TypeVar("R", bound=Reply)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A request that the site decides upon: `read` gives the event (or raises BadPayload), `render` its answer."""
+
+    read: Callable[[str, Payload], ChargerEvent]
+    render: Callable[[Reply], Payload]
+
+
+@dataclass(frozen=True, slots=True)
+class Immediate:
+    """A request that is answered from the clock alone and changes nothing."""
+
+    answer: Callable[[datetime], Payload]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """All that one version needs. `outcome` reads a station's answer to a command: is it accepted, else why not."""
+
+    version: Version
+    abilities: Abilities
+    requests: Mapping[str, Decided | Immediate]
+    command: Callable[[ChargerCommand], tuple[str, Payload]]
+    outcome: Callable[[Payload], tuple[bool, str]]
+
+
+def expect(reply: Reply, kind: type[R]) -> R:
+    """The reply, when it is of the kind that the request calls for.
+
+    Raises TypeError otherwise: that is our fault, never the charger's.
+    """
+    if not isinstance(reply, kind):
+        raise TypeError(f"expected {kind.__name__} from the site, got {type(reply).__name__}")
+    return reply
+
+
+def no_content(_reply: Reply) -> Payload:
+    """The answer to a request that is only taken in."""
+    return {}

@@ -1,0 +1,152 @@
+"""OCPP-J frames (1.6 §4.2, 2.0.1 Part 4 §4.2): bytes to CALL, CALLRESULT or CALLERROR and back.
+
+Size and nesting are bounded before anything is built. There is one JSON parser and it lets the last of duplicate keys
+win, as JSON.parse does, so no two readers of a frame can understand it differently.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from protocols.errors import BadFrame
+from protocols.ocpp.version import ErrorCode, Version, wire_code
+
+MAX_FRAME_BYTES: Final = 256 * 1024
+MAX_DEPTH: Final = 32
+"""The deepest payload of the standards nests 12 levels; free data (DataTransfer, customData) gets the rest."""
+MAX_MESSAGE_ID_LENGTH: Final = 36
+MAX_DESCRIPTION_LENGTH: Final = 255
+NO_MESSAGE_ID: Final = "-1"
+"""Answers a CALL whose message id cannot be read (2.0.1 Part 4 §4.2.3)."""
+
+_STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+Payload = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request: `[2, message_id, action, payload]`."""
+
+    message_id: str
+    action: str
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """An answer: `[3, message_id, payload]`."""
+
+    message_id: str
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class CallError:
+    """A refusal: `[4, message_id, code, description, details]`."""
+
+    message_id: str
+    code: str
+    description: str = ""
+    details: Payload = field(default_factory=dict)
+
+
+Frame = Call | CallResult | CallError
+
+
+def parse(raw: bytes, version: Version) -> Frame:
+    """Read one frame.
+
+    An answer that makes no sense becomes a CallError to the call it names: nobody may answer an answer.
+    Raises BadFrame, with the CALLERROR code of `version`, for everything that deserves a CALLERROR.
+    """
+    if len(raw) > MAX_FRAME_BYTES:
+        raise _bad(ErrorCode.RPC_FRAMEWORK_ERROR, version, f"a frame may have {MAX_FRAME_BYTES} bytes")
+    if _is_too_deep(raw):
+        raise _bad(ErrorCode.RPC_FRAMEWORK_ERROR, version, f"a frame may nest {MAX_DEPTH} levels")
+    try:
+        items = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise _bad(ErrorCode.RPC_FRAMEWORK_ERROR, version, "not JSON") from None
+    if type(items) is not list or not items:
+        raise _bad(ErrorCode.RPC_FRAMEWORK_ERROR, version, "not a JSON array with a message type")
+    kind = items[0]
+    if kind == 2:
+        return _call(items, version)
+    if kind == 3 or kind == 4:
+        return _answer(items, version)
+    message_id = _message_id(items) or NO_MESSAGE_ID
+    raise _bad(ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED, version, "message types are 2, 3 and 4", message_id)
+
+
+def encode(frame: Frame) -> bytes:
+    """Write one frame. Raises TypeError where a raw payload holds what JSON cannot say."""
+    match frame:
+        case Call():
+            return orjson.dumps([2, frame.message_id, frame.action, frame.payload])
+        case CallResult():
+            return orjson.dumps([3, frame.message_id, frame.payload])
+        case CallError():
+            description = frame.description[:MAX_DESCRIPTION_LENGTH]
+            return orjson.dumps([4, frame.message_id, frame.code, description, frame.details])
+
+
+def _call(items: list[Any], version: Version) -> Call:
+    message_id = _message_id(items)
+    if message_id is None:
+        text = f"the message id is a text of 1 to {MAX_MESSAGE_ID_LENGTH} characters"
+        raise _bad(ErrorCode.RPC_FRAMEWORK_ERROR, version, text)
+    if len(items) != 4:
+        raise _bad(ErrorCode.PROTOCOL_ERROR, version, "a CALL has 4 elements", message_id)
+    _, _, action, payload = items
+    if type(action) is not str:
+        raise _bad(ErrorCode.RPC_FRAMEWORK_ERROR, version, "the action is a text", message_id)
+    if type(payload) is not dict:
+        raise _bad(ErrorCode.FORMAT_VIOLATION, version, "the payload is a JSON object", message_id)
+    return Call(message_id, action, payload)
+
+
+def _answer(items: list[Any], version: Version) -> CallResult | CallError:
+    message_id = _message_id(items) or NO_MESSAGE_ID
+    match items:
+        case [3, _, dict() as payload]:
+            return CallResult(message_id, payload)
+        case [4, _, str() as code, *rest]:
+            description = rest[0] if rest and isinstance(rest[0], str) else ""
+            details = rest[1] if len(rest) > 1 and isinstance(rest[1], dict) else {}
+            return CallError(message_id, code, description, details)
+        case _:
+            code = wire_code(ErrorCode.FORMAT_VIOLATION, version)
+            return CallError(message_id, code, "the station's answer is not a CALLRESULT or CALLERROR")
+
+
+def _message_id(items: list[Any]) -> str | None:
+    message_id = items[1] if len(items) > 1 else None
+    if type(message_id) is str and 0 < len(message_id) <= MAX_MESSAGE_ID_LENGTH:
+        return message_id
+    return None
+
+
+def _is_too_deep(raw: bytes) -> bool:
+    # Counting is enough for nearly every frame; only those with many brackets are walked, up to the first that is too
+    # deep.
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(raw):
+        match raw[token.start()]:
+            case 0x5B | 0x7B:  # [ {
+                depth += 1
+                if depth > MAX_DEPTH:
+                    return True
+            case 0x5D | 0x7D:  # ] }
+                depth -= 1
+    return False
+
+
+def _bad(code: ErrorCode, version: Version, description: str, message_id: str = NO_MESSAGE_ID) -> BadFrame:
+    return BadFrame(wire_code(code, version), description, message_id)

@@ -1,0 +1,42 @@
+"""OCPP 1.6 §4.9 StatusNotification."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from protocols.charger.events import StatusReported
+from protocols.ocpp.dialect import Payload
+from protocols.ocpp.reading import read_evse_id, read_stamp
+from protocols.terms import ChargingState, ConnectorStatus
+
+_STATUSES: Final = MappingProxyType(
+    {
+        "Available": (ConnectorStatus.AVAILABLE, None),
+        "Preparing": (ConnectorStatus.OCCUPIED, ChargingState.EV_CONNECTED),
+        "Charging": (ConnectorStatus.OCCUPIED, ChargingState.CHARGING),
+        "SuspendedEV": (ConnectorStatus.OCCUPIED, ChargingState.SUSPENDED_EV),
+        "SuspendedEVSE": (ConnectorStatus.OCCUPIED, ChargingState.SUSPENDED_EVSE),
+        "Finishing": (ConnectorStatus.OCCUPIED, ChargingState.IDLE),
+        "Reserved": (ConnectorStatus.RESERVED, None),
+        "Unavailable": (ConnectorStatus.UNAVAILABLE, None),
+        "Faulted": (ConnectorStatus.FAULTED, None),
+    }
+)
+"""§7.7 ChargePointStatus in OCPP 2.0.1's two words."""
+
+
+def read_status_notification(station_id: str, payload: Payload) -> StatusReported:
+    """§6.47. A 1.6 connector is an EVSE with one connector; connector 0 is the station itself."""
+    evse_id = read_evse_id(payload["connectorId"], name="connectorId", lowest=0)
+    status, charging_state = _STATUSES[payload["status"]]
+    error_code = payload["errorCode"]
+    return StatusReported(
+        station_id=station_id,
+        evse_id=evse_id,
+        connector_id=min(evse_id, 1),
+        status=status,
+        charging_state=charging_state,
+        error_code=None if error_code == "NoError" else error_code,
+        at=read_stamp(payload.get("timestamp")),
+    )

@@ -1,0 +1,19 @@
+"""OCPP 2.0.1 functional block G: StatusNotification."""
+
+from __future__ import annotations
+
+from protocols.charger.events import StatusReported
+from protocols.ocpp.dialect import Payload
+from protocols.ocpp.reading import read_evse_id, read_stamp
+from protocols.terms import ConnectorStatus
+
+
+def read_status_notification(station_id: str, payload: Payload) -> StatusReported:
+    """G01 StatusNotificationRequest."""
+    return StatusReported(
+        station_id=station_id,
+        evse_id=read_evse_id(payload["evseId"], name="evseId", lowest=0),
+        connector_id=read_evse_id(payload["connectorId"], name="connectorId", lowest=0),
+        status=ConnectorStatus(payload["connectorStatus"]),
+        at=read_stamp(payload["timestamp"]),
+    )

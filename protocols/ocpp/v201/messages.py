@@ -1,0 +1,36 @@
+"""OCPP 2.0.1: every message that Ohmstead takes from a station, in one table."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from protocols.charger.abilities import OCPP_201
+from protocols.ocpp.dialect import Decided, Dialect, Immediate, no_content
+from protocols.ocpp.outcome import read_outcome
+from protocols.ocpp.v201.authorization import read_authorize, render_authorize
+from protocols.ocpp.v201.availability import read_status_notification
+from protocols.ocpp.v201.data_transfer import answer_data_transfer
+from protocols.ocpp.v201.metering import read_meter_values
+from protocols.ocpp.v201.provisioning import answer_heartbeat, read_boot_notification, render_boot_notification
+from protocols.ocpp.v201.remote_control import render_command
+from protocols.ocpp.v201.transactions import read_transaction_event, render_transaction_event
+from protocols.ocpp.version import Version
+
+DIALECT: Final = Dialect(
+    version=Version.V201,
+    abilities=OCPP_201,
+    requests=MappingProxyType(
+        {
+            "Authorize": Decided(read_authorize, render_authorize),
+            "BootNotification": Decided(read_boot_notification, render_boot_notification),
+            "DataTransfer": Immediate(answer_data_transfer),
+            "Heartbeat": Immediate(answer_heartbeat),
+            "MeterValues": Decided(read_meter_values, no_content),
+            "StatusNotification": Decided(read_status_notification, no_content),
+            "TransactionEvent": Decided(read_transaction_event, render_transaction_event),
+        }
+    ),
+    command=render_command,
+    outcome=read_outcome,
+)
