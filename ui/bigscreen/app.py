@@ -24,7 +24,10 @@ from ui.bigscreen.sight import Report, Sight, told
 from ui.bigscreen.words import WORDS, Language
 
 REPAINT_EVERY_S: Final = 0.25
-TURN_PAGE_AFTER_S: Final = 8.0
+ALL_PAGES_WITHIN_S: Final = 60.0
+"""Nobody should wait longer for the tile looked for, as far as pages can be read at that pace."""
+SHORTEST_PAGE_S: Final = 4.0
+LONGEST_PAGE_S: Final = 8.0
 HOLD_PAGE_FOR_S: Final = 40.0
 """Whoever turned the page by hand wants to look at it."""
 
@@ -93,7 +96,7 @@ class BigScreen(App[None]):
         self._stale_after_s = stale_after_s
         self._retry_from_s = retry_from_s
         self._page = 0
-        self._turn_in_s = TURN_PAGE_AFTER_S
+        self._turn_in_s = LONGEST_PAGE_S
         self._is_changed = True
         self._board = Board()
 
@@ -156,8 +159,9 @@ class BigScreen(App[None]):
     def _repaint(self) -> None:
         self._turn_in_s -= REPAINT_EVERY_S
         if self._turn_in_s <= 0:
-            self._turn_in_s = TURN_PAGE_AFTER_S
-            if self._board.sheet is not None and self._board.sheet.pages > 1:
+            pages = self._board.sheet.pages if self._board.sheet else 1
+            self._turn_in_s = max(SHORTEST_PAGE_S, min(LONGEST_PAGE_S, ALL_PAGES_WITHIN_S / pages))
+            if pages > 1:
                 self._page += 1
                 self._is_changed = True
         if self._is_changed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final
+from typing import Final, Literal, assert_never
 
 from rich.cells import cell_len
 
@@ -16,6 +16,7 @@ from ui.bigscreen.words import Words
 
 OLD_MARK: Final = "~"
 _GAP: Final = 2
+_NARROWEST_BAR: Final = 20
 _MOST_PRICE_DIGITS: Final = 2
 
 
@@ -25,6 +26,7 @@ class Facts:
 
     note: str = ""
     power: str = ""
+    power_short: str = ""
     energy: str = ""
     cost: str = ""
     minutes: str = ""
@@ -38,12 +40,17 @@ class Facts:
         """All but the error and the battery."""
         return [text for text in (self.note, self.power, self.energy, self.cost, self.minutes) if text]
 
-    def without(self, shown: str) -> Facts:
-        """These facts, less the one that is shown elsewhere."""
-        gone: dict[str, str] = {
-            name: "" for name in ("note", "power", "cost") if shown and getattr(self, name) == shown
-        }
-        return replace(self, **gone)  # type: ignore[arg-type]
+    def without(self, name: Literal["note", "power", "cost"]) -> Facts:
+        """These facts, less one that is shown elsewhere."""
+        match name:
+            case "note":
+                return replace(self, note="")
+            case "power":
+                return replace(self, power="")
+            case "cost":
+                return replace(self, cost="")
+            case _:
+                assert_never(name)
 
 
 def facts_of(evse: EvseView, words: Words, currency: str, *, is_old: bool) -> Facts:
@@ -59,6 +66,7 @@ def facts_of(evse: EvseView, words: Words, currency: str, *, is_old: bool) -> Fa
     return Facts(
         note=words.old_reading if evse.is_reading_old else "",
         power="" if evse.power_w is None else mark + power_text(evse.power_w),
+        power_short="" if evse.power_w is None else mark + power_text(evse.power_w, most_tenths=10).replace(" ", ""),
         energy="" if evse.energy_wh is None else mark + energy_text(evse.energy_wh),
         cost="" if evse.cost is None else mark + cost_text(evse.cost, currency),
         minutes="" if evse.duration_s is None else mark + words.minutes.format(minutes=evse.duration_s // 60),
@@ -73,10 +81,10 @@ def _is_inviting(state: EvseState) -> bool:
     return state in (EvseState.FREE, EvseState.RESERVED, EvseState.OCCUPIED)
 
 
-def power_text(power_w: int) -> str:
-    """Kilowatts: a decimal up to 100 kW, none above."""
+def power_text(power_w: int, *, most_tenths: int = 100) -> str:
+    """Kilowatts; with a decimal below `most_tenths` kW, unless it is a zero."""
     kilo = Decimal(power_w) / 1000
-    return f"{kilo:.1f} kW" if abs(kilo) < 100 and power_w % 1000 else f"{kilo:.0f} kW"
+    return f"{kilo:.1f} kW" if abs(kilo) < most_tenths and power_w % 1000 else f"{kilo:.0f} kW"
 
 
 def energy_text(energy_wh: int) -> str:
@@ -95,24 +103,33 @@ def cost_text(cost: Decimal, currency: str) -> str:
 
 def packed(facts: Facts, width: int, rows: int, scale: Scale) -> list[tuple[str, str]]:
     """The facts as at most `rows` pairs (left, right) that fit side by side; the battery last, as a bar if it can."""
-    if rows < 1:
-        return []
     texts = list(facts.texts)
-    if facts.battery and (scale is not Scale.TEXT or width < 20):
-        texts.append(facts.battery)
     pairs: list[tuple[str, str]] = []
-    while texts:
-        left, right = texts.pop(0), texts[0] if texts else ""
-        if right and width_of(left, scale) + _GAP + width_of(right, scale) > width:
-            left_short, right_short = left.replace(" ", ""), right.replace(" ", "")
-            fits = scale is Scale.TEXT and cell_len(left_short) + 1 + cell_len(right_short) <= width
-            left, right = (left_short, right_short) if fits else (left, "")
-        if right:
+    while texts and len(pairs) < rows:
+        left = texts.pop(0)
+        pair = _paired(left, texts[0], width, scale) if texts else None
+        if pair is not None:
             texts.pop(0)
-        pairs.append((left, right))
-    if facts.battery and scale is Scale.TEXT and width >= 20 and len(pairs) < rows:
-        pairs.append((_bar(facts.battery_percent or 0, width - 7), facts.battery))
-    return [(crop(left, width), right) for left, right in pairs[:rows]]
+        pairs.append(pair or (crop(left, width), ""))
+    if facts.battery:
+        if len(pairs) < rows:
+            is_bar = scale is Scale.TEXT and width >= _NARROWEST_BAR
+            pairs.append(
+                (_bar(facts.battery_percent or 0, width - 7), facts.battery) if is_bar else (facts.battery, "")
+            )
+        elif pairs and not pairs[-1][1]:
+            pairs[-1] = _paired(pairs[-1][0], facts.battery, width, scale) or pairs[-1]
+    return pairs
+
+
+def _paired(left: str, right: str, width: int, scale: Scale) -> tuple[str, str] | None:
+    """Both side by side, if need be without the blanks before their units; None if there is no room."""
+    if width_of(left, scale) + _GAP + width_of(right, scale) <= width:
+        return left, right
+    left, right = left.replace(" ", ""), right.replace(" ", "")
+    if scale is Scale.TEXT and cell_len(left) + 1 + cell_len(right) <= width:
+        return left, right
+    return None
 
 
 def _bar(percent: int, width: int) -> str:

@@ -20,20 +20,15 @@ class Scale(Enum):
     TEXT is the terminal's own text; HALF draws two pixels in one cell with ▀ and ▄.
     """
 
-    TEXT = (1, 0, 0)
+    TEXT = (1, 1, 1)
     HALF = (3, 1, 0)
     FULL = (5, 2, 1)
     DOUBLE = (10, 4, 2)
 
-    @property
-    def rows(self) -> int:
-        """Rows that a text of this scale takes."""
-        return self.value[0]
-
-    @property
-    def across(self) -> int:
-        """Cells across for one pixel."""
-        return max(1, self.value[1])
+    def __init__(self, rows: int, across: int, down: int) -> None:
+        self.rows = rows
+        self.across = across
+        self.down = down
 
 
 def _bitmaps(names: str, *pixel_rows: str) -> dict[str, tuple[str, ...]]:
@@ -97,7 +92,7 @@ def width_of(text: str, scale: Scale) -> int:
     if scale is Scale.TEXT or not _may_draw(text):
         return cell_len(text)
     pixels = sum(len(_FONT[character][0]) for character in text) + max(0, len(text) - 1)
-    return pixels * scale.value[1]
+    return pixels * scale.across
 
 
 def _may_draw(text: str) -> bool:
@@ -117,12 +112,11 @@ def draw(text: str, scale: Scale) -> list[str]:
 
 def draw_pixels(pixels: Sequence[str], scale: Scale) -> list[str]:
     """Five rows of `#` and `.` as block characters."""
-    _, across, down = scale.value
     if scale is Scale.HALF:
         padded = [*pixels, "." * len(pixels[0])]
         return [
             "".join(_HALVES[upper + lower] for upper, lower in zip(padded[row], padded[row + 1], strict=True))
             for row in range(0, len(padded), 2)
         ]
-    drawn = ["".join(("█" if pixel == "#" else " ") * across for pixel in row) for row in pixels]
-    return [row for row in drawn for _ in range(down)]
+    drawn = ["".join(("█" if pixel == "#" else " ") * scale.across for pixel in row) for row in pixels]
+    return [row for row in drawn for _ in range(scale.down)]

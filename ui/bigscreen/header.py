@@ -25,6 +25,7 @@ TALL_SCREEN: Final = 36
 """From this many rows on, counts and clock are big and banners are three rows high."""
 _SEPARATOR: Final = "  ·  "
 _BANNER_ROWS: Final = 3
+_COLUMN_ROWS: Final = 4
 _GREY: Final = "#6b747d"
 
 
@@ -39,7 +40,6 @@ def header(site: Snapshot, sight: Sight, words: Words, width: int, height: int, 
             _count_line(site, counts, shown, words, width, is_stale=is_stale),
         ]
     return [
-        line(width, _ground()),
         _name_line(site, words, width, page, is_stale=is_stale, has_clock=False),
         line(width, _ground()),
         *_big_lines(site, counts, shown, words, width, is_stale=is_stale),
@@ -116,15 +116,17 @@ def _parts_in_lines(parts: Sequence[str], width: int) -> list[str]:
 def _name_line(
     site: Snapshot, words: Words, width: int, page: tuple[int, int], *, is_stale: bool, has_clock: bool
 ) -> Line:
-    bright = ink(_GREY if is_stale else "#ffffff", bold=True)
-    quiet = ink(_GREY if is_stale else "#98a3ae")
+    bright, quiet = _white(is_stale=is_stale), ink(_GREY if is_stale else "#98a3ae")
     right = []
+    if site.totals.open_alarms:
+        alarms = words.alarms.format(count=site.totals.open_alarms)
+        right.append(Segment(f"! {alarms}   ", ink(_GREY if is_stale else LOOKS[EvseState.FAULTED].hue, bold=True)))
     if page[1] > 1:
         right.append(Segment(words.page.format(page=page[0], pages=page[1]) + "   ", bright))
     day = site.totals.at.astimezone(zone_of(site.time_zone)).strftime("%Y-%m-%d")
     right.append(Segment(day + (" " if not has_clock else "  "), quiet))
     if has_clock:
-        right.append(Segment((OLD_MARK if is_stale else "") + clock_text(site.totals.at, site.time_zone) + " ", bright))
+        right.append(Segment(_clock(site, is_stale=is_stale) + " ", bright))
     name = crop(plain(site.name), max(0, width - cells_of(right) - 2))
     return ends(width, _ground(), [Segment(" " + name, bright)], right)
 
@@ -139,7 +141,8 @@ def _count_line(
     is_stale: bool,
 ) -> Line:
     """Counts with words if they fit, else with symbols alone; power and alarms at the right."""
-    right = _right_of_counts(site, words, is_stale=is_stale)
+    power = (OLD_MARK if is_stale else "") + power_text(site.totals.power_w)
+    right = [Segment(f"{power} ", _white(is_stale=is_stale))]
     style = {state: ink(_GREY if is_stale else LOOKS[state].hue, bold=True) for state in shown}
     left: list[Segment] = []
     for has_words in (True, False):
@@ -152,16 +155,6 @@ def _count_line(
     return ends(width, _ground(), left, right)
 
 
-def _right_of_counts(site: Snapshot, words: Words, *, is_stale: bool) -> list[Segment]:
-    right = []
-    if site.totals.open_alarms:
-        alarms = words.alarms.format(count=site.totals.open_alarms)
-        right.append(Segment(f"! {alarms}   ", ink(_GREY if is_stale else LOOKS[EvseState.FAULTED].hue, bold=True)))
-    power = (OLD_MARK if is_stale else "") + power_text(site.totals.power_w)
-    right.append(Segment(f"{power} ", ink(_GREY if is_stale else "#ffffff", bold=True)))
-    return right
-
-
 def _big_lines(
     site: Snapshot,
     counts: Counter[EvseState],
@@ -172,42 +165,55 @@ def _big_lines(
     is_stale: bool,
 ) -> list[Line]:
     """Four rows: numbers in big digits, and below each what it counts. What does not fit is left out from the end."""
-    mark = OLD_MARK if is_stale else ""
-    clock = mark + clock_text(site.totals.at, site.time_zone)
-    power = mark + power_text(site.totals.power_w)
-    white = ink(_GREY if is_stale else "#ffffff", bold=True)
-    red = ink(_GREY if is_stale else LOOKS[EvseState.FAULTED].hue, bold=True)
-    alarms = words.alarms.format(count=site.totals.open_alarms) if site.totals.open_alarms else ""
-    right = [
-        _column(scaled(power, Scale.HALF, width), words.site_power, white),
-        _column(scaled(clock, Scale.HALF, width), f"! {alarms}" if alarms else "", white, red),
-    ]
     left = []
     for state in shown:
         style = ink(_GREY if is_stale else LOOKS[state].hue, bold=True)
         icon = draw_pixels(LOOKS[state].icon, Scale.HALF)
         number = scaled(str(counts[state]), Scale.HALF, width)
-        big = [f"{drawn} {digits}" for drawn, digits in zip(icon, number, strict=True)]
+        big = [f"{drawn}  {digits}" for drawn, digits in zip(icon, number, strict=True)]
         left.append(_column(big, f"{LOOKS[state].symbol} {words.state[state]}", style))
-    needed = sum(_column_width(column) for column in right)
-    if needed + sum(_column_width(column) for column in left) + 2 > width:
-        return [line(width, _ground()), _count_line(site, counts, shown, words, width, is_stale=is_stale)]
+    for right in _big_clocks(site, words, is_stale=is_stale):
+        if sum(_column_width(column) for column in (*left, *right)) + 2 <= width:
+            return [
+                ends(
+                    width,
+                    _ground(),
+                    [Segment(" ", _ground()), *(segment for column in left for segment in column[row])],
+                    [segment for column in right for segment in column[row]],
+                )
+                for row in range(_COLUMN_ROWS)
+            ]
     return [
-        ends(
-            width,
-            _ground(),
-            [Segment(" ", _ground()), *(segment for column in left for segment in column[row])],
-            [segment for column in right for segment in column[row]],
-        )
-        for row in range(4)
+        *_column(scaled(_clock(site, is_stale=is_stale), Scale.HALF, width), "", _white(is_stale=is_stale))[:3],
+        _count_line(site, counts, shown, words, width, is_stale=is_stale),
     ]
 
 
-def _column(big: Sequence[str], caption: str, style: Style, caption_style: Style | None = None) -> list[Line]:
+def _big_clocks(site: Snapshot, words: Words, *, is_stale: bool) -> list[list[list[Line]]]:
+    """What stands at the right of the counts, where there is much room and where there is less."""
+    white = _white(is_stale=is_stale)
+    power = (OLD_MARK if is_stale else "") + power_text(site.totals.power_w)
+    clock = scaled(_clock(site, is_stale=is_stale), Scale.HALF, 80)
+    return [
+        [_column(scaled(f"{power}  ", Scale.HALF, 80), words.site_power, white), _column(clock, "", white)],
+        [_column(clock, f"{words.site_power} {power}", white)],
+        [_column(clock, power, white)],
+    ]
+
+
+def _clock(site: Snapshot, *, is_stale: bool) -> str:
+    return (OLD_MARK if is_stale else "") + clock_text(site.totals.at, site.time_zone)
+
+
+def _white(*, is_stale: bool) -> Style:
+    return ink(_GREY if is_stale else "#ffffff", bold=True)
+
+
+def _column(big: Sequence[str], caption: str, style: Style) -> list[Line]:
     """Three rows of big text and a caption, all of one width, with blanks at the right."""
-    width = max(cell_len(text) for text in (*big, caption)) + 3
+    width = max(cell_len(text) for text in (*big, caption)) + 2
     rows = [line(width, _ground(), Segment(text, style)) for text in big]
-    return [*rows, line(width, _ground(), Segment(caption, caption_style or style))]
+    return [*rows, line(width, _ground(), Segment(caption, style))]
 
 
 def _column_width(column: Sequence[Line]) -> int:

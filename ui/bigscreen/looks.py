@@ -16,11 +16,12 @@ GROUND: Final = "#0b0f14"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Border:
-    """Characters of a frame: corners from the upper left clockwise, then the sides."""
+    """Characters of a frame: the upper edge and the lower edge (left corner, side, right corner), left and right."""
 
-    corners: str
-    across: str
-    down: str
+    upper: tuple[str, str, str]
+    lower: tuple[str, str, str]
+    left: str
+    right: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,49 +53,49 @@ LOOKS: Final = MappingProxyType(
         EvseState.FREE: Look(
             symbol="✓",
             icon=("......#", ".....##", "#...##.", "##.##..", ".###..."),
-            border=Border(corners="╭╮╯╰", across="─", down="│"),
+            border=Border(upper=("╭", "─", "╮"), lower=("╰", "─", "╯"), left="│", right="│"),
             hue="#43d17c",
             tint="#0d2417",
         ),
         EvseState.CHARGING: Look(
             symbol="↯",
             icon=("...##", "..##.", ".####", "..##.", ".##.."),
-            border=Border(corners="┏┓┛┗", across="━", down="┃"),
+            border=Border(upper=("┏", "━", "┓"), lower=("┗", "━", "┛"), left="┃", right="┃"),
             hue="#58a6ff",
             tint="#0d1f36",
         ),
         EvseState.OCCUPIED: Look(
             symbol="■",
             icon=("..####..", ".#...#..", "########", "########", ".#....#."),
-            border=Border(corners="┌┐┘└", across="─", down="│"),
+            border=Border(upper=("┌", "─", "┐"), lower=("└", "─", "┘"), left="│", right="│"),
             hue="#f0b72f",
             tint="#2a210b",
         ),
         EvseState.RESERVED: Look(
             symbol="◆",
             icon=("..#..", ".###.", "#####", ".###.", "..#.."),
-            border=Border(corners="╔╗╝╚", across="═", down="║"),
+            border=Border(upper=("╔", "═", "╗"), lower=("╚", "═", "╝"), left="║", right="║"),
             hue="#c297f5",
             tint="#221633",
         ),
         EvseState.FAULTED: Look(
             symbol="!",
             icon=("##", "##", "##", "..", "##"),
-            border=Border(corners="▛▜▟▙", across="▀", down="▌"),
+            border=Border(upper=("▛", "▀", "▜"), lower=("▙", "▄", "▟"), left="▌", right="▐"),
             hue="#ff6b60",
             tint="#331313",
         ),
         EvseState.UNAVAILABLE: Look(
             symbol="×",
             icon=("#...#", ".#.#.", "..#..", ".#.#.", "#...#"),
-            border=Border(corners="┌┐┘└", across="╌", down="╎"),
+            border=Border(upper=("┌", "╌", "┐"), lower=("└", "╌", "┘"), left="╎", right="╎"),
             hue="#a8b3bf",
             tint="#181d23",
         ),
         EvseState.OFFLINE: Look(
             symbol="?",
             icon=("###.", "...#", ".##.", "....", ".#.."),
-            border=Border(corners="····", across="·", down="·"),
+            border=Border(upper=("·", "·", "·"), lower=("·", "·", "·"), left="·", right="·"),
             hue="#8b96a2",
             tint="#12161b",
         ),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from protocols.site.view import Snapshot
 from ui.bigscreen.app import BigScreen
+from ui.bigscreen.cells import plain
 from ui.bigscreen.sight import Sight
+from ui.bigscreen.svg import mended
 from ui.bigscreen.words import Language
 
 
@@ -22,4 +24,4 @@ async def picture_of(site: Snapshot, *, width: int, height: int, language: Langu
         await pilot.pause()
         app.board.refresh()
         await pilot.pause()
-        return app.export_screenshot(title=f"Ohmstead · {site.name}")
+        return mended(app.export_screenshot(title=f"Ohmstead · {plain(site.name)}"))

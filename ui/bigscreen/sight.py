@@ -65,12 +65,12 @@ class Sight:
 def told(sight: Sight, report: Report, now: datetime) -> Sight:
     """The sight after a report that came at `now`. A patch without a picture to patch changes nothing."""
     match report:
-        case Heard(message=Snapshot() as snapshot):
-            return Sight(site=snapshot, is_fresh=True)
-        case Heard(message=Patch() as patch):
+        case Heard(message=message):
+            if isinstance(message, Snapshot):
+                return Sight(site=message, is_fresh=True)
             if sight.site is None or not sight.is_fresh:
                 return sight
-            return replace(sight, site=patched(sight.site, patch))
+            return replace(sight, site=patched(sight.site, message))
         case Lost(trouble=trouble, detail=detail):
             return replace(
                 sight,

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from protocols.site.view import EvseView
-from ui.bigscreen.cells import Line, ends, line, plain, wrap
+from ui.bigscreen.cells import Line, crop, ends, line, plain, wrap
 from ui.bigscreen.facts import OLD_MARK, Facts, facts_of, packed
 from ui.bigscreen.glyphs import Scale, draw_pixels, scaled, width_of
 from ui.bigscreen.looks import LOOKS, Look, Paint, paint_of
@@ -22,7 +22,7 @@ from ui.bigscreen.words import Words
 class Plan:
     """The parts of a tile from top to bottom: label with icon, band with the state, power, further facts.
 
-    `power` is None where the power stands in the band or among the facts; `fact_rows` counts rows of `fact_scale`.
+    `power` is None where the power has no rows of its own: it stands in the band or among the facts; `fact_rows` counts rows of `fact_scale`.
     """
 
     head: Scale
@@ -107,9 +107,10 @@ def tile_lines(evse: EvseView, shape: TileShape, words: Words, currency: str, *,
     facts = facts_of(evse, words, currency, is_old=is_stale or evse.is_reading_old)
     head, facts = _head(evse, shape, words, look, paint, facts)
     band, facts = _band(evse, shape, words, paint, facts)
+    blank = line(shape.width - 2, paint.fill)
     lower = _lower(shape, paint, facts)
+    lower += [blank] * (shape.plan.lower_rows - len(lower))
     space = max(0, shape.height - 2 - len(head) - len(band) - len(lower))
-    blank = _blank(shape, paint.fill)
     above, between, below = _shares(space)
     inside = [*[blank] * above, *head, *[blank] * between, *band, *[blank] * below, *lower]
     inside = (inside + [blank] * space)[: max(0, shape.height - 2)]
@@ -134,13 +135,21 @@ def _head(
             _row(shape, paint.fill, ends(width, paint.fill, [Segment(left, paint.label)], [Segment(right, paint.icon)]))
             for left, right in zip(text, icon, strict=True)
         ], facts
-    corner = words.old_reading if evse.is_reading_old else facts.cost if shape.plan.fact_rows < 2 else ""
     name = f"{look.symbol} {label}"
-    if not corner or cell_len(name) + 1 + cell_len(corner) > width:
-        corner = OLD_MARK if evse.is_reading_old else ""
-    left = scaled(name, scale, width - cell_len(corner) - 1)[0]
+    corner, rest = "", facts
+    if evse.is_reading_old:
+        corner = _fitting((words.old_reading,), width - cell_len(name))
+        corner, rest = (corner, facts.without("note")) if corner else (OLD_MARK, facts)
+    elif corner := _fitting((facts.cost, facts.cost.replace(" ", "")), width - cell_len(name)):
+        rest = facts.without("cost")
+    left = crop(name, width - cell_len(corner) - 1) if corner else crop(name, width)
     parts = ends(width, paint.fill, [Segment(left, paint.label)], [Segment(corner, paint.fact)])
-    return [_row(shape, paint.fill, parts)], facts.without(corner)
+    return [_row(shape, paint.fill, parts)], rest
+
+
+def _fitting(texts: Iterable[str], width: int) -> str:
+    """The first text that fits with a blank before it, or none."""
+    return next((text for text in texts if cell_len(text) + 1 <= width), "")
 
 
 def _band(evse: EvseView, shape: TileShape, words: Words, paint: Paint, facts: Facts) -> tuple[list[Line], Facts]:
@@ -149,11 +158,11 @@ def _band(evse: EvseView, shape: TileShape, words: Words, paint: Paint, facts: F
     word = words.state[evse.state]
     if scale is Scale.TEXT:
         left = " " * shape.margin + word
-        for power in (facts.power, facts.power.replace(" ", "")):
-            if shape.plan.fact_rows < 2 and power and cell_len(left) + 1 + cell_len(power) <= width - shape.margin:
-                right = Segment(power + " " * shape.margin, paint.band)
-                return [ends(width, paint.band, [Segment(left, paint.band)], [right])], facts.without(facts.power)
-        return [line(width, paint.band, Segment(left, paint.band))], facts
+        powers = (facts.power, facts.power.replace(" ", ""), facts.power_short)
+        power = _fitting(powers, width - cell_len(left) - shape.margin) if shape.plan.head is Scale.TEXT else ""
+        right = Segment(power + " " * shape.margin, paint.band)
+        parts = ends(width, paint.band, [Segment(left, paint.band)], [right])
+        return [parts], facts.without("power") if power else facts
     rows = scaled(word, scale, shape.inner_width)
     if scale.rows < shape.height // 4:
         rows = ["", *rows, ""] if shape.plan.rows + 2 <= shape.height - 2 else rows
@@ -169,7 +178,7 @@ def _lower(shape: TileShape, paint: Paint, facts: Facts) -> list[Line]:
             _row(shape, paint.fill, line(width, paint.fill, Segment(row, paint.label)))
             for row in scaled(facts.power, plan.power, width)
         ]
-        facts = facts.without(facts.power)
+        facts = facts.without("power")
     rows = plan.lower_rows - len(lines)
     for text in wrap(facts.error, width, rows):
         lines.append(_row(shape, paint.fill, line(width, paint.fill, Segment(text, paint.fact))))
@@ -196,20 +205,18 @@ def _row(shape: TileShape, fill: Style, parts: Line) -> Line:
     return (margin, *parts, margin)
 
 
-def _blank(shape: TileShape, fill: Style) -> Line:
-    return (Segment(" " * max(0, shape.width - 2), fill),)
-
-
 def _framed(inside: list[Line], shape: TileShape, look: Look, paint: Paint) -> tuple[Line, ...]:
-    border, across = look.border, max(0, shape.width - 2)
-    upper_left, upper_right, lower_right, lower_left = border.corners
-    below = "▄" if border.across == "▀" else border.across
-    right = "▐" if border.down == "▌" else border.down
+    border = look.border
     return (
-        line(shape.width, paint.frame, Segment(upper_left + border.across * across + upper_right, paint.frame)),
+        _edge(border.upper, shape.width, paint.frame),
         *(
-            line(shape.width, paint.fill, Segment(border.down, paint.frame), *parts, Segment(right, paint.frame))
-            for parts in inside
+            line(shape.width, paint.fill, Segment(border.left, paint.frame), *row, Segment(border.right, paint.frame))
+            for row in inside
         ),
-        line(shape.width, paint.frame, Segment(lower_left + below * across + lower_right, paint.frame)),
+        _edge(border.lower, shape.width, paint.frame),
     )
+
+
+def _edge(characters: tuple[str, str, str], width: int, style: Style) -> Line:
+    left, side, right = characters
+    return line(width, style, Segment(left + side * max(0, width - 2) + right, style))
