@@ -9,28 +9,37 @@ class UplinkMetrics:
     """One set per registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.connected = Gauge("ohmstead_uplink_connected", "1 while a broker session stands", registry=registry)
-        self.online = Gauge("ohmstead_uplink_online", "1 while the hub is known to be there", registry=registry)
-        self.connects = Counter("ohmstead_uplink_connects", "Broker sessions begun", registry=registry)
+        self.connected = Gauge("ohmstead_edge_uplink_connected", "1 while a broker session stands", registry=registry)
+        self.online = Gauge("ohmstead_edge_uplink_online", "1 while the hub is known to be there", registry=registry)
+        self.connects = Counter("ohmstead_edge_uplink_connects", "Broker sessions begun", registry=registry)
         self.batches = Counter(
-            "ohmstead_uplink_batches", "Batches handed to the broker, repeats included", ["stream"], registry=registry
+            "ohmstead_edge_uplink_batches",
+            "Batches handed to the broker, repeats included",
+            ["stream"],
+            registry=registry,
         )
         self.sent_bytes = Counter(
-            "ohmstead_uplink_sent_bytes", "Bytes of batches, as compressed", ["stream"], registry=registry
+            "ohmstead_edge_uplink_sent_bytes", "Bytes of batches, as compressed", ["stream"], registry=registry
         )
         self.acked_seq = Gauge(
-            "ohmstead_uplink_acked_seq", "The last entry that the hub has acknowledged", ["stream"], registry=registry
+            "ohmstead_edge_uplink_acked_seq",
+            "The last entry that the hub has acknowledged",
+            ["stream"],
+            registry=registry,
         )
         self.backlog = Gauge(
-            "ohmstead_uplink_backlog", "Entries that the hub has not acknowledged", ["stream"], registry=registry
+            "ohmstead_edge_uplink_backlog", "Entries that the hub has not acknowledged", ["stream"], registry=registry
         )
         self.resends = Counter(
-            "ohmstead_uplink_resends", "Times that a stream went back to its last Ack", ["stream"], registry=registry
+            "ohmstead_edge_uplink_resends",
+            "Times that a stream went back to its last Ack",
+            ["stream"],
+            registry=registry,
         )
         self.refused = Counter(
-            "ohmstead_uplink_refused_messages",
+            "ohmstead_edge_uplink_refused_messages",
             "Messages from the hub that were not used",
             ["branch", "reason"],
             registry=registry,
         )
-        self.live = Counter("ohmstead_uplink_live_messages", "Messages with live values", registry=registry)
+        self.live = Counter("ohmstead_edge_uplink_live_messages", "Messages with live values", registry=registry)

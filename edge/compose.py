@@ -1,0 +1,232 @@
+"""The composition root: builds the agent and its adapters from the settings, and runs them together."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from edge.agent import Agent
+from edge.chargers.charger_metrics import ChargerMetrics
+from edge.chargers.credentials import Credentials
+from edge.chargers.fleet import Fleet
+from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
+from edge.config import EdgeConfig, StationSettings
+from edge.domain.site import SiteRules, StationRules
+from edge.ledger.ledger import Ledger
+from edge.ledger.restore import restore
+from edge.local.server import LocalServer
+from edge.local.settings import LocalSettings
+from edge.local.token_file import ensure_token
+from edge.metrics import AgentMetrics
+from edge.ports import Clock
+from edge.supervise import run_together
+from edge.uplink.metrics import UplinkMetrics
+from edge.uplink.settings import TlsSettings, UplinkSettings
+from edge.uplink.uplink import MqttUplink
+from protocols.ocpi.location import Evse, Location
+from protocols.ocpi.tariff import PriceComponent, Tariff, TariffElement
+from protocols.sync.topics import EdgeAddress
+from protocols.timeline import REAL_TIME, Timeline
+
+log = structlog.get_logger("edge")
+
+
+def ledger_path(config: EdgeConfig) -> Path:
+    return config.data_dir / "ledger.sqlite"
+
+
+def token_path(config: EdgeConfig) -> Path:
+    return config.data_dir / "local.token"
+
+
+def listening_path(config: EdgeConfig) -> Path:
+    """Where a running agent notes its ports, for those who left the choice to it (port 0)."""
+    return config.data_dir / "listening.json"
+
+
+def clock_of(config: EdgeConfig) -> Clock:
+    """The agent's one clock; nobody else in the edge reads the machine's."""
+    timeline = Timeline.parse(config.timeline) if config.timeline else REAL_TIME
+    return lambda: timeline.at(time.time())  # noqa: TID251 - this is the adapter that owns the clock
+
+
+def rules_of(config: EdgeConfig) -> SiteRules:
+    """The site as the decisions know it."""
+    return SiteRules(
+        edge_id=config.edge_id,
+        location=_location(config),
+        currency=config.currency,
+        stations={
+            station.id: StationRules(station_id=station.id, allowed_groups=station.allowed_groups)
+            for station in config.stations
+        },
+        tariffs={tariff.id: tariff for tariff in _tariffs(config)},
+        default_tariff_id=config.default_tariff,
+        heartbeat_interval_s=config.ocpp.heartbeat_interval_s,
+        allows_unknown_stations=config.ocpp.allow_unknown,
+        checkpoint_s=config.transactions.checkpoint_s,
+        abandon_after_s=config.transactions.abandon_after_h * 3600,
+        silent_after_s=config.transactions.silent_after_s,
+        software_version=version("ohmstead"),
+        has_uplink=config.uplink is not None,
+    )
+
+
+async def run_agent(config: EdgeConfig, clock: Clock) -> None:
+    """Run until SIGTERM or SIGINT. Raises LedgerError, BadText or OSError when it cannot start."""
+    registry = CollectorRegistry()
+    token = ensure_token(token_path(config))
+    with Ledger(ledger_path(config), config.edge_id) as ledger:
+        ledger.forget_commands(clock())
+        agent = Agent(restore(ledger, rules_of(config)), ledger, clock, AgentMetrics(registry))
+        charger_metrics = ChargerMetrics(registry)
+        fleet = Fleet(agent, charger_metrics)
+        credentials = Credentials({station.id: station.password_hash for station in config.stations})
+        server = OcppServer(_ocpp_settings(config), agent, clock, fleet, credentials, charger_metrics)
+        local_settings = LocalSettings(host=config.local.host, port=config.local.port)
+        local = LocalServer(local_settings, token, agent, fleet, agent, registry)
+        uplink = _uplink(config, ledger, agent, registry)
+        agent.attach(chargers=fleet, screens=local, uplink=uplink)
+        ports = _Ports(listening_path(config))
+        ready = asyncio.Event()
+        parts: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "agent": lambda: agent.run(ready),
+            "ocpp": lambda: _after(ready, lambda: server.serve(lambda port: ports.note("ocpp", port))),
+            "local": lambda: _after(ready, lambda: local.run(lambda: ports.note("local", local.port))),
+        }
+        if uplink is not None:
+            parts["uplink"] = lambda: _after(ready, uplink.run)
+        _log_start(config, agent)
+        gc.freeze()  # what start-up made stays; the collector need not look at it again
+        try:
+            await run_together(parts)
+        finally:
+            ports.forget()
+    log.info("stopped")
+
+
+class _Ports:
+    """Notes where the agent listens, whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ports: dict[str, int] = {}
+
+    def note(self, name: str, port: int) -> None:
+        self._ports[name] = port
+        if len(self._ports) == 2:
+            unfinished = self._path.with_suffix(".new")
+            unfinished.write_text(json.dumps(self._ports), encoding="utf-8")
+            unfinished.replace(self._path)
+
+    def forget(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+async def _after(ready: asyncio.Event, part: Callable[[], Awaitable[None]]) -> None:
+    """Nobody is let in before the agent has its state back."""
+    await ready.wait()
+    await part()
+
+
+def _log_start(config: EdgeConfig, agent: Agent) -> None:
+    log.info(
+        "starting",
+        edge_id=config.edge_id,
+        epoch=agent.site.epoch,
+        stations=len(agent.site.stations),
+        open_transactions=len(agent.site.transactions),
+        tokens=len(agent.site.tokens),
+        uplink=f"{config.uplink.host}:{config.uplink.port}" if config.uplink else None,
+        timeline=config.timeline,
+    )
+
+
+def _ocpp_settings(config: EdgeConfig) -> OcppServerSettings:
+    return OcppServerSettings(
+        host=config.ocpp.host,
+        port=config.ocpp.port,
+        allow_unknown=config.ocpp.allow_unknown,
+        ping_interval_s=config.ocpp.ping_interval_s,
+        ping_timeout_s=config.ocpp.ping_timeout_s,
+        silence_limit_s=config.ocpp.silence_limit_s,
+    )
+
+
+def _uplink(config: EdgeConfig, ledger: Ledger, agent: Agent, registry: CollectorRegistry) -> MqttUplink | None:
+    if config.uplink is None:
+        return None
+    chosen = config.uplink
+    tls = TlsSettings(ca_file=chosen.ca_file, certificate_file=chosen.certificate_file, key_file=chosen.key_file)
+    settings = UplinkSettings(
+        host=chosen.host,
+        port=chosen.port,
+        username=chosen.username,
+        password_file=chosen.password_file,
+        tls=tls if chosen.tls else None,
+        keepalive_s=chosen.keepalive_s,
+        reconnect_min_s=chosen.reconnect_min_s,
+        reconnect_max_s=chosen.reconnect_max_s,
+        ack_timeout_s=chosen.ack_timeout_s,
+        silent_after_s=chosen.silent_after_s,
+    )
+    address = EdgeAddress(config.domain, config.edge_id)
+    return MqttUplink(settings, address, ledger, agent, agent, UplinkMetrics(registry))
+
+
+def _location(config: EdgeConfig) -> Location:
+    place = config.location
+    return Location(
+        id=place.id,
+        name=place.name,
+        country_code=place.country_code,
+        party_id=place.party_id,
+        time_zone=place.time_zone,
+        address=place.address,
+        city=place.city,
+        country=place.country,
+        evses=tuple(evse for station in config.stations for evse in _evses(station)),
+    )
+
+
+def _evses(station: StationSettings) -> list[Evse]:
+    return [
+        Evse(
+            station_id=station.id,
+            evse_id=evse.id,
+            label=evse.label,
+            max_power_w=int(evse.max_power_kw * 1000),
+            tariff_id=evse.tariff,
+        )
+        for evse in station.evses
+    ]
+
+
+def _tariffs(config: EdgeConfig) -> list[Tariff]:
+    return [
+        Tariff(
+            id=tariff.id,
+            currency=config.currency,
+            last_updated=tariff.last_updated,
+            tariff_alt_text=tariff.tariff_alt_text,
+            elements=tuple(
+                TariffElement(
+                    price_components=tuple(
+                        PriceComponent(type=c.type, price=c.price, vat=c.vat, step_size=c.step_size)
+                        for c in element.price_components
+                    )
+                )
+                for element in tariff.elements
+            ),
+        )
+        for tariff in config.tariffs
+    ]

@@ -1,0 +1,305 @@
+"""The agent's settings: one TOML file, checked as a whole, every problem named with its line.
+
+Settings may be overridden by environment variables such as OHMSTEAD_EDGE_OCPP__PORT=9100. docs/settings.md lists them
+all and is checked against these classes. Settings stop at main: nobody else reads them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from edge.toml_lines import key_lines, line_of
+from protocols.errors import BadText
+from protocols.ocpi.tariff import TariffDimensionType
+from protocols.sync.topics import EdgeAddress
+from protocols.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong in a configuration file; `line` None where it concerns the whole file."""
+
+    path: Path
+    line: int | None
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.text}" if self.line else f"{self.path}: {self.text}"
+
+
+class BadConfig(BadText):
+    """The configuration cannot be used; `problems` names everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+def _a_timeline(text: str) -> str:
+    try:
+        Timeline.parse(text)
+    except BadText as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+StationId = Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9*_=:+|@.\-]+$")]
+
+
+class LocationSettings(_Strict):
+    """The site, in OCPI's words."""
+
+    id: Name = Field(description="the Location's id, at most 36 characters in OCPI")
+    name: Name = Field(description="shown on the wall display and on bills")
+    time_zone: str = Field(description="IANA name, such as Europe/Berlin")
+    country_code: str = Field(default="XX", pattern=r"^[A-Z]{2}$", description="ISO 3166 alpha-2")
+    party_id: str = Field(default="OHM", pattern=r"^[A-Z0-9]{3}$", description="the operator's OCPI party id")
+    address: str = Field(default="", max_length=200, description="street and number")
+    city: str = Field(default="", max_length=100, description="city")
+    country: str = Field(default="", max_length=3, description="ISO 3166 alpha-3")
+
+
+class OcppSettings(_Strict):
+    """The port for chargers."""
+
+    host: str = Field(default="0.0.0.0", description="address to listen on")
+    port: Port = Field(default=9000, description="port to listen on; 0 takes a free one and logs it")
+    allow_unknown: bool = Field(
+        default=False,
+        description="let stations in that are not configured: for commissioning only, said on all screens",
+    )
+    heartbeat_interval_s: int = Field(default=300, ge=1, le=86400, description="site time between heartbeats")
+    ping_interval_s: float = Field(default=60, gt=0, le=3600, description="WebSocket ping when a station is silent")
+    ping_timeout_s: float = Field(
+        default=30, gt=0, le=600, description="a station that answers pings must do so in time"
+    )
+    silence_limit_s: float = Field(
+        default=900, gt=0, description="give up a station that is silent and answers no ping"
+    )
+
+
+class LocalSettings(_Strict):
+    """The WebSocket for the screens, the staff and the command line of this machine; always on loopback."""
+
+    host: str = Field(default="127.0.0.1", description="a loopback address")
+    port: Port = Field(default=9001, description="port to listen on; 0 takes a free one and logs it")
+
+
+class UplinkSettings(_Strict):
+    """The broker between this site and the hub. Without this table the site runs on its own."""
+
+    host: Name = Field(description="the broker's name or address")
+    port: Port = Field(default=1883, description="the broker's port; 8883 is usual with TLS")
+    username: str | None = Field(default=None, description="the broker's account for this edge")
+    password_file: Path | None = Field(default=None, description="file with the account's password")
+    tls: bool = Field(default=False, description="encrypt, and check the broker's certificate")
+    ca_file: Path | None = Field(default=None, description="certificates to trust instead of the system's")
+    certificate_file: Path | None = Field(default=None, description="client certificate")
+    key_file: Path | None = Field(default=None, description="the client certificate's key")
+    keepalive_s: int = Field(default=20, ge=2, le=3600, description="MQTT keepalive")
+    reconnect_min_s: float = Field(default=1, gt=0, description="first pause before a new attempt, with full jitter")
+    reconnect_max_s: float = Field(default=300, gt=0, description="longest pause before a new attempt")
+    ack_timeout_s: float = Field(
+        default=10, gt=0, description="send again when the hub has acknowledged nothing so long"
+    )
+    silent_after_s: float = Field(default=30, gt=0, description="without an Ack so long the hub counts as away")
+
+
+class PriceComponentSettings(_Strict):
+    """OCPI 2.2.1 §11.4.2."""
+
+    type: TariffDimensionType = Field(description="ENERGY, TIME, PARKING_TIME or FLAT")
+    price: Decimal = Field(ge=0, max_digits=12, decimal_places=5, description="per kWh, hour or session, before VAT")
+    vat: Decimal | None = Field(default=None, ge=0, le=100, decimal_places=2, description="percent; none without it")
+    step_size: int = Field(default=1, ge=0, le=1_000_000, description="Wh or seconds that are billed as one")
+
+
+class TariffElementSettings(_Strict):
+    """OCPI 2.2.1 §11.4.4."""
+
+    price_components: tuple[PriceComponentSettings, ...] = Field(min_length=1, description="one per dimension")
+
+
+class TariffSettings(_Strict):
+    """OCPI 2.2.1 §11.3.1."""
+
+    id: Name = Field(description="the tariff's id")
+    last_updated: AwareDatetime = Field(description="the tariff's version")
+    elements: tuple[TariffElementSettings, ...] = Field(
+        min_length=1, description="the first with a dimension prices it"
+    )
+    tariff_alt_text: str = Field(default="", max_length=512, description="the tariff in words")
+
+
+class EvseSettings(_Strict):
+    """A bay."""
+
+    id: int = Field(ge=1, le=64, description="the EVSE's number in its station, from 1; an OCPP 1.6 connectorId")
+    label: Name = Field(description="what is painted on the bay")
+    max_power_kw: Decimal = Field(default=Decimal(22), gt=0, le=2000, decimal_places=3, description="rated power")
+    tariff: str | None = Field(default=None, description="a tariff's id; the default tariff without it")
+
+
+class StationSettings(_Strict):
+    """A charging station that may connect."""
+
+    id: StationId = Field(description="the charging station's id, the last part of its URL")
+    password_hash: str = Field(
+        pattern=r"^blake2b\$[0-9a-f]{32}\$[0-9a-f]{64}$", description="made by `ohmstead-edge password`"
+    )
+    allowed_groups: frozenset[str] = Field(
+        default=frozenset(), description="token groups that may charge; none for all"
+    )
+    evses: tuple[EvseSettings, ...] = Field(min_length=1, max_length=64, description="its EVSEs")
+
+
+class TransactionSettings(_Strict):
+    """How transactions are kept."""
+
+    checkpoint_s: int = Field(default=60, ge=1, le=3600, description="site time between checkpoints of a transaction")
+    abandon_after_h: int = Field(default=168, ge=1, description="bill what is known when nothing was heard for so long")
+    silent_after_s: int = Field(default=300, ge=10, description="meter values older than this are shown as old")
+
+
+class LogSettings(_Strict):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least severe level")
+    format: Literal["text", "json"] = Field(default="text", description="key=value text, or JSON lines")
+
+
+class EdgeConfig(BaseSettings):
+    """The whole file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OHMSTEAD_EDGE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    edge_id: str = Field(description="this agent's identity at the hub; never give two agents the same")
+    domain: int = Field(default=0, ge=0, le=255, description="0-128 the operator's own domains, 129-255 third parties'")
+    data_dir: Path = Field(description="where the ledger and the local token are kept")
+    currency: str = Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code of all prices")
+    default_tariff: Name = Field(description="the tariff of EVSEs that name none")
+    timeline: Annotated[str, AfterValidator(_a_timeline)] | None = Field(
+        default=None, description="play site time faster than it passes (demo and tests): ORIGIN@ANCHORxSPEED"
+    )
+    location: LocationSettings = Field(description="the site")
+    ocpp: OcppSettings = Field(default_factory=OcppSettings, description="the port for chargers")
+    local: LocalSettings = Field(default_factory=LocalSettings, description="the socket for screens and staff")
+    uplink: UplinkSettings | None = Field(default=None, description="the way to the hub")
+    transactions: TransactionSettings = Field(default_factory=TransactionSettings, description="transactions")
+    log: LogSettings = Field(default_factory=LogSettings, description="logging")
+    stations: tuple[StationSettings, ...] = Field(default=(), description="the charging stations")
+    tariffs: tuple[TariffSettings, ...] = Field(min_length=1, description="the tariffs")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        return env_settings, init_settings
+
+
+def load(path: Path) -> EdgeConfig:
+    """Read and check a configuration file; relative paths in it are relative to it. Raises BadConfig."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = tomllib.loads(text, parse_float=Decimal)
+    except OSError as error:
+        raise BadConfig([Problem(path, None, f"cannot be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        raise BadConfig([Problem(path, None, "is not UTF-8 text")]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig([Problem(path, getattr(error, "lineno", None), f"is not TOML: {error}")]) from error
+    lines = key_lines(text)
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    config = None
+    try:
+        config = EdgeConfig(**raw)
+    except ValidationError as error:
+        found += [(tuple(e["loc"]), _reason(e["msg"])) for e in error.errors(include_url=False)]
+    found += _contradictions(raw)
+    if config is None or found:
+        problems = [Problem(path, line_of(lines, at), f"{_dotted(at)}: {what}" if at else what) for at, what in found]
+        raise BadConfig(sorted(set(problems), key=lambda p: (p.line or 0, p.text)))
+    return config.model_copy(update={"data_dir": path.parent / config.data_dir})
+
+
+def _contradictions(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What the fields alone cannot tell, asked of the raw file so that it is found beside other problems."""
+    yield from _bad_names(raw)
+    tariffs = [t.get("id") for t in _tables(raw.get("tariffs"))]
+    if isinstance(default := raw.get("default_tariff"), str) and default not in tariffs:
+        yield ("default_tariff",), f"there is no tariff {default!r}; the tariffs are {tariffs}"
+    for duplicate in _repeated(tariffs):
+        yield ("tariffs", _last(tariffs, duplicate), "id"), f"tariff {duplicate!r} stands here a second time"
+    stations = _tables(raw.get("stations"))
+    ids = [s.get("id") for s in stations]
+    for duplicate in _repeated(ids):
+        yield ("stations", _last(ids, duplicate), "id"), f"station {duplicate!r} stands here a second time"
+    for index, station in enumerate(stations):
+        evses = _tables(station.get("evses"))
+        numbers = [e.get("id") for e in evses]
+        for duplicate in _repeated(numbers):
+            at = ("stations", index, "evses", _last(numbers, duplicate), "id")
+            yield at, f"EVSE {duplicate} of station {ids[index]!r} stands here a second time"
+        for number, evse in enumerate(evses):
+            if (tariff := evse.get("tariff")) is not None and tariff not in tariffs:
+                yield ("stations", index, "evses", number, "tariff"), f"there is no tariff {tariff!r}"
+
+
+def _bad_names(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(edge_id := raw.get("edge_id"), str):
+        try:
+            EdgeAddress(0, edge_id)
+        except BadText as error:
+            yield ("edge_id",), str(error)
+    location = raw.get("location")
+    zone = location.get("time_zone") if isinstance(location, dict) else None
+    if isinstance(zone, str) and zone not in available_timezones():
+        yield (
+            ("location", "time_zone"),
+            f"there is no time zone {zone!r}; an IANA name such as Europe/Berlin is expected",
+        )
+
+
+def _tables(value: Any) -> list[dict[str, Any]]:
+    return [item if isinstance(item, dict) else {} for item in value] if isinstance(value, list) else []
+
+
+def _repeated(values: Sequence[Any]) -> list[Any]:
+    counted = Counter(value for value in values if isinstance(value, str | int))
+    return [value for value, count in counted.items() if count > 1]
+
+
+def _last(values: Sequence[Any], value: Any) -> int:
+    return len(values) - 1 - list(reversed(values)).index(value)
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _dotted(location: tuple[str | int, ...]) -> str:
+    return "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")

@@ -1,0 +1,36 @@
+"""Reads a ledger beside a running agent, or without one: for lists and exports on the command line."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from edge.ledger.database import LedgerError, open_reader
+from edge.ledger.projections import CDR, TOKEN
+from edge.ledger.queries import queries
+from protocols.ocpi.cdr import Cdr
+from protocols.ocpi.token import Token
+
+
+class LedgerReader:
+    """Read-only; raises LedgerError when there is no ledger or it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = open_reader(path)
+
+    def tokens(self) -> list[tuple[str, Token]]:
+        """All tokens with their source, "site" or "hub", in the order of their uids."""
+        return [(source, TOKEN.validate_json(document)) for source, document in self._select("tokens")]
+
+    def cdrs(self, since: datetime, until: datetime) -> Iterator[Cdr]:
+        """The bills of sessions that ended from `since` to before `until`, oldest first, one at a time."""
+        for (document,) in self._select("cdrs", since.isoformat(), until.isoformat()):
+            yield CDR.validate_json(document)
+
+    def _select(self, name: str, *values: str) -> Iterator[tuple[str, ...]]:
+        try:
+            yield from self._connection.execute(queries()[name], values)
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(f"the ledger cannot be read: {error}") from error

@@ -1,0 +1,395 @@
+"""The command line of the edge agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+from rich.table import Table
+
+from edge import log
+from edge.agent import Agent
+from edge.chargers.credentials import generate_password, hash_password
+from edge.compose import clock_of, ledger_path, listening_path, rules_of, run_agent, token_path
+from edge.config import BadConfig, EdgeConfig, load
+from edge.domain.events import Done, Refused, SiteEvent, TokenBlocked, TokensImported
+from edge.domain.token_csv import parse_tokens
+from edge.ledger.database import LedgerError
+from edge.ledger.ledger import Ledger
+from edge.ledger.projections import CDR
+from edge.ledger.reader import LedgerReader
+from edge.ledger.restore import restore
+from edge.local.client import AgentUnreachable, local_client
+from edge.metrics import AgentMetrics
+from protocols.errors import BadText, OhmsteadError
+from protocols.ocpi.cdr import Cdr
+from protocols.site.requests import BlockToken, CallStation, GetStations, GetStatus, ImportTokens, Request
+from protocols.site.view import Answer
+
+app = typer.Typer(
+    name="ohmstead-edge",
+    help="The edge agent: runs a charging site by itself, with or without its cloud.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+tokens_app = typer.Typer(help="The tokens that may charge.", no_args_is_help=True)
+cdrs_app = typer.Typer(help="The bills of this site.", no_args_is_help=True)
+app.add_typer(tokens_app, name="tokens")
+app.add_typer(cdrs_app, name="cdrs")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", envvar="OHMSTEAD_EDGE_CONFIG", help="The agent's TOML file.")
+]
+DEFAULT_CONFIG = Path("/etc/ohmstead/edge.toml")
+
+
+class ExportFormat(StrEnum):
+    CSV = "csv"
+    NDJSON = "ndjson"
+
+
+# --- running ---
+
+
+@app.command()
+def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run the agent until SIGTERM or Ctrl-C."""
+    settings = _load(config)
+    clock = clock_of(settings)
+    log.set_up(settings.log.level, settings.log.format, clock)
+    try:
+        import uvloop
+
+        runner: Callable[..., Any] = uvloop.run
+    except ImportError:
+        runner = asyncio.run
+    try:
+        runner(run_agent(settings, clock))
+    except* (OhmsteadError, LedgerError, OSError) as group:
+        _fail("\n".join(str(error) for error in group.exceptions))
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Check the configuration file and name every problem with its line."""
+    settings = _load(config)
+    stations, evses = len(settings.stations), len(rules_of(settings).location.evses)
+    print(f"{config}: good. {stations} stations with {evses} EVSEs, {len(settings.tariffs)} tariffs.")
+    if settings.ocpp.allow_unknown:
+        print("Note: ocpp.allow_unknown lets any station in. Turn it off after commissioning.")
+    if settings.uplink is None:
+        print("Note: there is no [uplink]; the site runs without a hub.")
+
+
+@app.command()
+def password() -> None:
+    """Make a password for a charging station, and the hash for its `password_hash`."""
+    made = generate_password()
+    print(f"password (put it into the station, it is not kept here): {made}")
+    print(f'password_hash = "{hash_password(made)}"')
+
+
+# --- asking the running agent ---
+
+
+@app.command()
+def status(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show how the running agent is, as JSON."""
+    print(json.dumps(_ask(_load(config), GetStatus(id="1")).result, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def stations(
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all details.")] = False,
+) -> None:
+    """List the charging stations and what their EVSEs do."""
+    found = _ask(_load(config), GetStations(id="1")).result
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    table = Table("station", "OCPP", "online", "vendor and model", "EVSE", "state", "power", "transaction")
+    for station in found:
+        for evse in station["evses"]:
+            table.add_row(
+                _plain(station["station_id"]),
+                station["ocpp"] or "-",
+                "yes" if station["online"] else "NO",
+                _plain(f"{station['vendor'] or '-'} {station['model'] or ''}"),
+                _plain(f"{evse['evse_id']} {evse['label']}"),
+                evse["state"] + (" (old)" if evse["reading_is_old"] else ""),
+                f"{evse['power_w'] / 1000:.1f} kW" if evse["power_w"] else "-",
+                evse["transaction_id"] or "-",
+            )
+    _console().print(table)
+
+
+@app.command()
+def call(
+    station: Annotated[str, typer.Argument(help="The charging station's id.")],
+    action: Annotated[str, typer.Argument(help="An OCPP action of the central system, such as Reset.")],
+    payload: Annotated[str, typer.Argument(metavar="JSON", help="The request's payload.")] = "{}",
+    timeout_s: Annotated[float, typer.Option("--timeout", min=0.1, max=600, help="Seconds to wait.")] = 30.0,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Send an OCPP call to a station as it is, and print its answer as JSON.
+
+    Exit status 1 with the CALLERROR on standard error when the station refuses, cannot be reached or is too slow.
+    """
+    try:
+        request = json.loads(payload)
+    except ValueError as error:
+        _fail(f"the payload is not JSON: {error}", code=2)
+    if not isinstance(request, dict):
+        _fail('the payload must be a JSON object, such as \'{"type": "Soft"}\'', code=2)
+    asked = CallStation(id="1", station_id=station, action=action, payload=request, timeout_s=timeout_s)
+    answer = _ask(_load(config), asked, timeout_s + 10)
+    print(json.dumps(answer.result, ensure_ascii=False))
+
+
+# --- tokens ---
+
+
+@tokens_app.command("list")
+def tokens_list(
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
+) -> None:
+    """List the tokens that the site knows; `hub` tokens come from the hub, `site` tokens were brought in here."""
+    with _ledger_errors():
+        found = LedgerReader(ledger_path(_load(config))).tokens()
+    table = Table("source", "uid", "contract", "group", "valid", "expires")
+    for source, token in found:
+        if as_json:
+            line = {"source": source, "uid": token.uid, "contract_id": token.contract_id, "valid": token.valid}
+            expires = token.expires_at.isoformat() if token.expires_at else None
+            print(json.dumps({**line, "group_id": token.group_id, "expires_at": expires}, ensure_ascii=False))
+            continue
+        table.add_row(
+            source,
+            _plain(token.uid),
+            _plain(token.contract_id),
+            _plain(token.group_id or "-"),
+            "yes" if token.valid else "BLOCKED",
+            token.expires_at.isoformat() if token.expires_at else "-",
+        )
+    if not as_json:
+        _console().print(table)
+
+
+@tokens_app.command("import")
+def tokens_import(
+    file: Annotated[Path, typer.Argument(help="CSV with the columns uid, contract_id and more.", exists=True)],
+    replace: Annotated[bool, typer.Option("--replace", help="Drop the site's other own tokens.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is wrong with the file.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Import tokens from CSV: all of them, or none and every problem with its line."""
+    settings = _load(config)
+    try:
+        found, problems = parse_tokens(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        _fail(f"{file}: {error}")
+    if problems:
+        _fail("\n".join(f"{file}: {problem}" for problem in problems) + "\nnothing was imported")
+    if dry_run:
+        print(f"{file}: {len(found)} tokens, no problem. Nothing was imported.")
+        return
+    asked = ImportTokens(id="1", tokens=found, replaces_all=replace)
+    print(_change(settings, asked, TokensImported(tokens=found, replaces_all=replace)))
+
+
+@tokens_app.command("block")
+def tokens_block(
+    uid: Annotated[str, typer.Argument(help="The token's uid.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Let the token in again.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Block a token at this site at once."""
+    settings = _load(config)
+    asked = BlockToken(id="1", uid=uid, is_blocked=not undo)
+    print(_change(settings, asked, TokenBlocked(uid=uid, is_blocked=not undo)))
+
+
+# --- bills ---
+
+SinceOption = Annotated[datetime | None, typer.Option(help="Sessions that ended at this time or later (UTC).")]
+UntilOption = Annotated[datetime | None, typer.Option(help="Sessions that ended before this time (UTC).")]
+_LONG_AGO, _FAR_AHEAD = datetime(1970, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001 - given a zone in _utc
+
+
+@cdrs_app.command("list")
+def cdrs_list(since: SinceOption = None, until: UntilOption = None, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """List the bills of this site."""
+    table = Table("bill", "ended (UTC)", "EVSE", "contract", "energy", "before VAT", "with VAT", "")
+    for cdr in _cdrs(_load(config), since, until):
+        table.add_row(
+            cdr.id,
+            f"{cdr.end_date_time:%Y-%m-%d %H:%M}",
+            _plain(f"{cdr.station_id}*{cdr.evse_id}"),
+            _plain(cdr.contract_id),
+            f"{cdr.total_energy_wh / 1000:.3f} kWh",
+            f"{cdr.total_cost.excl_vat} {cdr.currency}",
+            f"{cdr.total_cost.incl_vat} {cdr.currency}",
+            "QUARANTINED: " + "; ".join(cdr.quarantine) if cdr.quarantine else "",
+        )
+    _console().print(table)
+
+
+@cdrs_app.command("export")
+def cdrs_export(
+    form: Annotated[
+        ExportFormat, typer.Option("--format", help="CSV, or one JSON document a line.")
+    ] = ExportFormat.CSV,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of to the screen.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Export the bills of this site, oldest first."""
+    found = _cdrs(_load(config), since, until)
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(output.open("w", encoding="utf-8", newline="")) if output else sys.stdout
+        if form is ExportFormat.NDJSON:
+            file.writelines(CDR.dump_json(cdr).decode() + "\n" for cdr in found)
+        else:
+            csv.writer(file).writerows(_csv_rows(found))
+
+
+def _csv_rows(found: Iterable[Cdr]) -> Iterator[list[str]]:
+    yield [
+        *("id", "session_id", "location_id", "station_id", "evse_id", "token_uid", "contract_id"),
+        *("start_date_time", "end_date_time", "energy_wh", "time_s", "parking_time_s"),
+        *("currency", "total_excl_vat", "total_incl_vat", "stop_reason", "quarantine"),
+    ]
+    for cdr in found:
+        row = [
+            *(cdr.id, cdr.session_id, cdr.location_id, cdr.station_id, str(cdr.evse_id), cdr.token_uid or ""),
+            *(cdr.contract_id, cdr.start_date_time.isoformat(), cdr.end_date_time.isoformat()),
+            *(str(cdr.total_energy_wh), str(cdr.total_time_s), str(cdr.total_parking_time_s)),
+            *(cdr.currency, str(cdr.total_cost.excl_vat), str(cdr.total_cost.incl_vat)),
+            *(cdr.stop_reason, "; ".join(cdr.quarantine)),
+        ]
+        # A cell that a spreadsheet would take for a formula is text.
+        yield ["'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in row]
+
+
+# --- beneath the commands ---
+
+
+def _load(path: Path) -> EdgeConfig:
+    try:
+        return load(path)
+    except BadConfig as error:
+        count = len(error.problems)
+        _fail(f"{error}\n{count} problem{'s' if count > 1 else ''} in {path}", code=2)
+
+
+def _fail(text: str, code: int = 1) -> NoReturn:
+    print(text, file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _local_port(settings: EdgeConfig) -> int:
+    """The local socket's port; one that the agent chose for itself stands in its data folder while it runs."""
+    if settings.local.port:
+        return settings.local.port
+    try:
+        return int(json.loads(listening_path(settings).read_text(encoding="utf-8"))["local"])
+    except FileNotFoundError as error:
+        raise AgentUnreachable("the agent does not run; start it with `ohmstead-edge run`") from error
+
+
+def _ask(settings: EdgeConfig, request: Request, timeout_s: float = 30.0) -> Answer:
+    """Ask the running agent; ends the program with a clear word when there is no good answer."""
+
+    try:
+        return _good(asyncio.run(_ask_agent(settings, request, timeout_s)))
+    except OhmsteadError as error:
+        _fail(str(error))
+
+
+async def _ask_agent(settings: EdgeConfig, request: Request, timeout_s: float) -> Answer:
+    async with local_client(settings.local.host, _local_port(settings), token_path(settings)) as client:
+        return await client.ask(request, timeout_s)
+
+
+def _good(answer: Answer) -> Answer:
+    if answer.problem is not None:
+        if answer.result is not None:
+            print(json.dumps(answer.result, ensure_ascii=False), file=sys.stderr)
+        _fail(answer.problem)
+    return answer
+
+
+def _change(settings: EdgeConfig, request: Request, event: SiteEvent) -> str:
+    """Have a change decided by the running agent, or, when none runs, by the same decisions on its ledger."""
+    with contextlib.suppress(AgentUnreachable, BadText):
+        return str(_good(asyncio.run(_ask_agent(settings, request, 30.0))).result)
+    try:
+        with Ledger(ledger_path(settings), settings.edge_id) as ledger:
+            reply = asyncio.run(_decide_alone(settings, ledger, event))
+    except LedgerError as error:
+        _fail(str(error))
+    match reply:
+        case Done(text=text):
+            return f"{text} (the agent does not run; it will know when it starts)"
+        case Refused(reason=reason):
+            _fail(reason)
+        case _:
+            raise TypeError(f"unexpected reply {reply!r}")
+
+
+async def _decide_alone(settings: EdgeConfig, ledger: Ledger, event: SiteEvent) -> object:
+    site = restore(ledger, rules_of(settings))
+    agent = Agent(site, ledger, clock_of(settings), AgentMetrics(CollectorRegistry()))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(agent.run())
+        reply = await agent.ask(event)
+        running.cancel()
+    return reply
+
+
+def _cdrs(settings: EdgeConfig, since: datetime | None, until: datetime | None) -> Iterator[Cdr]:
+    with _ledger_errors():
+        yield from LedgerReader(ledger_path(settings)).cdrs(_utc(since or _LONG_AGO), _utc(until or _FAR_AHEAD))
+
+
+def _utc(stamp: datetime) -> datetime:
+    return stamp.astimezone(UTC) if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+
+
+@contextlib.contextmanager
+def _ledger_errors() -> Iterator[None]:
+    try:
+        yield
+    except LedgerError as error:
+        _fail(str(error))
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
+
+
+def _plain(text: str) -> str:
+    """Foreign text for a terminal: what is no printable character is shown as what it is."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()
