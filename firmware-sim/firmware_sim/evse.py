@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from firmware_sim.messages import ConnectorState, Trigger
+from firmware_sim.messages import CARD_TYPE, ConnectorState, Trigger
 from firmware_sim.meter import Meter, Reading
 from firmware_sim.settings import EvseSpec
 from firmware_sim.vehicle import Vehicle
@@ -24,6 +24,7 @@ class Permit:
     id_token: str
     until: datetime
     trigger: Trigger
+    token_type: str = CARD_TYPE
     remote_start_id: int | None = None
 
 
@@ -46,11 +47,13 @@ class Evse:
     operative_next: bool | None = None
     limit_w: int | None = None
     full_at: datetime | None = None
+    """When the vehicle had what it wanted."""
     power_w: int = 0
     cell_end: datetime | None = None
     reported: ConnectorState | None = None
     next_sample_at: datetime | None = None
-    interrupted_at: datetime | None = field(default=None)
+    interrupted_at: datetime | None = None
+    """When the power went that cut the transaction off."""
 
     @property
     def evse_id(self) -> int:

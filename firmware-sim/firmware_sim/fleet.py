@@ -185,8 +185,8 @@ class Station:
 
     @property
     def is_drained(self) -> bool:
-        """Whether nothing that has to reach the CSMS is still here."""
-        return not self.outbox.durable
+        """Whether the CSMS has accepted this station and been told all that has to reach it."""
+        return self.charger.registered and not self.outbox.durable
 
     def transactions(self) -> list[dict[str, Any]]:
         """The station's account of its finished transactions."""
@@ -211,8 +211,8 @@ class Station:
     def feed(self, event: Event, at: datetime | None = None) -> str | None:
         """Hand one event to the model and act on what comes out; the status of its reply, when there is one."""
         outputs = self.charger.handle(event, at or self.clock.now())
-        is_settling = isinstance(event, Answered | PowerCut)
-        return self._deliver(outputs, is_durable=is_settling)
+        is_answer = isinstance(event, Answered) and isinstance(event.message, TransactionMessage | AuthorizeMessage)
+        return self._deliver(outputs, is_durable=is_answer or isinstance(event, PowerCut))
 
     def _deliver(self, outputs: list[Output], *, is_durable: bool = False) -> str | None:
         reply: str | None = None
@@ -431,7 +431,11 @@ class Fleet:
     ) -> None:
         for life in self._lives:
             life.cancel()
-        await self._tasks.__aexit__(kind, error, trace)
+        if isinstance(error, asyncio.CancelledError):
+            await self._tasks.__aexit__(kind, error, trace)
+        else:
+            # The caller's own error goes on as it is, not wrapped into a group.
+            await self._tasks.__aexit__(None, None, None)
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until every station has told all it has to tell; whether that came true within `timeout_s`."""

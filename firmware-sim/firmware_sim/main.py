@@ -143,6 +143,7 @@ def _account(fleet: Fleet) -> dict[str, object]:
         "finished": len(transactions),
         "energy_wh": sum(each["meter_stop_wh"] - each["meter_start_wh"] for each in transactions),
         "undelivered": {station_id: waiting for station_id, waiting in undelivered.items() if waiting},
+        "never_accepted": [each.spec.station_id for each in fleet.stations.values() if not each.charger.registered],
     }
 
 

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from firmware_sim.charger import Remembered
 from firmware_sim.messages import Phase, StopReason, TransactionMessage, Trigger, iso
 from firmware_sim.meter import Reading
+from firmware_sim.station_model import Remembered
 from firmware_sim.transaction import Transaction
 from protocols.errors import BadText
 from protocols.terms import ChargingState, ReadingContext

@@ -17,6 +17,10 @@ def iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+CARD_TYPE = "ISO14443"
+"""OCPP 2.0.1 IdTokenEnumType of an RFID card; the tokens of remote starts bring their own."""
+
+
 def masked(id_token: str) -> str:
     """An IdToken fit for a log: its last four characters."""
     return "…" + id_token[-4:]
@@ -257,6 +261,7 @@ class RemoteStart:
     """`evse_id` None: the charger chooses."""
 
     id_token: str
+    token_type: str = CARD_TYPE
     evse_id: int | None = None
     remote_start_id: int | None = None
 

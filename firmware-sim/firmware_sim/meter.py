@@ -14,11 +14,12 @@ _DC_V_PER_PERCENT = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the meter showed at `at` (UTC): the register in Wh, and per phase (one value for DC) mA and V."""
+    """What the meter showed at `at` (UTC): the register in Wh, and per phase (one value for DC, `phases` 0) mA and V."""
 
     at: datetime
     context: ReadingContext
     register_wh: int
+    phases: int
     power_w: int
     current_ma: tuple[int, ...]
     voltage_v: tuple[int, ...]
@@ -60,6 +61,7 @@ class Meter:
             at=at,
             context=context,
             register_wh=self.register_wh,
+            phases=self.phases,
             power_w=power_w,
             current_ma=currents,
             voltage_v=voltages,

@@ -252,7 +252,7 @@ def meter_value(reading: Reading) -> dict[str, Any]:
     body = _register(reading.register_wh, iso(reading.at), context)
     values = body["sampled_value"]
     values.append({"value": str(reading.power_w), "context": context, "measurand": "Power.Active.Import", "unit": "W"})
-    is_ac = reading.soc_percent is None
+    is_ac = reading.phases > 0
     for phase, (current_ma, voltage_v) in enumerate(zip(reading.current_ma, reading.voltage_v, strict=True), start=1):
         current = {
             "value": f"{current_ma / 1000:.3f}",

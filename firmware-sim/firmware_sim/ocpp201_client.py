@@ -10,6 +10,7 @@ from ocpp.v201 import call, call_result  # type: ignore[import-untyped]
 
 from firmware_sim.charger import Charger
 from firmware_sim.messages import (
+    CARD_TYPE,
     Answer,
     AuthorizeMessage,
     AvailabilityChanged,
@@ -90,6 +91,7 @@ class Ocpp201Mouth:
         )
 
     def _transaction(self, message: TransactionMessage, charger: Charger) -> Any:
+        token_type = charger.transactions[message.transaction_id].token_type
         info: dict[str, Any] = {
             "transaction_id": message.transaction_id,
             "charging_state": message.charging_state.value,
@@ -107,7 +109,7 @@ class Ocpp201Mouth:
             transaction_info=info,
             offline=message.offline,
             evse={"id": message.evse_id, "connector_id": 1},
-            id_token=None if message.id_token is None else _id_token(message.id_token, message.remote_start_id),
+            id_token=None if message.id_token is None else _id_token(message.id_token, token_type),
             meter_value=[meter_value(message.reading)] if told else None,
         )
 
@@ -148,7 +150,12 @@ class _Requests:
     def request_start(
         self, id_token: dict[str, Any], remote_start_id: int, evse_id: int | None = None, **_: Any
     ) -> Any:
-        event = RemoteStart(id_token=id_token["id_token"], evse_id=evse_id, remote_start_id=remote_start_id)
+        event = RemoteStart(
+            id_token=id_token["id_token"],
+            token_type=id_token["type"],
+            evse_id=evse_id,
+            remote_start_id=remote_start_id,
+        )
         return call_result.RequestStartTransaction(status=self._desk.ask(event))
 
     def request_stop(self, transaction_id: str, **_: Any) -> Any:
@@ -245,9 +252,8 @@ def connector_status(state: ConnectorState) -> ConnectorStatus:
             return ConnectorStatus.OCCUPIED
 
 
-def _id_token(id_token: str, remote_start_id: int | None = None) -> dict[str, str]:
-    """Cards are ISO14443 UIDs; a token that came with a remote start is the CSMS's own."""
-    return {"id_token": id_token, "type": "ISO14443" if remote_start_id is None else "Central"}
+def _id_token(id_token: str, token_type: str = CARD_TYPE) -> dict[str, str]:
+    return {"id_token": id_token, "type": token_type}
 
 
 def meter_value(reading: Reading) -> dict[str, Any]:
@@ -263,7 +269,7 @@ def meter_value(reading: Reading) -> dict[str, Any]:
         }
         return sampled if phase is None else sampled | {"phase": phase}
 
-    is_ac = reading.soc_percent is None
+    is_ac = reading.phases > 0
     values = [
         value(reading.register_wh, "Energy.Active.Import.Register", "Wh"),
         value(reading.power_w, "Power.Active.Import", "W"),

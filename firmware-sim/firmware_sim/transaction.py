@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from firmware_sim.messages import StopReason, iso
+from firmware_sim.messages import CARD_TYPE, StopReason, iso
 from protocols.terms import ChargingState
 
 
@@ -17,6 +17,7 @@ class Transaction:
     transaction_id: str
     evse_id: int
     id_token: str
+    token_type: str = CARD_TYPE
     started_at: datetime
     meter_start_wh: int
     next_seq_no: int = 0
