@@ -5,9 +5,9 @@ A value that cannot be read is left out and harms nothing else (field_quirks 1):
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -30,9 +30,11 @@ _UNITS: Final[Mapping[str, tuple[Measurand, Mapping[str | None, int]]]] = Mappin
 
 _CONTEXTS: Final = MappingProxyType({context.value: context for context in ReadingContext})
 _DEFAULT_MEASURAND: Final = Measurand.ENERGY_REGISTER.value
-_MAX_NUMBER_LENGTH: Final = 40
+_NUMBER: Final = re.compile(r"\s*([+-]?)([0-9]{1,20})(?:\.([0-9]{0,20}))?(?:[eE]([+-]?[0-9]{1,3}))?\s*")
+_MAX_DIGITS: Final = 41
+"""Longer than whole and fraction of a _NUMBER together: what is divided by more is nothing."""
 _MAX_POWER_OF_TEN: Final = 15
-_MIN_POWER_OF_TEN: Final = -12
+"""One and more times a higher power is beyond MAX_INT."""
 
 
 def read_samples_16(meter_values: Iterable[Mapping[str, Any]]) -> tuple[Sample, ...]:
@@ -83,35 +85,40 @@ def _sample(item: Mapping[str, Any], unit: str | None, multiplier: Any, at: date
     power_of_ten = units.get(unit)
     if power_of_ten is None:
         return None
-    value = _scaled(item.get("value"), power_of_ten, multiplier)
+    if multiplier != 0:
+        if abs(multiplier) > _MAX_POWER_OF_TEN:
+            return None
+        power_of_ten += int(multiplier)
+    value = _scaled(item.get("value"), power_of_ten)
     if value is None:
         return None
     context = _CONTEXTS.get(item.get("context", ""), ReadingContext.SAMPLE_PERIODIC)
     return Sample(measurand=measurand, value=value, at=at, context=context, phase=item.get("phase"))
 
 
-def _scaled(value: Any, power_of_ten: int, multiplier: Any) -> int | None:
+def _scaled(value: Any, power_of_ten: int) -> int | None:
     """The number times a power of ten, exact until it is rounded once; None where it is no sane number."""
-    if multiplier != 0:
-        power_of_ten += int(multiplier) if abs(multiplier) <= _MAX_POWER_OF_TEN else _MAX_POWER_OF_TEN + 1
-    if not _MIN_POWER_OF_TEN <= power_of_ten <= _MAX_POWER_OF_TEN:
+    found = _NUMBER.fullmatch(value if type(value) is str else repr(value))  # a float's repr is what the charger wrote
+    if found is None:
         return None
-    text = value if type(value) is str else repr(value)  # a float's shortest text is what the charger wrote
-    if len(text) > _MAX_NUMBER_LENGTH or not text.isascii() or "_" in text:
+    sign, whole, fraction, exponent = found.groups("")
+    power_of_ten += int(exponent or 0) - len(fraction)
+    number = int(whole + fraction)
+    if power_of_ten < -_MAX_DIGITS or number == 0:
+        return 0
+    if power_of_ten > _MAX_POWER_OF_TEN:
         return None
-    try:
-        number = Decimal(text)
-        if number.is_zero():
-            return 0
-        if not number.is_finite() or number.adjusted() + power_of_ten > _MAX_POWER_OF_TEN:
-            return None
-        if number.adjusted() + power_of_ten < -1:
-            return 0
-        step = Decimal((0, (1,), -power_of_ten))
-        scaled = int(number.quantize(step, ROUND_HALF_EVEN).scaleb(power_of_ten))
-    except InvalidOperation:
+    scaled = number * 10**power_of_ten if power_of_ten >= 0 else _divided(number, 10**-power_of_ten)
+    if scaled > MAX_INT:
         return None
-    return scaled if -MAX_INT <= scaled <= MAX_INT else None
+    return -scaled if sign == "-" else scaled
+
+
+def _divided(number: int, divisor: int) -> int:
+    """Rounded half to even."""
+    quotient, remainder = divmod(number, divisor)
+    is_up = remainder * 2 > divisor or (remainder * 2 == divisor and quotient % 2 == 1)
+    return quotient + is_up
 
 
 def _without_parts(samples: list[Sample]) -> tuple[Sample, ...]:
