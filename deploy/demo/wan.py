@@ -44,6 +44,11 @@ class Wan:
     def is_up(self) -> bool:
         return not self._is_cut
 
+    @property
+    def is_carrying(self) -> bool:
+        """Is any connection open on the edge's side?"""
+        return bool(self._links)
+
     def cut(self, *, silent: bool = False) -> None:
         """Break the link until `heal`."""
         self._is_cut, self._is_silent = True, silent

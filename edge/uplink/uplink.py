@@ -71,7 +71,11 @@ class MqttUplink:
         failures = 0
         while True:
             began_s = clock()
-            problem = await self._one_session()
+            # A task of its own: in Python 3.11 a TaskGroup that failed leaves its task marked as being cancelled, and
+            # so a true cancellation could not be told from a broken session in one and the same task.
+            async with asyncio.TaskGroup() as tasks:
+                session = tasks.create_task(self._one_session(), name="uplink-session")
+            problem = session.result()
             self._presence.set(is_online=False)
             failures = 1 if clock() - began_s >= self._settings.stable_after_s else failures + 1
             pause_s = self._pause_s(failures)
@@ -90,9 +94,6 @@ class MqttUplink:
             await self._connect_and_serve()
         except* (aiomqtt.MqttError, IntakeOverflowed, BadText, OSError) as group:
             problem = "; ".join(_leaves(group))
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError  # the session's error came in place of our cancellation
         return problem
 
     async def _connect_and_serve(self) -> None:
