@@ -39,22 +39,24 @@ def ensure_token(path: Path) -> str:
 def read_token(path: Path) -> str:
     """The token in the file. Raises BadText with what to do when it is not there, not ours or open to others."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError as error:
         raise BadText(f"there is no token file {path}; the agent makes it when it starts: is it running?") from error
     except PermissionError as error:
         raise BadText(f"the token file {path} belongs to another user; run this as the user of the agent") from error
     except OSError as error:
         raise BadText(f"the token file {path} cannot be read: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(file.fileno())
+    try:
+        facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
             raise BadText(f"the token file {path} is not a plain file")
         if stat.S_IMODE(facts.st_mode) & 0o077:
             raise BadText(f"the token file {path} can be used by others; make it yours alone: chmod 600 {path}")
         if facts.st_uid != os.geteuid() and os.geteuid() != 0:
             raise BadText(f"the token file {path} belongs to another user; run this as the user of the agent")
-        token = file.read(256).decode("ascii", "replace").strip()
+        token = os.read(handle, 256).decode("ascii", "replace").strip()
+    finally:
+        os.close(handle)
     if not _TOKEN.fullmatch(token):
         raise BadText(f"the token file {path} holds no token; delete it and start the agent again")
     return token
