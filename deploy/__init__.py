@@ -1,0 +1,1 @@
+"""What is around the product: the demo, and how to run it for real."""

@@ -1,0 +1,1 @@
+"""A whole site, its hub and a day of charging on one machine."""
