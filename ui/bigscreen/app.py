@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, Final
 
@@ -20,7 +21,7 @@ from ui.bigscreen.board import Board
 from ui.bigscreen.client import RETRY_FROM_S, follow
 from ui.bigscreen.looks import LOOKS
 from ui.bigscreen.sheet import Scene
-from ui.bigscreen.sight import Report, Sight, told
+from ui.bigscreen.sight import Report, Sight, Warned, told
 from ui.bigscreen.words import WORDS, Language
 
 REPAINT_EVERY_S: Final = 0.25
@@ -30,6 +31,7 @@ SHORTEST_PAGE_S: Final = 4.0
 LONGEST_PAGE_S: Final = 8.0
 HOLD_PAGE_FOR_S: Final = 40.0
 """Whoever turned the page by hand wants to look at it."""
+SHOW_WARNING_FOR_S: Final = 60.0
 
 
 class HelpScreen(ModalScreen[None]):
@@ -97,6 +99,7 @@ class BigScreen(App[None]):
         self._retry_from_s = retry_from_s
         self._page = 0
         self._turn_in_s = LONGEST_PAGE_S
+        self._warn_for_s = 0.0
         self._is_changed = True
         self._board = Board()
 
@@ -129,6 +132,8 @@ class BigScreen(App[None]):
         """Take in what the client tells; it is shown with the next repaint."""
         self._sight = told(self._sight, report, self._clock())
         self._is_changed = True
+        if isinstance(report, Warned):
+            self._warn_for_s = SHOW_WARNING_FOR_S
 
     def action_switch_language(self) -> None:
         """The next language."""
@@ -164,6 +169,10 @@ class BigScreen(App[None]):
             if pages > 1:
                 self._page += 1
                 self._is_changed = True
+        self._warn_for_s -= REPAINT_EVERY_S
+        if self._sight.warning and self._warn_for_s <= 0:
+            self._sight = replace(self._sight, warning="")
+            self._is_changed = True
         if self._is_changed:
             self._show()
 

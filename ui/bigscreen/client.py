@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NoReturn
@@ -111,7 +112,7 @@ async def _watch_once(
     except TimeoutError:
         return Lost(trouble=Trouble.UNREACHABLE, detail=f"{_OPEN_TIMEOUT_S:.0f} s")
     except OSError as error:
-        return Lost(trouble=Trouble.UNREACHABLE, detail=error.strerror or _short(error))
+        return Lost(trouble=Trouble.UNREACHABLE, detail=os.strerror(error.errno) if error.errno else _short(error))
 
 
 async def _listen(socket: ClientConnection, tell: Callable[[Report], None], stale_after_s: float) -> Lost:

@@ -87,7 +87,7 @@ def _notices(sight: Sight, words: Words) -> list[tuple[str, list[str], str]]:
         since = words.stale_since.format(at=clock_text(sight.lost_at, zone, has_seconds=True))
         parts = [since, picture or words.no_picture_yet, trouble]
         notices.append(("!!", [part for part in parts if part], "#b3261e"))
-    if site is not None:
+    if site is not None and sight.is_fresh:  # what an old picture says of the WAN is old too
         totals = site.totals
         if totals.has_uplink and not totals.is_uplink_online:
             since = words.uplink_lost
@@ -183,8 +183,10 @@ def _big_lines(
                 )
                 for row in range(_COLUMN_ROWS)
             ]
+    white = _white(is_stale=is_stale)
+    clock = _column(scaled(_clock(site, is_stale=is_stale), Scale.HALF, width), "", white)
     return [
-        *_column(scaled(_clock(site, is_stale=is_stale), Scale.HALF, width), "", _white(is_stale=is_stale))[:3],
+        *(ends(width, _ground(), [], row) for row in clock[: _COLUMN_ROWS - 1]),
         _count_line(site, counts, shown, words, width, is_stale=is_stale),
     ]
 

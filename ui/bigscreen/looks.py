@@ -66,7 +66,7 @@ LOOKS: Final = MappingProxyType(
         ),
         EvseState.OCCUPIED: Look(
             symbol="■",
-            icon=("..####..", ".#...#..", "########", "########", ".#....#."),
+            icon=("..###..", ".#...#.", "#######", "#######", ".#...#."),
             border=Border(upper=("┌", "─", "┐"), lower=("└", "─", "┘"), left="│", right="│"),
             hue="#f0b72f",
             tint="#2a210b",

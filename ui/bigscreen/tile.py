@@ -22,7 +22,8 @@ from ui.bigscreen.words import Words
 class Plan:
     """The parts of a tile from top to bottom: label with icon, band with the state, power, further facts.
 
-    `power` is None where the power has no rows of its own: it stands in the band or among the facts; `fact_rows` counts rows of `fact_scale`.
+    `power` is None where the power has no rows of its own: it stands in the band or among the facts.
+    `fact_rows` counts rows of `fact_scale`.
     """
 
     head: Scale
@@ -62,7 +63,7 @@ _PLANS: Final = (
     _plan(Scale.DOUBLE, Scale.FULL, Scale.FULL, 3, Scale.HALF),
 )
 """From the smallest tile to the largest; a tile takes the last one that fits."""
-_WIDEST_ICON_PX: Final = 8
+_WIDEST_ICON_PX: Final = 7
 _POWER_SAMPLE: Final = "~22.2 kW"
 
 
@@ -164,8 +165,8 @@ def _band(evse: EvseView, shape: TileShape, words: Words, paint: Paint, facts: F
         parts = ends(width, paint.band, [Segment(left, paint.band)], [right])
         return [parts], facts.without("power") if power else facts
     rows = scaled(word, scale, shape.inner_width)
-    if scale.rows < shape.height // 4:
-        rows = ["", *rows, ""] if shape.plan.rows + 2 <= shape.height - 2 else rows
+    if shape.plan.rows + 2 <= shape.height - 2:
+        rows = ["", *rows, ""]
     return [line(width, paint.band, Segment(" " * shape.margin + row, paint.band)) for row in rows], facts
 
 
