@@ -63,9 +63,11 @@ def footer(words: Words, width: int) -> Line:
     return line(width, _ground(), Segment(" " + words.keys, ink("#6b747d")))
 
 
-def clock_text(at: datetime, time_zone: str, *, has_seconds: bool = False) -> str:
-    """The time at the site."""
-    return at.astimezone(zone_of(time_zone)).strftime("%H:%M:%S" if has_seconds else "%H:%M")
+def clock_text(at: datetime, time_zone: str | None, *, has_seconds: bool = False) -> str:
+    """The time at the site; while nobody knows where that is (None), the time of this machine's zone."""
+    return at.astimezone(zone_of(time_zone) if time_zone is not None else None).strftime(
+        "%H:%M:%S" if has_seconds else "%H:%M"
+    )
 
 
 def zone_of(name: str) -> tzinfo:
@@ -80,7 +82,7 @@ def _notices(sight: Sight, words: Words) -> list[tuple[str, list[str], str]]:
     """(mark, parts of the sentence, colour of the line) of each banner."""
     notices: list[tuple[str, list[str], str]] = []
     site = sight.site
-    zone = site.time_zone if site else "UTC"
+    zone = site.time_zone if site else None
     if not sight.is_fresh and sight.lost_at is not None:
         trouble = words.trouble[sight.trouble].format(detail=plain(sight.detail)) if sight.trouble else ""
         picture = words.last_picture.format(at=clock_text(site.totals.at, zone, has_seconds=True)) if site else ""
