@@ -52,7 +52,7 @@ class Store:
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         await self.reader.dispose()
         await self.writer.dispose()
 

@@ -1,0 +1,1 @@
+"""Alarms: REST resource `/v1/alarms`."""

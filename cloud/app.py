@@ -1,0 +1,102 @@
+"""The web application: every slice's routes, the endpoints for machines, and the metrics of requests."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cloud.cdrs import api as cdrs
+from cloud.metrics import Metrics
+from cloud.rest import problems
+from cloud.rest.context import Hub, TheHub
+from cloud.rest.problems import Problem
+from cloud.sessions import api as sessions
+from cloud.store.engine import is_database_away
+
+SLICES: Final = (cdrs, sessions)
+_ABOUT: Final = """
+Watch all sites, read bills, hand out tokens, send commands.
+
+Send an API key with every request: `Authorization: Bearer osk_…`. A key sees the data of its one domain and nothing
+else. Money is text and exact, times are ISO 8601 in UTC, energy is in Wh. Lists are paged: follow `next_cursor`.
+Errors are RFC 9457 problem documents with a stable `code`.
+"""
+
+
+def build(hub: Hub, version: str) -> FastAPI:
+    """The application over a hub."""
+    app = FastAPI(title="Ohmstead hub", version=version, description=_ABOUT, redirect_slashes=False)
+    app.state.hub = hub
+    problems.install(app)
+    for resource in SLICES:
+        app.include_router(resource.routes())
+    app.get("/", include_in_schema=False)(to_docs)
+    app.get("/healthz", tags=["Operations"])(is_alive)
+    app.get("/readyz", tags=["Operations"])(is_ready)
+    app.get("/metrics", tags=["Operations"], response_class=Response)(show_metrics)
+    app.add_middleware(RequestGuard, metrics=hub.metrics)
+    return app
+
+
+async def to_docs() -> RedirectResponse:
+    return RedirectResponse("/docs")
+
+
+async def is_alive() -> dict[str, str]:
+    """The process runs."""
+    return {"status": "ok"}
+
+
+async def is_ready(hub: TheHub) -> Response:
+    """The hub can do its work: its database answers and its broker is connected; 503 says which is missing."""
+    missing = [] if hub.broker_presence.is_connected else ["broker"]
+    try:
+        await hub.store.ping()
+    except Exception as error:
+        if not is_database_away(error):
+            raise
+        missing.append("database")
+    body = {"status": "unavailable" if missing else "ok", "missing": missing}
+    return JSONResponse(body, 503 if missing else 200)
+
+
+async def show_metrics(hub: TheHub) -> Response:
+    """Prometheus metrics."""
+    return Response(generate_latest(hub.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class RequestGuard:
+    """Times each request under its route's template, and refuses what no database can hold."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        since = time.perf_counter()
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+                refusal = Problem(400, "bad_character", "A NUL character is no part of any name.").response()
+                await refusal(scope, receive, watch)
+            else:
+                await self._app(scope, receive, watch)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            labels = (scope["method"] if route != "unmatched" else "other", route, str(status))
+            self._metrics.request_s.labels(*labels).observe(time.perf_counter() - since)

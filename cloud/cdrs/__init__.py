@@ -1,0 +1,1 @@
+"""Bills: REST resource `/v1/cdrs`."""

@@ -1,0 +1,56 @@
+"""The questions about bills."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+from sqlalchemy import RowMapping, Select, select
+
+from cloud.rest.fields import EvseNumber, Name
+from cloud.rest.paging import PageQuery
+from cloud.store.documents import to_json
+from cloud.store.tables import cdrs
+
+SORT = (cdrs.c.end_date_time, cdrs.c.id)
+
+
+class CdrQuery(PageQuery):
+    """Filters of the list of bills; all given ones must hold."""
+
+    location_id: Name | None = None
+    station_id: Name | None = None
+    evse_id: EvseNumber | None = None
+    token_uid: Name | None = None
+    contract_id: Name | None = None
+    session_id: Name | None = None
+    status: str | None = Field(None, pattern="^(issued|quarantined)$", description="issued or quarantined.")
+    date_from: AwareDatetime | None = Field(None, description="Ended at this time or later.")
+    date_to: AwareDatetime | None = Field(None, description="Ended before this time.")
+
+
+def many(domain: int, wanted: CdrQuery) -> Select[Any]:
+    query = select(*_SHOWN).where(cdrs.c.domain == domain)
+    for name in ("location_id", "station_id", "evse_id", "token_uid", "contract_id", "session_id", "status"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(cdrs.c[name] == value)
+    if wanted.date_from is not None:
+        query = query.where(cdrs.c.end_date_time >= wanted.date_from)
+    if wanted.date_to is not None:
+        query = query.where(cdrs.c.end_date_time < wanted.date_to)
+    return query
+
+
+def one(domain: int, cdr_id: str) -> Select[Any]:
+    return select(*_SHOWN).where(cdrs.c.domain == domain, cdrs.c.id == cdr_id)
+
+
+def shown(row: RowMapping) -> bytes:
+    """The bill as the edge issued it, with what the hub knows of it put in front."""
+    mine = {"status": row["status"], "edge_id": row["edge_id"], "received_at": row["received_at"]}
+    document: str = row["document"]
+    return to_json(mine)[:-1] + b"," + document.encode()[1:]
+
+
+_SHOWN = (cdrs.c.id, cdrs.c.end_date_time, cdrs.c.status, cdrs.c.edge_id, cdrs.c.received_at, cdrs.c.document)

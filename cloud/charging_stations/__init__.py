@@ -1,0 +1,1 @@
+"""Charging stations and their EVSEs: REST resource `/v1/charging-stations`."""

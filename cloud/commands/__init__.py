@@ -1,0 +1,1 @@
+"""Commands to charging stations: REST resource `/v1/commands`."""

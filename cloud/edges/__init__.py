@@ -1,0 +1,1 @@
+"""Edges and how well they are in step: REST resource `/v1/edges`."""

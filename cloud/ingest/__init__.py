@@ -1,0 +1,1 @@
+"""From the broker into the database: exactly once, in order, acknowledged after the commit; and the way down."""

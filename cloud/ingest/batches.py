@@ -1,0 +1,237 @@
+"""One batch, one transaction: the raw entries, their projections, the feed and the position, or nothing of it.
+
+Every entry takes effect exactly once: what lies at or below the contiguous position is a duplicate, what lies beyond
+a gap is not stored but asked for again. An entry that cannot be read or projected becomes a dead letter with an alarm,
+and its stream goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.ingest import projection
+from cloud.ingest.changes import Changes, Origin, alarm_row, project
+from cloud.store import feed
+from cloud.store.engine import Store, insert_missing, is_database_away
+from cloud.store.feed import FeedEvent
+from cloud.store.tables import alarms, dead_letters, edges, entries, stream_positions
+from protocols.errors import BadEntry
+from protocols.sync.codec import Batch, DeadLetter
+from protocols.sync.down import Ack, RejectedEntry
+from protocols.sync.topics import EdgeAddress, Stream
+from protocols.sync.up import AlarmRaised, Entry, Severity
+
+MAX_REASON_CHARS: Final = 500
+MAX_REJECTED_IN_ACK: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What became of a batch; the Ack may be sent."""
+
+    ack: Ack
+    new: int = 0
+    duplicates: int = 0
+    dead: int = 0
+    newest_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Taken:
+    changes: Changes = field(default_factory=Changes)
+    good: list[int] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    events: list[FeedEvent] = field(default_factory=list)
+
+
+async def store_batch(store: Store, address: EdgeAddress, batch: Batch, now: datetime) -> Stored:
+    """Commit a batch. Raises only when the database is away; the caller tries again."""
+    try:
+        async with store.write() as connection:
+            return await _store(connection, address, batch, now, is_careful=False)
+    except (BadEntry, SQLAlchemyError, ValueError, OverflowError, OSError, TimeoutError) as error:
+        if is_database_away(error):
+            raise
+    async with store.write() as connection:  # some entry is poison: find it, one by one
+        return await _store(connection, address, batch, now, is_careful=True)
+
+
+async def _store(
+    connection: AsyncConnection, address: EdgeAddress, batch: Batch, now: datetime, *, is_careful: bool
+) -> Stored:
+    position, dead_before = await lock_position(connection, address, batch.epoch, batch.stream, now)
+    if batch.first_seq > position + 1 or batch.last_seq <= position:
+        rejected = await _rejected(connection, address, batch, dead_before)
+        ack = Ack(
+            epoch=batch.epoch,
+            stream=batch.stream,
+            seq=position,
+            rejected=rejected,
+            resend=batch.first_seq > position + 1,
+        )
+        return Stored(ack=ack, duplicates=0 if ack.resend else len(batch.raw))
+    origin = await _origin(connection, address, batch.epoch, now)
+    fresh = [entry for entry in batch.entries if entry.seq > position]
+    taken = await (_take_carefully if is_careful else _take)(connection, origin, fresh, batch.raw)
+    taken.dead += [letter for letter in batch.dead if letter.seq > position]
+    key = {**origin.key, "epoch": batch.epoch, "stream": batch.stream.value}
+    if taken.good:
+        rows = [{**key, "seq": seq, "raw": batch.raw[seq]} for seq in taken.good]
+        await connection.execute(insert_missing(connection, entries), rows)
+    if taken.dead:
+        taken.events += await _bury(connection, origin, key, taken.dead)
+    await connection.execute(
+        update(stream_positions)
+        .where(*(stream_positions.c[name] == value for name, value in key.items()))
+        .values(seq=batch.last_seq, dead=dead_before + len(taken.dead), updated_at=now)
+    )
+    await feed.append(connection, taken.events)
+    rejected = await _rejected(connection, address, batch, dead_before + len(taken.dead))
+    return Stored(
+        ack=Ack(epoch=batch.epoch, stream=batch.stream, seq=batch.last_seq, rejected=rejected),
+        new=len(taken.good),
+        duplicates=max(0, position + 1 - batch.first_seq),
+        dead=len(taken.dead),
+        newest_at=taken.changes.newest_at,
+    )
+
+
+async def _take(connection: AsyncConnection, origin: Origin, fresh: list[Entry], raw: dict[int, str]) -> _Taken:
+    """Project all entries together; each table is written once."""
+    taken = _Taken()
+    for entry in fresh:
+        try:
+            project(entry, origin, taken.changes)
+            taken.good.append(entry.seq)
+        except BadEntry as error:
+            taken.dead.append(DeadLetter(seq=entry.seq, reason=error.reason, raw=raw[entry.seq]))
+    taken.events = await projection.write(connection, origin, taken.changes)
+    return taken
+
+
+async def _take_carefully(
+    connection: AsyncConnection, origin: Origin, fresh: list[Entry], raw: dict[int, str]
+) -> _Taken:
+    """The same, each entry in a savepoint of its own: slow, and only for a batch that holds poison."""
+    taken = _Taken()
+    for entry in fresh:
+        changes = Changes()
+        try:
+            project(entry, origin, changes)
+            async with connection.begin_nested():
+                events = await projection.write(connection, origin, changes)
+            taken.events += events
+            taken.good.append(entry.seq)
+            taken.changes.newest_at = max(entry.at, taken.changes.newest_at or entry.at)
+        except (BadEntry, SQLAlchemyError, ValueError, OverflowError) as error:
+            if is_database_away(error):
+                raise
+            taken.dead.append(DeadLetter(seq=entry.seq, reason=_reason(error), raw=raw[entry.seq]))
+    return taken
+
+
+async def lock_position(
+    connection: AsyncConnection, address: EdgeAddress, epoch: str, stream: Stream, now: datetime
+) -> tuple[int, int]:
+    """The contiguous position and the count of dead letters, locked until the commit; an unknown edge is made known."""
+    key = {"domain": address.domain, "edge_id": address.edge_id}
+    await connection.execute(
+        insert_missing(connection, edges), {**key, "epoch": epoch, "status": "unknown", "heard_at": now}
+    )
+    await connection.execute(
+        insert_missing(connection, stream_positions),
+        {**key, "epoch": epoch, "stream": stream.value, "seq": 0, "dead": 0, "updated_at": now},
+    )
+    query = select(stream_positions.c.seq, stream_positions.c.dead).where(
+        stream_positions.c.domain == address.domain,
+        stream_positions.c.edge_id == address.edge_id,
+        stream_positions.c.epoch == epoch,
+        stream_positions.c.stream == stream.value,
+    )
+    row = (await connection.execute(query.with_for_update())).one()
+    return row.seq, row.dead
+
+
+async def _origin(connection: AsyncConnection, address: EdgeAddress, epoch: str, now: datetime) -> Origin:
+    mine = (edges.c.domain == address.domain) & (edges.c.edge_id == address.edge_id)
+    heard = update(edges).where(mine).values(heard_at=now).returning(edges.c.location_id)
+    location_id = (await connection.execute(heard)).scalar_one()
+    return Origin(address=address, epoch=epoch, location_id=location_id, received_at=now)
+
+
+async def _bury(
+    connection: AsyncConnection, origin: Origin, key: dict[str, Any], letters: list[DeadLetter]
+) -> list[FeedEvent]:
+    rows = [
+        {
+            **key,
+            "seq": letter.seq,
+            "reason": _storable(letter.reason)[:MAX_REASON_CHARS],
+            "raw": _storable(letter.raw),
+            "received_at": origin.received_at,
+        }
+        for letter in letters
+    ]
+    await connection.execute(insert_missing(connection, dead_letters), rows)
+    body = AlarmRaised(
+        alarm_id=f"hub.dead_letter.{key['epoch']}.{key['stream']}",
+        alarm="dead_letter",
+        severity=Severity.CRITICAL if key["stream"] == Stream.MONEY else Severity.WARNING,
+        text=f"Entry {rows[0]['seq']} of the {key['stream']} stream cannot be taken in: {rows[0]['reason']}",
+    )
+    return await raise_once(connection, origin, body, f"{key['stream']}-{letters[0].seq}")
+
+
+async def raise_once(
+    connection: AsyncConnection, origin: Origin, body: AlarmRaised, occurrence: str
+) -> list[FeedEvent]:
+    """Raise an alarm of the hub's own, unless it is raised already."""
+    query = select(alarms.c.id).where(
+        alarms.c.domain == origin.address.domain,
+        alarms.c.edge_id == origin.address.edge_id,
+        alarms.c.alarm_id == body.alarm_id,
+        alarms.c.cleared_at.is_(None),
+    )
+    if (await connection.execute(query.limit(1))).one_or_none() is not None:
+        return []
+    row = alarm_row(body, f"hub-{origin.epoch}-{occurrence}", origin.received_at, origin)
+    return await projection.write_alarms(connection, origin, [row], [])
+
+
+async def _rejected(
+    connection: AsyncConnection, address: EdgeAddress, batch: Batch, dead: int
+) -> tuple[RejectedEntry, ...]:
+    """The newest dead letters of the stream. They are in every Ack, for the edge may have missed the one before."""
+    if not dead:
+        return ()
+    query = (
+        select(dead_letters.c.seq, dead_letters.c.reason)
+        .where(
+            dead_letters.c.domain == address.domain,
+            dead_letters.c.edge_id == address.edge_id,
+            dead_letters.c.epoch == batch.epoch,
+            dead_letters.c.stream == batch.stream.value,
+        )
+        .order_by(dead_letters.c.seq.desc())
+        .limit(MAX_REJECTED_IN_ACK)
+    )
+    rows = (await connection.execute(query)).all()
+    return tuple(RejectedEntry(seq=row.seq, reason=row.reason) for row in reversed(rows))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BadEntry):
+        return error.reason
+    cause = getattr(error, "orig", None) or error
+    return f"the database refuses it: {cause}".splitlines()[0]
+
+
+def _storable(text: str) -> str:
+    """Text that any database takes: no lone surrogates, no NUL."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\u0000")

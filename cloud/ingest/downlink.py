@@ -1,0 +1,118 @@
+"""The way down: desired documents and commands, both rows first and messages second.
+
+A row waits until the broker has its message, so nothing is lost while the broker is away; a command that expires
+before that is never sent. Sending twice is harmless: an edge remembers the ids of commands and the versions it applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import RowMapping, and_, or_, select, update
+
+from cloud.store.engine import Store
+from cloud.store.tables import commands, documents, edge_documents, edges, tokens
+from protocols.ocpi.token import Token, TokenType
+from protocols.sync.codec import encode
+from protocols.sync.down import Command, DesiredTokens, RemoteStart, RemoteStop
+from protocols.sync.topics import EdgeAddress
+
+Publish = Callable[[str, bytes, bool], Awaitable[None]]
+"""Topic, payload, retained: returns when the broker has the message at QoS 1."""
+
+TOKENS: Final = "tokens"
+BATCH_COMMANDS: Final = 100
+
+
+class Downlink:
+    """One per connection to the broker: it remembers what this connection has published."""
+
+    def __init__(self, store: Store, publish: Publish) -> None:
+        self._store = store
+        self._publish = publish
+        self._published: dict[EdgeAddress, int] = {}
+
+    def forget(self, address: EdgeAddress) -> None:
+        """The edge was born anew: compare its documents again."""
+        self._published.pop(address, None)
+
+    async def flush(self, now: datetime) -> None:
+        """Publish all that waits."""
+        await self._send_commands(now)
+        await self._send_tokens()
+
+    async def _send_tokens(self) -> None:
+        """Give each edge its domain's token document, where it has not applied the newest version."""
+        join = edges.join(documents, and_(documents.c.domain == edges.c.domain, documents.c.name == TOKENS))
+        applied = and_(
+            edge_documents.c.domain == edges.c.domain,
+            edge_documents.c.edge_id == edges.c.edge_id,
+            edge_documents.c.name == TOKENS,
+        )
+        query = (
+            select(edges.c.domain, edges.c.edge_id, documents.c.version)
+            .select_from(join.outerjoin(edge_documents, applied))
+            .where(or_(edge_documents.c.version.is_(None), edge_documents.c.version < documents.c.version))
+        )
+        async with self._store.read() as connection:
+            due = [(EdgeAddress(row.domain, row.edge_id), row.version) for row in await connection.execute(query)]
+        encoded: dict[int, tuple[int, bytes]] = {}
+        for address, version in due:
+            if self._published.get(address, 0) >= version:
+                continue
+            if address.domain not in encoded:
+                encoded[address.domain] = await self._document(address.domain)
+            newest, payload = encoded[address.domain]
+            await self._publish(address.desired(TOKENS), payload, True)
+            self._published[address] = newest
+
+    async def _document(self, domain: int) -> tuple[int, bytes]:
+        """The domain's tokens and the version of just this list."""
+        mine = select(tokens).where(tokens.c.domain == domain, tokens.c.source == "hub").order_by(tokens.c.key)
+        version = select(documents.c.version).where(documents.c.domain == domain, documents.c.name == TOKENS)
+        async with self._store.read() as connection:
+            number = (await connection.execute(version)).scalar_one()
+            rows = (await connection.execute(mine)).mappings().all()
+        return number, encode(DesiredTokens(version=number, tokens=tuple(_token(row) for row in rows)))
+
+    async def _send_commands(self, now: datetime) -> None:
+        """Send what waits and is not too late; what is too late is marked so and never sent."""
+        waiting = select(commands).where(commands.c.status == "queued").order_by(commands.c.issued_at)
+        async with self._store.read() as connection:
+            rows = (await connection.execute(waiting.limit(BATCH_COMMANDS))).mappings().all()
+        for row in rows:
+            is_late = row["expires_at"] <= now
+            if not is_late:
+                address = EdgeAddress(row["domain"], row["edge_id"])
+                await self._publish(address.command(row["id"]), encode(_command(row)), False)
+            mark = update(commands).where(
+                commands.c.domain == row["domain"], commands.c.id == row["id"], commands.c.status == "queued"
+            )
+            detail = "The broker could not be reached in time; the command was never sent." if is_late else ""
+            async with self._store.write() as connection:
+                await connection.execute(mark.values(status="expired" if is_late else "sent", detail=detail))
+
+
+def _token(row: RowMapping) -> Token:
+    return Token(
+        uid=row["uid"],
+        contract_id=row["contract_id"],
+        type=TokenType(row["type"]),
+        valid=row["valid"],
+        group_id=row["group_id"],
+        expires_at=row["expires_at"],
+        visual_number=row["visual_number"],
+        language=row["language"],
+        concurrent=row["concurrent"],
+    )
+
+
+def _command(row: RowMapping) -> Command:
+    body: RemoteStart | RemoteStop
+    if row["command"] == "remote_start":
+        body = RemoteStart(station_id=row["station_id"], evse_id=row["evse_id"], token_uid=row["token_uid"])
+    else:
+        body = RemoteStop(transaction_id=row["transaction_id"])
+    return Command(id=row["id"], issued_at=row["issued_at"], expires_at=row["expires_at"], body=body)

@@ -1,0 +1,303 @@
+"""The hub's connection to the broker: hears every edge, takes one message at a time, acknowledges after the commit.
+
+MQTT 3.1.1 with a persistent session. The PUBACK that the client library gives on its own means nothing here: an entry
+that is lost between the broker and the commit leaves a gap, and a gap is asked for again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import aiomqtt
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from cloud.clock import Clock
+from cloud.ingest import presence
+from cloud.ingest.batches import store_batch
+from cloud.ingest.downlink import Downlink
+from cloud.live import Bell, BrokerPresence
+from cloud.metrics import Metrics
+from cloud.store import feed
+from cloud.store.engine import Store, is_database_away
+from protocols.errors import BadEntry, BadText
+from protocols.sync.codec import decode, decode_batch, encode
+from protocols.sync.down import Ack
+from protocols.sync.topics import HUB_LISTENS, EdgeAddress, Heard, Stream, parse_topic
+from protocols.sync.up import Birth, EdgeState, Live
+
+MQTT_TIMEOUT_S: Final = 5.0
+MAX_WAITING_MESSAGES: Final = 2_000
+"""Messages that came in and are not taken yet; beyond that the newest are dropped, and the gap is asked for again."""
+MAX_BACKOFF_S: Final = 30.0
+STABLE_AFTER_S: Final = 60.0
+LIVE_EVERY_S: Final = 1.0
+POLL_EVERY_S: Final = 1.0
+DATABASE_BACKOFF_S: Final = (0.1, 5.0)
+STOP_TIMEOUT_S: Final = 10.0
+PRUNE_EVERY_S: Final = 3_600.0
+
+T = TypeVar("T")
+_log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAddress:
+    """Where the broker is, and who the hub is there: the session lives on under `client_id`."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = None
+    client_id: str = "ohmstead-hub"
+
+
+class Ingest:
+    """Run it as a task; cancel it `at_rest`, so that the message in hand is finished."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        broker: BrokerAddress,
+        clock: Clock,
+        feed_bell: Bell,
+        down_bell: Bell,
+        broker_presence: BrokerPresence,
+        metrics: Metrics,
+        feed_keep: int,
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._feed_bell = feed_bell
+        self._down_bell = down_bell
+        self._presence = broker_presence
+        self._metrics = metrics
+        self._feed_keep = feed_keep
+        self._turn = asyncio.Lock()  # one writer: a message, the live values or the way down
+        self._met: set[tuple[EdgeAddress, str]] = set()
+        self._lives: dict[tuple[EdgeAddress, str], dict[tuple[str, int], presence.LiveValue]] = {}
+
+    async def run(self) -> None:
+        """Serve until cancelled, through every absence of the broker and the database."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._stay_connected(), name="broker")
+            tasks.create_task(self._write_lives(), name="lives")
+            tasks.create_task(self._prune(), name="prune")
+
+    @contextlib.asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """Inside, no message is being taken: the moment to cancel. Waits at most STOP_TIMEOUT_S."""
+        is_ours = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                is_ours = await self._turn.acquire()
+        try:
+            yield
+        finally:
+            if is_ours:
+                self._turn.release()
+
+    async def _stay_connected(self) -> None:
+        attempt = 0
+        while True:
+            since = time.monotonic()
+            try:
+                await self._serve_connection()
+            except aiomqtt.MqttError as error:
+                _log.warning("broker_lost", host=self._broker.host, port=self._broker.port, reason=str(error))
+            finally:
+                self._presence.is_connected = False
+                self._metrics.broker_connected.set(0)
+            attempt = 0 if time.monotonic() - since > STABLE_AFTER_S else attempt + 1
+            await self._patiently(lambda: presence.forget_presence(self._store))
+            await asyncio.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.25 * 2 ** min(attempt, 10))))  # noqa: S311
+
+    async def _serve_connection(self) -> None:
+        """From connect to loss. Raises MqttError."""
+        await self._patiently(lambda: presence.forget_presence(self._store))
+        client = aiomqtt.Client(
+            hostname=self._broker.host,
+            port=self._broker.port,
+            username=self._broker.username,
+            password=self._broker.password,
+            identifier=self._broker.client_id,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            clean_session=False,
+            timeout=MQTT_TIMEOUT_S,
+            max_queued_incoming_messages=MAX_WAITING_MESSAGES,
+        )
+        async with _unwrapped(), client, asyncio.TaskGroup() as tasks:
+            downlink = Downlink(self._store, self._publisher(client))
+            tasks.create_task(self._hear(client, downlink), name="hear")
+            tasks.create_task(self._send_down(downlink), name="down")
+            await client.subscribe(list(HUB_LISTENS))
+            self._presence.is_connected = True
+            self._metrics.broker_connected.set(1)
+            _log.info("broker_connected", host=self._broker.host, port=self._broker.port)
+
+    def _publisher(self, client: aiomqtt.Client) -> Callable[[str, bytes, bool], Awaitable[None]]:
+        async def publish(topic: str, payload: bytes, is_retained: bool) -> None:
+            await client.publish(topic, payload, qos=1, retain=is_retained)
+
+        return publish
+
+    async def _hear(self, client: aiomqtt.Client, downlink: Downlink) -> None:
+        async for message in client.messages:
+            payload = message.payload
+            if not isinstance(payload, bytes) or not payload:
+                continue  # a retained message that was cleared
+            async with self._turn:
+                await self._take(client, downlink, str(message.topic), payload)
+
+    async def _take(self, client: aiomqtt.Client, downlink: Downlink, topic: str, payload: bytes) -> None:
+        """One message; what cannot be read is counted and left."""
+        branch = "other"
+        try:
+            heard = parse_topic(topic)
+            branch = heard.branch
+            match heard:
+                case Heard(branch="up", rest=(stream,)):
+                    await self._take_batch(client, heard.address, Stream(stream), payload)
+                case Heard(branch="birth", rest=()):
+                    await self._take_birth(client, downlink, heard.address, decode(Birth, payload))
+                case Heard(branch="state", rest=()):
+                    state = decode(EdgeState, payload)
+                    await self._patiently(
+                        lambda: presence.store_state(self._store, heard.address, state, self._clock())
+                    )
+                    self._feed_bell.ring()
+                case Heard(branch="live", rest=()):
+                    self._remember_live(heard.address, decode(Live, payload))
+                case _:
+                    raise BadText("not a topic that the hub listens to")
+        except (BadEntry, BadText, SQLAlchemyError, ValueError, OverflowError) as error:
+            self._metrics.unreadable.labels(branch).inc()
+            _log.warning("message_unreadable", topic=topic, reason=str(error)[:300])
+
+    async def _take_batch(self, client: aiomqtt.Client, address: EdgeAddress, stream: Stream, payload: bytes) -> None:
+        batch = decode_batch(payload)
+        if batch.stream != stream:
+            raise BadEntry(f"a batch of the {batch.stream} stream on the topic of the {stream} stream")
+        now = self._clock()
+        with self._metrics.commit_s.time():
+            stored = await self._patiently(lambda: store_batch(self._store, address, batch, now))
+        await self._acknowledge(client, address, stored.ack)
+        self._metrics.batches.labels(stream).inc()
+        self._metrics.entries.labels(stream).inc(stored.new)
+        self._metrics.duplicates.labels(stream).inc(stored.duplicates)
+        if stored.newest_at is not None:
+            self._metrics.ingest_lag_s.labels(stream).set((self._clock() - stored.newest_at).total_seconds())
+        if stored.ack.resend:
+            self._metrics.gaps.labels(stream).inc()
+            _log.warning("gap", edge=str(address.prefix), stream=stream.value, have=stored.ack.seq, got=batch.first_seq)
+        if stored.dead:
+            self._metrics.dead_letters.labels(stream).inc(stored.dead)
+            _log.error("dead_letters", edge=str(address.prefix), stream=stream.value, count=stored.dead)
+        self._feed_bell.ring()
+
+    async def _take_birth(self, client: aiomqtt.Client, downlink: Downlink, address: EdgeAddress, birth: Birth) -> None:
+        if birth.edge_id != address.edge_id:
+            raise BadEntry(f"a birth of {birth.edge_id!r} on the topic of {address.edge_id!r}")
+        is_first = (address, birth.epoch) not in self._met
+        met = await self._patiently(
+            lambda: presence.store_birth(self._store, address, birth, self._clock(), is_first=is_first)
+        )
+        for ack in met.acks:
+            await self._acknowledge(client, address, ack)
+        self._met.add((address, birth.epoch))
+        _log.info("edge_met", edge=address.prefix, epoch=birth.epoch, software=birth.software_version)
+        downlink.forget(address)
+        self._down_bell.ring()
+        self._feed_bell.ring()
+
+    async def _acknowledge(self, client: aiomqtt.Client, address: EdgeAddress, ack: Ack) -> None:
+        await client.publish(address.ack(ack.stream), encode(ack), qos=1, retain=True)
+
+    async def _send_down(self, downlink: Downlink) -> None:
+        """Publish what waits when the bell rings, and once in a while for what another process has written."""
+        with self._down_bell.listen() as rang:
+            while True:
+                rang.clear()
+                async with self._turn:
+                    await self._patiently(lambda: downlink.flush(self._clock()))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_EVERY_S):
+                        await rang.wait()
+
+    def _remember_live(self, address: EdgeAddress, live: Live) -> None:
+        """Keep the newest values of each EVSE until they are written."""
+        if live.at.tzinfo is None:
+            raise BadEntry("at: a time without a zone")
+        waiting = self._lives.setdefault((address, live.epoch), {})
+        for evse in live.evses:
+            key = (evse.station_id, evse.evse_id)
+            if key not in waiting or waiting[key][1] <= live.at:
+                waiting[key] = (evse, live.at)
+
+    async def _write_lives(self) -> None:
+        """Write what came in within the last second, all edges in one transaction."""
+        while True:
+            await asyncio.sleep(LIVE_EVERY_S)
+            if self._lives:
+                lives, self._lives = self._lives, {}
+                async with self._turn:
+                    await self._store_lives({edge: tuple(values.values()) for edge, values in lives.items()})
+                self._feed_bell.ring()
+
+    async def _store_lives(self, lives: presence.Lives) -> None:
+        for reason in await self._patiently(lambda: presence.store_lives(self._store, lives, self._clock())):
+            self._metrics.unreadable.labels("live").inc()
+            _log.warning("live_refused", reason=reason[:300])
+
+    async def _prune(self) -> None:
+        """Keep the feed bounded."""
+        while True:
+
+            async def prune() -> None:
+                async with self._store.write() as connection:
+                    await feed.prune(connection, self._feed_keep)
+
+            async with self._turn:
+                await self._patiently(prune)
+            await asyncio.sleep(PRUNE_EVERY_S)
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it again until the database is back. Nothing is acknowledged meanwhile, so nothing is lost."""
+        wait_s, longest_s = DATABASE_BACKOFF_S
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                if not is_database_away(error):
+                    raise
+                self._metrics.database_retries.inc()
+                _log.warning("database_away", reason=str(error).splitlines()[0])
+            await asyncio.sleep(random.uniform(0, wait_s))  # noqa: S311 - jitter
+            wait_s = min(2 * wait_s, longest_s)
+
+
+@contextlib.asynccontextmanager
+async def _unwrapped() -> AsyncIterator[None]:
+    """Give one MqttError for a group of nothing else; a client's exit must not swallow our own cancellation."""
+    try:
+        yield
+    except* aiomqtt.MqttError as group:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from group
+        raise aiomqtt.MqttError(str(_first(group))) from group
+
+
+def _first(group: BaseExceptionGroup[aiomqtt.MqttError]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

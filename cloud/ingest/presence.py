@@ -1,0 +1,231 @@
+"""Who is there: births, last wills and live values, beside the journal and never ahead of its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pydantic import TypeAdapter
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.ingest.batches import lock_position, raise_once
+from cloud.ingest.changes import Origin
+from cloud.ingest.evse_board import EvseBoard
+from cloud.ingest.projection import learn_version
+from cloud.store import feed
+from cloud.store.documents import to_json
+from cloud.store.engine import Store, is_database_away, upsert
+from cloud.store.feed import FeedEvent, FeedKind
+from cloud.store.tables import (
+    charging_stations,
+    edge_documents,
+    edges,
+    evses,
+    locations,
+    sessions,
+    stream_positions,
+)
+from protocols.errors import BadEntry
+from protocols.sync.down import Ack
+from protocols.sync.topics import EdgeAddress, Stream
+from protocols.sync.up import AlarmRaised, Birth, EdgeState, EvseLive, Severity, StreamPosition
+
+LiveValue = tuple[EvseLive, datetime]
+Lives = Mapping[tuple[EdgeAddress, str], Sequence[LiveValue]]
+"""Live values by edge and epoch, each with the site's time of its news."""
+
+_BIRTH: Final[TypeAdapter[Birth]] = TypeAdapter(Birth)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """The answer to a birth: where the hub stands in each stream of this epoch."""
+
+    acks: tuple[Ack, ...]
+
+
+async def store_birth(store: Store, address: EdgeAddress, birth: Birth, now: datetime, *, is_first: bool) -> Met:
+    """Take in who an edge is. Raises BadEntry for a birth that cannot be true.
+
+    `is_first` says that this process has not met the edge's epoch before: it then asks for all behind its position,
+    for either side may have been restored from a backup while the other slept.
+    """
+    if birth.at.tzinfo is None:
+        raise BadEntry("at: a time without a zone")
+    async with store.write() as connection:
+        events = await _write_birth(connection, address, birth, now)
+        theirs = {position.stream: position for position in birth.streams}
+        acks = []
+        for stream in Stream:
+            mine, _ = await lock_position(connection, address, birth.epoch, stream, now)
+            claim = theirs.get(stream, StreamPosition(stream=stream, last_seq=0, acked_seq=0))
+            is_behind = is_first or claim.acked_seq > mine
+            acks.append(Ack(epoch=birth.epoch, stream=stream, seq=mine, resend=is_behind))
+        await feed.append(connection, events)
+    return Met(acks=tuple(acks))
+
+
+async def _write_birth(
+    connection: AsyncConnection, address: EdgeAddress, birth: Birth, now: datetime
+) -> list[FeedEvent]:
+    mine = (edges.c.domain == address.domain) & (edges.c.edge_id == address.edge_id)
+    before = (await connection.execute(select(edges).where(mine).with_for_update())).one_or_none()
+    origin = Origin(address=address, epoch=birth.epoch, location_id=birth.location.id, received_at=now)
+    is_known = before is not None and before.birth_at is not None and before.epoch == birth.epoch
+    if before is not None and is_known and birth.at <= before.birth_at:
+        return []  # a retained message once more: what the journal said since is newer
+    events: list[FeedEvent] = []
+    if before is not None and before.epoch != birth.epoch:
+        events += await _fence(connection, origin, before.epoch)
+    row = {
+        **origin.key,
+        "epoch": birth.epoch,
+        "status": before.status if before is not None else "unknown",
+        "software_version": birth.software_version,
+        "location_id": birth.location.id,
+        "birth": _BIRTH.dump_json(birth).decode(),
+        "birth_at": birth.at,
+        "heard_at": now,
+    }
+    names = ("epoch", "software_version", "location_id", "birth", "birth_at", "heard_at")
+    await connection.execute(upsert(connection, edges, *names), row)
+    await _write_location(connection, origin, birth, now)
+    for table in (charging_stations, sessions):
+        belongs = (table.c.domain == address.domain) & (table.c.edge_id == address.edge_id)
+        await connection.execute(
+            update(table).where(belongs, table.c.location_id.is_(None)).values(location_id=birth.location.id)
+        )
+    for name, version in birth.documents.items():
+        applied = {**origin.key, "name": name, "epoch": birth.epoch, "version": version, "at": now}
+        await connection.execute(upsert(connection, edge_documents, "epoch", "version", "at"), applied)
+        await learn_version(connection, address.domain, name, version)
+    return events + await _write_evses(connection, origin, birth, now)
+
+
+async def _fence(connection: AsyncConnection, origin: Origin, epoch_before: str | None) -> list[FeedEvent]:
+    """An epoch that was here before the last one and comes back: two agents, or a copied disk, share an edge id."""
+    address = origin.address
+    query = select(stream_positions.c.seq).where(
+        stream_positions.c.domain == address.domain,
+        stream_positions.c.edge_id == address.edge_id,
+        stream_positions.c.epoch == origin.epoch,
+    )
+    if epoch_before is None or (await connection.execute(query.limit(1))).one_or_none() is None:
+        return []
+    body = AlarmRaised(
+        alarm_id="hub.epoch_returned",
+        alarm="epoch_returned",
+        severity=Severity.CRITICAL,
+        text=f"Edge {address.edge_id} is back under an older epoch: two agents may share this edge id",
+    )
+    return await raise_once(connection, origin, body, f"epoch-{epoch_before}")
+
+
+async def _write_location(connection: AsyncConnection, origin: Origin, birth: Birth, now: datetime) -> None:
+    site = birth.location
+    row = {
+        **origin.key,
+        "id": site.id,
+        "name": site.name,
+        "country_code": site.country_code,
+        "party_id": site.party_id,
+        "time_zone": site.time_zone,
+        "address": site.address,
+        "city": site.city,
+        "country": site.country,
+        "updated_at": now,
+    }
+    await connection.execute(upsert(connection, locations), row)
+
+
+async def _write_evses(connection: AsyncConnection, origin: Origin, birth: Birth, now: datetime) -> list[FeedEvent]:
+    """The site as it is configured and stands; an EVSE that is no longer there goes."""
+    board = await EvseBoard.load(connection, origin.address, birth.location.id)
+    for evse in birth.location.evses:
+        board.describe(evse)
+    for live in birth.evses:
+        board.see(live, birth.at)
+    kept = {(evse.station_id, evse.evse_id) for evse in birth.location.evses}
+    kept |= {(live.station_id, live.evse_id) for live in birth.evses}
+    for station_id, evse_id in board.drop_all_but(kept):
+        gone = (evses.c.domain == origin.address.domain) & (evses.c.edge_id == origin.address.edge_id)
+        await connection.execute(
+            delete(evses).where(gone, evses.c.station_id == station_id, evses.c.evse_id == evse_id)
+        )
+    return await board.save(connection, now)
+
+
+async def store_state(store: Store, address: EdgeAddress, state: EdgeState, now: datetime) -> bool:
+    """An edge came online or, by its last will, went away. False for the will of an epoch that is over."""
+    key = {"domain": address.domain, "edge_id": address.edge_id}
+    mine = (edges.c.domain == address.domain) & (edges.c.edge_id == address.edge_id)
+    async with store.write() as connection:
+        before = (await connection.execute(select(edges).where(mine).with_for_update())).one_or_none()
+        if state.status == "offline" and before is not None and state.epoch != (before.status_epoch or before.epoch):
+            return False
+        row = {**key, "status": state.status, "status_epoch": state.epoch, "status_at": now, "heard_at": now}
+        if before is not None and (before.status, before.status_epoch) == (state.status, state.epoch):
+            return True
+        await connection.execute(upsert(connection, edges, "status", "status_epoch", "status_at", "heard_at"), row)
+        location_id = before.location_id if before is not None else None
+        document = {
+            "edge_id": address.edge_id,
+            "location_id": location_id,
+            "station_id": None,
+            "evse_id": None,
+            "status": state.status,
+            "is_stale": state.status != "online",
+        }
+        event = FeedEvent(
+            domain=address.domain,
+            kind=FeedKind.STATE,
+            at=now,
+            location_id=location_id,
+            data=to_json(document).decode(),
+        )
+        await feed.append(connection, [event])
+    return True
+
+
+async def forget_presence(store: Store) -> None:
+    """The hub has lost its broker: nobody can be called online until the broker says so again."""
+    async with store.write() as connection:
+        await connection.execute(update(edges).where(edges.c.status == "online").values(status="unknown"))
+
+
+async def store_lives(store: Store, lives: Lives, now: datetime) -> list[str]:
+    """Write live values of many edges at once. Those of an epoch that is over are dropped.
+
+    Returns why an edge's values were refused by the database, which keeps those of the others.
+    """
+    refused: list[str] = []
+    async with store.write() as connection:
+        events: list[FeedEvent] = []
+        for (address, epoch), values in lives.items():
+            try:
+                async with connection.begin_nested():
+                    events += await _write_lives(connection, address, epoch, values, now)
+            except (SQLAlchemyError, ValueError, OverflowError) as error:
+                if is_database_away(error):
+                    raise
+                refused.append(f"{address.prefix}: {error}")
+        await feed.append(connection, events)
+    return refused
+
+
+async def _write_lives(
+    connection: AsyncConnection, address: EdgeAddress, epoch: str, values: Sequence[LiveValue], now: datetime
+) -> list[FeedEvent]:
+    mine = (edges.c.domain == address.domain) & (edges.c.edge_id == address.edge_id)
+    edge = (await connection.execute(select(edges.c.epoch, edges.c.location_id).where(mine))).one_or_none()
+    if edge is None or edge.epoch != epoch:
+        return []
+    stations = {evse.station_id for evse, _ in values}
+    board = await EvseBoard.load(connection, address, edge.location_id, stations)
+    for evse, at in values:
+        board.see(evse, at)
+    return await board.save(connection, now)

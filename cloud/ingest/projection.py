@@ -1,0 +1,251 @@
+"""Writes what a batch changes into the tables that people ask, and tells the feed, all in the batch's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.ingest.changes import Changes, Origin, Row
+from cloud.ingest.evse_board import EvseBoard, is_historical
+from cloud.store.documents import alarm_document, session_document, to_json
+from cloud.store.engine import insert_into, insert_missing, upsert
+from cloud.store.feed import FeedEvent, FeedKind
+from cloud.store.tables import (
+    alarms,
+    cdrs,
+    commands,
+    documents,
+    edge_documents,
+    posting_legs,
+    postings,
+    sessions,
+    tokens,
+)
+from protocols.errors import BadEntry
+from protocols.sync.up import DocumentApplied, TokensChanged
+
+
+class Contradiction(BadEntry):
+    """An entry that contradicts what is committed: another bill or posting under an id that is taken."""
+
+
+async def write(connection: AsyncConnection, origin: Origin, changes: Changes) -> list[FeedEvent]:
+    """Write all changes and return what the feed should tell. Raises Contradiction or the database's own error."""
+    await _write_sessions(connection, origin, changes)
+    await _write_postings(connection, changes)
+    for finished in changes.commands:
+        await _write_command(connection, origin, finished)
+    for applied in changes.documents:
+        await _write_document(connection, origin, applied)
+    for changed in changes.site_tokens:
+        await _write_site_tokens(connection, origin, changed)
+    events = await _write_evses(connection, origin, changes)
+    events += await _tell_sessions(connection, origin, changes)
+    events += await write_alarms(connection, origin, changes.alarms_raised, changes.alarms_cleared)
+    return events
+
+
+async def _write_sessions(connection: AsyncConnection, origin: Origin, changes: Changes) -> None:
+    if changes.sessions_started:
+        await connection.execute(insert_missing(connection, sessions), changes.sessions_started)
+    if changes.sessions_ended:
+        end = (
+            update(sessions)
+            .where(
+                sessions.c.domain == bindparam("b_domain"),
+                sessions.c.id == bindparam("b_id"),
+                sessions.c.edge_id == bindparam("b_edge_id"),
+            )
+            .values(
+                {
+                    name: bindparam(name)
+                    for name in ("status", "end_date_time", "meter_stop_wh", "stop_reason", "updated_at")
+                }
+            )
+        )
+        await connection.execute(end, changes.sessions_ended)
+    if not changes.cdrs:
+        return
+    fresh = await _new_bills(connection, origin, changes.cdrs)
+    if fresh:
+        await connection.execute(upsert(connection, cdrs), fresh)
+    bill = insert_into(connection, sessions)
+    names = [name for name in changes.sessions_billed[0] if name not in ("domain", "id", "edge_id")]
+    bill = bill.on_conflict_do_update(
+        index_elements=["domain", "id"],
+        set_={name: bill.excluded[name] for name in names},
+        where=sessions.c.edge_id == bill.excluded.edge_id,
+    )
+    await connection.execute(bill, changes.sessions_billed)
+
+
+async def _new_bills(connection: AsyncConnection, origin: Origin, bills: Sequence[Row]) -> list[Row]:
+    """The bills that are not here yet. A quarantined one may become issued; anything else contradicts."""
+    query = select(cdrs.c.id, cdrs.c.edge_id, cdrs.c.status, cdrs.c.document).where(
+        cdrs.c.domain == origin.address.domain, cdrs.c.id.in_([bill["id"] for bill in bills])
+    )
+    known = {row.id: row for row in await connection.execute(query)}
+    fresh: dict[str, Row] = {}
+    for bill in bills:
+        here = known.get(bill["id"])
+        before = fresh.get(bill["id"]) or (here._asdict() if here else None)
+        if before is None or (before["edge_id"] == bill["edge_id"] and before["status"] == "quarantined"):
+            fresh[bill["id"]] = bill
+        elif (before["edge_id"], before["document"]) != (bill["edge_id"], bill["document"]):
+            raise Contradiction(f"body.cdr: {bill['id']} is issued already, and is another bill")
+    return list(fresh.values())
+
+
+async def _write_postings(connection: AsyncConnection, changes: Changes) -> None:
+    if not changes.postings:
+        return
+    query = select(postings).where(
+        postings.c.domain == changes.postings[0]["domain"],
+        postings.c.posting_id.in_([row["posting_id"] for row in changes.postings]),
+    )
+    known = {row["posting_id"]: dict(row) for row in (await connection.execute(query)).mappings()}
+    for row in changes.postings:
+        if row["posting_id"] in known and known[row["posting_id"]] != row:
+            raise Contradiction(f"body.posting_id: {row['posting_id']} is made already, and is another posting")
+    fresh = [row for row in changes.postings if row["posting_id"] not in known]
+    if fresh:
+        await connection.execute(insert(postings), fresh)
+        legs = [leg for leg in changes.posting_legs if leg["posting_id"] not in known]
+        if legs:
+            await connection.execute(insert(posting_legs), legs)
+
+
+async def _write_command(connection: AsyncConnection, origin: Origin, row: Row) -> None:
+    change = update(commands).where(
+        commands.c.domain == origin.address.domain,
+        commands.c.edge_id == origin.address.edge_id,
+        commands.c.id == row["id"],
+    )
+    await connection.execute(change.values(status=row["status"], detail=row["detail"], finished_at=row["finished_at"]))
+
+
+async def _write_document(connection: AsyncConnection, origin: Origin, body: DocumentApplied) -> None:
+    """A refusal leaves the version that the edge applied before."""
+    is_applied = body.problem is None
+    row = {
+        **origin.key,
+        "name": body.document,
+        "epoch": origin.epoch,
+        "version": body.version if is_applied else 0,
+        "refused_version": None if is_applied else body.version,
+        "problem": body.problem,
+        "at": origin.received_at,
+    }
+    names = ["epoch", "refused_version", "problem", "at", *(["version"] if is_applied else [])]
+    await connection.execute(upsert(connection, edge_documents, *names), row)
+    if is_applied:
+        await learn_version(connection, origin.address.domain, body.document, body.version)
+
+
+async def learn_version(connection: AsyncConnection, domain: int, name: str, version: int) -> None:
+    """An edge has a newer document than we know, so we lost it: our next version must be newer still."""
+    learn = insert_into(connection, documents).values(domain=domain, name=name, version=version)
+    learn = learn.on_conflict_do_update(
+        index_elements=["domain", "name"],
+        set_={"version": learn.excluded.version},
+        where=documents.c.version < learn.excluded.version,
+    )
+    await connection.execute(learn)
+
+
+async def _write_site_tokens(connection: AsyncConnection, origin: Origin, body: TokensChanged) -> None:
+    if body.is_complete:
+        mine = (tokens.c.domain == origin.address.domain) & (tokens.c.edge_id == origin.address.edge_id)
+        await connection.execute(delete(tokens).where(mine, tokens.c.source == "site"))
+    rows = {
+        token.key: {
+            **origin.key,
+            "source": "site",
+            "key": token.key,
+            "uid": token.uid,
+            "contract_id": token.contract_id,
+            "type": token.type.value,
+            "valid": token.valid,
+            "group_id": token.group_id,
+            "expires_at": token.expires_at,
+            "visual_number": token.visual_number,
+            "language": token.language,
+            "concurrent": token.concurrent,
+            "document_version": None,
+            "updated_at": origin.received_at,
+        }
+        for token in body.tokens
+    }
+    if rows:
+        await connection.execute(upsert(connection, tokens), list(rows.values()))
+
+
+async def _write_evses(connection: AsyncConnection, origin: Origin, changes: Changes) -> list[FeedEvent]:
+    touched = {news.station_id for news in changes.news} | changes.boots.keys()
+    if not touched:
+        return []
+    board = await EvseBoard.load(connection, origin.address, origin.location_id, touched)
+    for boot in changes.boots.values():
+        board.boot(boot)
+    for news in changes.news:
+        board.hear(news)
+    return await board.save(connection, origin.received_at)
+
+
+async def _tell_sessions(connection: AsyncConnection, origin: Origin, changes: Changes) -> list[FeedEvent]:
+    """One event for each session of the batch, as it stands after the batch."""
+    touched = [row["id"] for row in (*changes.sessions_started, *changes.sessions_billed)]
+    touched += [row["b_id"] for row in changes.sessions_ended]
+    if not touched:
+        return []
+    query = select(sessions).where(
+        sessions.c.domain == origin.address.domain,
+        sessions.c.edge_id == origin.address.edge_id,
+        sessions.c.id.in_(list(dict.fromkeys(touched))),
+    )
+    return [
+        FeedEvent(
+            domain=row["domain"],
+            kind=FeedKind.SESSION,
+            at=row["updated_at"],
+            location_id=row["location_id"],
+            data=to_json(session_document(row)).decode(),
+            is_historical=is_historical(row["updated_at"], origin.received_at),
+        )
+        for row in (await connection.execute(query.order_by(sessions.c.updated_at, sessions.c.id))).mappings()
+    ]
+
+
+async def write_alarms(
+    connection: AsyncConnection, origin: Origin, raised: Sequence[Row], cleared: Sequence[tuple[str, datetime]]
+) -> list[FeedEvent]:
+    """Clear first: what is raised and cleared in one batch is a row with both times already."""
+    told: list[Row] = []
+    for alarm_id, at in cleared:
+        clear = update(alarms).where(
+            alarms.c.domain == origin.address.domain,
+            alarms.c.edge_id == origin.address.edge_id,
+            alarms.c.alarm_id == alarm_id,
+            alarms.c.cleared_at.is_(None),
+        )
+        told += [
+            dict(row) for row in (await connection.execute(clear.values(cleared_at=at).returning(alarms))).mappings()
+        ]
+    if raised:
+        await connection.execute(insert_missing(connection, alarms), raised)
+        told += raised
+    return [
+        FeedEvent(
+            domain=row["domain"],
+            kind=FeedKind.ALARM,
+            at=at,
+            location_id=row["location_id"],
+            data=to_json(alarm_document(row)).decode(),
+            is_historical=is_historical(at, origin.received_at),
+        )
+        for row in told
+        for at in (row["cleared_at"] or row["raised_at"],)
+    ]

@@ -1,0 +1,1 @@
+"""Locations: REST resource `/v1/locations`."""

@@ -1,0 +1,98 @@
+"""Pages by keyset: a cursor names the last row that was seen, so rows that come in meanwhile move nothing.
+
+A cursor is opaque to clients; it holds the sort key of a row and nothing else, and the domain is always asked anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, RowMapping, Select, literal, tuple_
+from starlette.responses import Response
+
+from cloud.rest.context import Hub
+from cloud.rest.problems import Problem
+from cloud.store.documents import to_json
+from cloud.store.types import UtcTime
+
+MAX_LIMIT: Final = 500
+MAX_CURSOR_CHARS: Final = 1_000
+
+
+class PageQuery(BaseModel):
+    """The query parameters of every list; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cursor: str | None = Field(
+        None, max_length=MAX_CURSOR_CHARS, description="`next_cursor` of the page before; without it, the first page."
+    )
+    limit: int = Field(50, ge=1, le=MAX_LIMIT, description="The most rows of a page.")
+
+
+async def read_page(
+    hub: Hub,
+    query: Select[Any],
+    page: PageQuery,
+    sort: Sequence[ColumnElement[Any]],
+    show: Callable[[RowMapping], Mapping[str, Any] | bytes],
+    *,
+    is_newest_first: bool = False,
+) -> Response:
+    """Run the query page by page, sorted by `sort`, whose columns must name a row uniquely and never change."""
+    if page.cursor is not None:
+        seen = tuple_(
+            *(literal(value, column.type) for value, column in zip(_open(page.cursor, sort), sort, strict=True))
+        )
+        place = tuple_(*sort)
+        query = query.where(place < seen if is_newest_first else place > seen)
+    query = query.order_by(*(column.desc() if is_newest_first else column for column in sort)).limit(page.limit + 1)
+    async with hub.store.read() as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    shown = rows[: page.limit]
+    next_cursor = _seal([shown[-1][column] for column in sort]) if len(rows) > page.limit else None
+    documents = [document if isinstance(document, bytes) else to_json(document) for document in map(show, shown)]
+    body = b'{"items":[' + b",".join(documents) + b'],"next_cursor":' + orjson.dumps(next_cursor) + b"}"
+    return Response(body, media_type="application/json")
+
+
+def answer(
+    document: Mapping[str, Any] | bytes, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """One document."""
+    body = document if isinstance(document, bytes) else to_json(document)
+    return Response(body, status, headers=dict(headers or {}), media_type="application/json")
+
+
+def _seal(values: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(to_json(list(values))).rstrip(b"=").decode()
+
+
+def _open(cursor: str, sort: Sequence[ColumnElement[Any]]) -> list[Any]:
+    """The sort key in a cursor. Raises Problem 400."""
+    try:
+        values = orjson.loads(base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+        if not isinstance(values, list) or len(values) != len(sort):
+            raise ValueError(cursor)
+        return [_typed(value, column) for value, column in zip(values, sort, strict=True)]
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise Problem(400, "bad_cursor", "The cursor is none that this list has given.") from error
+
+
+def _typed(value: object, column: ColumnElement[Any]) -> object:
+    if isinstance(column.type, UtcTime):
+        at = datetime.fromisoformat(str(value))
+        if at.tzinfo is None:
+            raise ValueError(value)
+        return at
+    if not isinstance(value, column.type.python_type) or isinstance(value, bool):
+        raise TypeError(value)
+    if isinstance(value, str) and "\x00" in value:
+        raise ValueError(value)
+    return value

@@ -1,0 +1,1 @@
+"""Sessions: REST resource `/v1/sessions`."""

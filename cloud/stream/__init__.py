@@ -1,0 +1,1 @@
+"""Push: the WebSocket `/v1/stream`."""

@@ -1,0 +1,198 @@
+"""What an edge would send, for tests: a site of two stations and the journal of a busy hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from protocols.money import ROUNDING_RULE, Price
+from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine
+from protocols.ocpi.location import Evse, Location
+from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
+from protocols.sync.codec import Batch, decode_batch, encode_batch, encode_entry
+from protocols.sync.topics import EdgeAddress, Stream
+from protocols.sync.up import (
+    Birth,
+    CdrIssued,
+    ConnectorStatusChanged,
+    Entry,
+    EvseLive,
+    PostingLeg,
+    PostingMade,
+    StationBooted,
+    StationConnectionChanged,
+    StreamPosition,
+    TransactionEnded,
+    TransactionStarted,
+)
+from protocols.terms import ChargingState, ConnectorStatus, EvseState
+
+T0 = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+EDGE = EdgeAddress(0, "edge-1")
+EPOCH = "11111111-1111-4111-8111-111111111111"
+NEXT_EPOCH = "22222222-2222-4222-8222-222222222222"
+
+TARIFF = Tariff(
+    id="standard",
+    currency="EUR",
+    elements=(
+        TariffElement(
+            price_components=(PriceComponent(type=TariffDimensionType.ENERGY, price=Decimal("0.45"), vat=Decimal(19)),)
+        ),
+    ),
+    last_updated=T0,
+)
+
+
+def minute(number: float) -> datetime:
+    """Minutes after the journal's beginning."""
+    return T0 + timedelta(minutes=number)
+
+
+def location(site: str = "site-1") -> Location:
+    return Location(
+        id=site,
+        name="Yard",
+        country_code="DE",
+        party_id="OHM",
+        time_zone="Europe/Berlin",
+        evses=tuple(
+            Evse(station_id=station, evse_id=1, label=label, max_power_w=22_000)
+            for station, label in (("CP-1", "Bay 1"), ("CP-2", "Bay 2"))
+        ),
+    )
+
+
+def birth(
+    address: EdgeAddress = EDGE,
+    epoch: str = EPOCH,
+    at: datetime = T0,
+    site: str = "site-1",
+    positions: Sequence[StreamPosition] = (),
+    documents: dict[str, int] | None = None,
+) -> Birth:
+    return Birth(
+        edge_id=address.edge_id,
+        epoch=epoch,
+        software_version="0.1.0",
+        at=at,
+        location=location(site),
+        evses=tuple(EvseLive(station_id=station, evse_id=1, state=EvseState.FREE) for station in ("CP-1", "CP-2")),
+        streams=tuple(positions),
+        documents=documents or {},
+    )
+
+
+def cdr(number: int, edge_id: str = "edge-1", site: str = "site-1", start: datetime | None = None) -> Cdr:
+    """The bill of session `number`: 10 kWh and a bit, at 0.45 a kWh and 19 % VAT."""
+    energy_wh = 10_000 + number
+    started = start or minute(number)
+    cost = Price(excl_vat=Decimal("4.50"), incl_vat=Decimal("5.36"))
+    return Cdr(
+        id=f"{edge_id}-cdr-{number}",
+        session_id=f"{edge_id}-tx-{number}",
+        location_id=site,
+        station_id=f"CP-{number % 2 + 1}",
+        evse_id=1,
+        token_uid="04A2B3C4",
+        contract_id="C-1",
+        start_date_time=started,
+        end_date_time=started + timedelta(minutes=30),
+        meter_start_wh=1_000,
+        meter_stop_wh=1_000 + energy_wh,
+        total_energy_wh=energy_wh,
+        total_time_s=1_800,
+        total_parking_time_s=0,
+        currency="EUR",
+        tariff=TARIFF,
+        charging_periods=(ChargingPeriod(start_date_time=started, energy_wh=energy_wh, time_s=1_800),),
+        lines=(
+            PriceLine(
+                type=TariffDimensionType.ENERGY,
+                quantity=energy_wh,
+                billed_quantity=energy_wh,
+                price=Decimal("0.45"),
+                vat=Decimal(19),
+                cost=cost,
+            ),
+        ),
+        total_cost=cost,
+        stop_reason="EVDisconnected",
+        rounding_rule=ROUNDING_RULE,
+        engine="ohmstead 0.1.0",
+    )
+
+
+def money_journal(sessions: int, edge_id: str = "edge-1", site: str = "site-1") -> list[Entry]:
+    """Each session is four entries: started, ended, bill, posting."""
+    entries: list[Entry] = []
+    for number in range(1, sessions + 1):
+        bill = cdr(number, edge_id, site)
+        bodies = (
+            TransactionStarted(
+                transaction_id=bill.session_id,
+                charger_transaction_id=str(number),
+                station_id=bill.station_id,
+                evse_id=1,
+                connector_id=1,
+                token_uid=bill.token_uid,
+                contract_id=bill.contract_id,
+                meter_start_wh=bill.meter_start_wh,
+                started_at=bill.start_date_time,
+                tariff_id=TARIFF.id,
+                currency="EUR",
+            ),
+            TransactionEnded(
+                transaction_id=bill.session_id,
+                station_id=bill.station_id,
+                evse_id=1,
+                meter_stop_wh=bill.meter_stop_wh,
+                ended_at=bill.end_date_time,
+                reason=bill.stop_reason,
+            ),
+            CdrIssued(cdr=bill),
+            PostingMade(
+                posting_id=f"{edge_id}-posting-{number}",
+                key=f"cdr:{bill.id}",
+                cdr_id=bill.id,
+                currency="EUR",
+                legs=(
+                    PostingLeg(account="customer:C-1", amount=bill.total_cost.incl_vat),
+                    PostingLeg(account="revenue", amount=-bill.total_cost.excl_vat),
+                    PostingLeg(account="vat", amount=bill.total_cost.excl_vat - bill.total_cost.incl_vat),
+                ),
+            ),
+        )
+        for body in bodies:
+            is_start = isinstance(body, TransactionStarted)
+            at = bill.start_date_time if is_start else bill.end_date_time
+            entries.append(Entry(stream=Stream.MONEY, seq=len(entries) + 1, at=at, body=body))
+    return entries
+
+
+def event_journal() -> list[Entry]:
+    """A station connects, boots, is plugged in and charges."""
+    bodies = (
+        StationConnectionChanged(station_id="CP-1", is_online=True, ocpp_version="2.0.1"),
+        StationBooted(station_id="CP-1", vendor="Volt", model="V2", serial_number="S1", firmware_version="1.2"),
+        ConnectorStatusChanged(station_id="CP-1", evse_id=1, connector_id=1, status=ConnectorStatus.AVAILABLE),
+        ConnectorStatusChanged(
+            station_id="CP-1",
+            evse_id=1,
+            connector_id=1,
+            status=ConnectorStatus.OCCUPIED,
+            charging_state=ChargingState.CHARGING,
+        ),
+    )
+    return [Entry(stream=Stream.EVENT, seq=seq, at=minute(seq), body=body) for seq, body in enumerate(bodies, 1)]
+
+
+def wire(entries: Sequence[Entry], epoch: str = EPOCH) -> bytes:
+    """The batch as it travels."""
+    return encode_batch(epoch, entries[0].stream, entries[0].seq, [encode_entry(entry) for entry in entries])
+
+
+def batch(entries: Sequence[Entry], epoch: str = EPOCH) -> Batch:
+    """The batch as the hub has read it."""
+    return decode_batch(wire(entries, epoch))
