@@ -16,6 +16,7 @@ ROOT = "ohmstead/v1"
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """A sequence number or a version on the wire: exact in every JSON reader, and fits every database's integer."""
 
+_DOMAIN = re.compile(r"[0-9a-f]{2}")
 _EDGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,47}")
 
 
@@ -98,8 +99,6 @@ def parse_topic(topic: str) -> Heard:
     parts = topic.split("/")
     if len(parts) < 5 or f"{parts[0]}/{parts[1]}" != ROOT:
         raise BadText(f"not a topic of {ROOT}: {topic!r}")
-    try:
-        domain = int(parts[2], 16)
-    except ValueError as error:
-        raise BadText(f"not a domain: {parts[2]!r} in {topic!r}; expected two hex digits") from error
-    return Heard(EdgeAddress(domain, parts[3]), parts[4], tuple(parts[5:]))
+    if not _DOMAIN.fullmatch(parts[2]):  # one spelling only: an edge has one subtree
+        raise BadText(f"not a domain: {parts[2]!r} in {topic!r}; expected two hex digits in lower case")
+    return Heard(EdgeAddress(int(parts[2], 16), parts[3]), parts[4], tuple(parts[5:]))

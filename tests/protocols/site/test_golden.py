@@ -1,0 +1,86 @@
+"""The local WebSocket's wire as it stands: a golden file per message (see tests/protocols/sync/test_golden.py)."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from protocols.ocpi.token import Token
+from protocols.site import requests, view
+from protocols.terms import EvseState
+
+FRAMES = Path(__file__).parents[2] / "frames" / "site"
+NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+TOTALS = view.SiteTotals(
+    at=NOW,
+    power_w=11_000,
+    is_uplink_online=False,
+    uplink_since=NOW,
+    backlog=7,
+    open_alarms=1,
+    allows_unknown_stations=False,
+)
+EVSE = view.EvseView(
+    station_id="CS-1",
+    evse_id=1,
+    label="A1",
+    state=EvseState.CHARGING,
+    max_power_w=22_000,
+    power_w=11_000,
+    energy_wh=5050,
+    duration_s=1800,
+    cost=Decimal("2.27"),
+    state_of_charge_percent=61,
+)
+SHOWN: tuple[view.Snapshot | view.Patch | view.Answer, ...] = (
+    view.Snapshot(
+        location_id="L1", name="市场", time_zone="Europe/Berlin", currency="EUR", totals=TOTALS, evses=(EVSE,)
+    ),
+    view.Patch(totals=TOTALS, evses=(EVSE,)),
+    view.Answer(id="7", result={"currentTime": "2026-03-02T06:00:00Z"}),
+)
+ASKED: tuple[requests.Request, ...] = (
+    requests.Watch(id="1"),
+    requests.GetStatus(id="2"),
+    requests.GetStations(id="3"),
+    requests.CallStation(id="4", station_id="CS-1", action="Reset", payload={"type": "Soft"}),
+    requests.ImportTokens(id="5", tokens=(Token(uid="04AA", contract_id="C1"),)),
+    requests.BlockToken(id="6", uid="04AA"),
+)
+CASES = [(view.SHOWN, message) for message in SHOWN] + [(requests.REQUEST, message) for message in ASKED]
+
+
+@pytest.mark.parametrize(("adapter", "message"), CASES, ids=[message.kind for _, message in CASES])
+def test_messages(adapter: TypeAdapter[Any], message: Any) -> None:
+    path = FRAMES / f"{message.kind}.json"
+    encoded = adapter.dump_json(message)
+    if os.environ.get("WRITE_GOLDEN"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(json.loads(encoded), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert json.loads(path.read_text(encoding="utf-8")) == json.loads(encoded)
+    assert adapter.validate_json(path.read_text(encoding="utf-8")) == message
+
+
+def test_no_message_is_left_out() -> None:
+    assert {type(message) for message in ASKED} == set(get_args(requests.Request))
+    assert {type(message) for message in SHOWN} == set(get_args(get_args(view.Shown)[0]))
+
+
+@given(st.binary() | st.text() | st.dictionaries(st.text(), st.text()).map(json.dumps))
+def test_what_is_no_message_is_refused(text: str | bytes) -> None:
+    for adapter in (requests.REQUEST, view.SHOWN):
+        with pytest.raises(ValidationError):
+            adapter.validate_json(text)
+
+
+def test_a_screen_has_time_to_hear_a_patch_before_it_calls_itself_old() -> None:
+    assert view.PATCH_WITHIN_S * 2 < view.STALE_AFTER_S

@@ -1,0 +1,178 @@
+"""One message of every kind of the contract."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from protocols.money import Price
+from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine
+from protocols.ocpi.location import Evse, Location
+from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
+from protocols.ocpi.token import Token
+from protocols.sync import down, up
+from protocols.sync.topics import Stream
+from protocols.terms import ChargingState, ConnectorStatus, EvseState
+
+EPOCH = "0f6f1f6e-5a5b-4c43-9f55-0f8d7f4a7c11"
+T0 = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+T1 = T0 + timedelta(hours=1, minutes=30)
+
+TOKEN = Token(uid="04A1B2C3", contract_id="DE-OHM-C1", group_id="fleet", expires_at=T1, visual_number="№ 7")
+TARIFF = Tariff(
+    id="standard",
+    currency="EUR",
+    elements=(
+        TariffElement(
+            price_components=(
+                PriceComponent(
+                    type=TariffDimensionType.ENERGY, price=Decimal("0.45"), vat=Decimal("19"), step_size=100
+                ),
+            )
+        ),
+    ),
+    last_updated=T0,
+)
+PRICE = Price(excl_vat=Decimal("4.55"), incl_vat=Decimal("5.41"))
+CDR = Cdr(
+    id="cdr-1",
+    session_id="tx-1",
+    location_id="L1",
+    station_id="CS-1",
+    evse_id=1,
+    token_uid="04A1B2C3",
+    contract_id="DE-OHM-C1",
+    start_date_time=T0,
+    end_date_time=T1,
+    meter_start_wh=1000,
+    meter_stop_wh=11_101,
+    total_energy_wh=10_101,
+    total_time_s=5400,
+    total_parking_time_s=0,
+    currency="EUR",
+    tariff=TARIFF,
+    charging_periods=(ChargingPeriod(start_date_time=T0, energy_wh=10_101, time_s=5400),),
+    lines=(
+        PriceLine(
+            type=TariffDimensionType.ENERGY,
+            quantity=10_101,
+            billed_quantity=10_200,
+            price=Decimal("0.45"),
+            vat=Decimal("19"),
+            cost=PRICE,
+        ),
+    ),
+    total_cost=PRICE,
+    stop_reason="EVDisconnected",
+    rounding_rule="line-half-up-2",
+    engine="1",
+)
+
+MONEY_BODIES = (
+    up.TransactionStarted(
+        transaction_id="tx-1",
+        charger_transaction_id="17",
+        station_id="CS-1",
+        evse_id=1,
+        connector_id=1,
+        token_uid="04A1B2C3",
+        contract_id="DE-OHM-C1",
+        meter_start_wh=1000,
+        started_at=T0,
+        tariff_id="standard",
+        currency="EUR",
+    ),
+    up.TransactionEnded(
+        transaction_id="tx-1",
+        station_id="CS-1",
+        evse_id=1,
+        meter_stop_wh=11_101,
+        ended_at=T1,
+        reason="EVDisconnected",
+    ),
+    up.CdrIssued(cdr=CDR),
+    up.CdrQuarantined(cdr=CDR),
+    up.PostingMade(
+        posting_id="p-1",
+        key="cdr:cdr-1",
+        cdr_id="cdr-1",
+        currency="EUR",
+        legs=(
+            up.PostingLeg(account="customer:DE-OHM-C1", amount=Decimal("5.41")),
+            up.PostingLeg(account="revenue", amount=Decimal("-4.55")),
+            up.PostingLeg(account="vat", amount=Decimal("-0.86")),
+        ),
+    ),
+)
+EVENT_BODIES = (
+    up.ConnectorStatusChanged(
+        station_id="CS-1",
+        evse_id=1,
+        connector_id=1,
+        status=ConnectorStatus.OCCUPIED,
+        charging_state=ChargingState.SUSPENDED_EV,
+    ),
+    up.StationConnectionChanged(station_id="CS-1", is_online=True, ocpp_version="2.0.1"),
+    up.StationBooted(station_id="CS-1", vendor="Wallbox 电", model="M1", firmware_version="1.2"),
+    up.IdTokenRefused(station_id="CS-1", token_uid="04FF", status="Unknown"),
+    up.AlarmRaised(
+        alarm_id="a-1", alarm="dead_letter", severity=up.Severity.CRITICAL, text="the hub refused entry 7 of money"
+    ),
+    up.AlarmCleared(alarm_id="a-1"),
+    up.UnknownStopReceived(station_id="CS-1", charger_transaction_id="99", meter_stop_wh=5, ended_at=T1),
+    up.CommandTaken(command_id="c-1", command="remote_start", expires_at=T1),
+    up.CommandFinished(command_id="c-1", outcome=up.Outcome.REJECTED, detail="the station is offline"),
+    up.DocumentApplied(document="tokens", version=4),
+    up.TokensChanged(source="hub", tokens=(TOKEN,), is_complete=True),
+)
+ENTRIES = tuple(
+    up.Entry(stream=stream, seq=seq, at=T0, body=body)
+    for stream, bodies in ((Stream.MONEY, MONEY_BODIES), (Stream.EVENT, EVENT_BODIES))
+    for seq, body in enumerate(bodies, 1)
+)
+
+LIVE = up.EvseLive(
+    station_id="CS-1",
+    evse_id=1,
+    state=EvseState.CHARGING,
+    power_w=11_000,
+    energy_wh=5050,
+    state_of_charge_percent=61,
+    transaction_id="tx-1",
+    cost=Decimal("2.27"),
+)
+LOCATION = Location(
+    id="L1",
+    name="Market Square",
+    country_code="DE",
+    party_id="OHM",
+    time_zone="Europe/Berlin",
+    evses=(Evse(station_id="CS-1", evse_id=1, label="A1", max_power_w=22_000, tariff_id="standard"),),
+)
+MESSAGES = {
+    "birth": up.Birth(
+        edge_id="edge-7",
+        epoch=EPOCH,
+        software_version="0.1.0",
+        at=T0,
+        location=LOCATION,
+        evses=(LIVE,),
+        streams=(up.StreamPosition(stream=Stream.MONEY, last_seq=12, acked_seq=10),),
+        documents={"tokens": 4},
+    ),
+    "state": up.EdgeState(status="offline", epoch=EPOCH),
+    "live": up.Live(epoch=EPOCH, at=T0, evses=(LIVE,)),
+    "ack": down.Ack(
+        epoch=EPOCH, stream=Stream.MONEY, seq=12, rejected=(down.RejectedEntry(seq=7, reason="no such tariff"),)
+    ),
+    "desired_tokens": down.DesiredTokens(version=4, tokens=(TOKEN,)),
+    "command_remote_start": down.Command(
+        id="c-1",
+        issued_at=T0,
+        expires_at=T1,
+        body=down.RemoteStart(station_id="CS-1", evse_id=1, token_uid="04A1B2C3"),
+    ),
+    "command_remote_stop": down.Command(
+        id="c-2", issued_at=T0, expires_at=T1, body=down.RemoteStop(transaction_id="tx-1")
+    ),
+}

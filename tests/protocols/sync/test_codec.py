@@ -1,0 +1,188 @@
+"""What is written can be read, and what is not ours raises BadEntry and nothing else, within bounds."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import string
+import tracemalloc
+import zlib
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.errors import BadEntry
+from protocols.sync import codec
+from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.topics import Stream
+from protocols.sync.up import AlarmRaised, Birth, EdgeState, Entry, Live, Severity
+from tests.protocols.sync.samples import ENTRIES, EPOCH, MESSAGES, T0
+
+KINDS = (Birth, EdgeState, Live, Ack, DesiredTokens, Command)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def alarms(texts: list[str], first_seq: int) -> list[Entry]:
+    return [
+        Entry(
+            stream=Stream.EVENT,
+            seq=seq,
+            at=T0,
+            body=AlarmRaised(alarm_id="a", alarm="b", severity=Severity.INFO, text=text),
+        )
+        for seq, text in enumerate(texts, first_seq)
+    ]
+
+
+def batch_of(*items: str, first_seq: int = 1) -> bytes:
+    return codec.encode_batch(EPOCH, Stream.EVENT, first_seq, [item.encode("utf-8") for item in items])
+
+
+@given(st.lists(TEXT, min_size=1, max_size=60), st.integers(1, 2**50))
+def test_a_batch_comes_out_as_it_went_in(texts: list[str], first_seq: int) -> None:
+    entries = alarms(texts, first_seq)
+    encoded = [codec.encode_entry(entry) for entry in entries]
+    batch = codec.decode_batch(codec.encode_batch(EPOCH, Stream.EVENT, first_seq, encoded))
+    assert batch.entries == tuple(entries)
+    assert batch.dead == ()
+    assert (batch.epoch, batch.stream, batch.first_seq) == (EPOCH, Stream.EVENT, first_seq)
+    assert batch.last_seq == first_seq + len(texts) - 1
+    assert [batch.raw[entry.seq].encode() for entry in entries] == encoded
+
+
+@given(TEXT, st.integers(0, 2**53 - 1))
+def test_messages_come_out_as_they_went_in(text: str, seq: int) -> None:
+    ack = Ack(epoch=text, stream=Stream.MONEY, seq=seq)
+    assert codec.decode(Ack, codec.encode(ack)) == ack
+
+
+def test_only_what_is_long_is_compressed() -> None:
+    assert codec.encode_batch(EPOCH, Stream.EVENT, 1, [b"{}"]).startswith(b"{")
+    long = codec.encode_batch(EPOCH, Stream.EVENT, 1, [b"{}"] * 1000)
+    assert long.startswith(b"\x78")
+    assert len(long) < 200
+
+
+@given(st.binary(max_size=300) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_garbage_is_bad_and_nothing_worse(payload: bytes) -> None:
+    for read in (codec.decode_batch, codec.decode_entry, *(lambda p, k=kind: codec.decode(k, p) for kind in KINDS)):
+        with pytest.raises(BadEntry):
+            read(payload)
+        with pytest.raises(BadEntry):
+            read(zlib.compress(payload))
+
+
+@given(st.data())
+def test_a_damaged_message_is_bad_or_reads_as_something_whole(data: st.DataObject) -> None:
+    message: Any = data.draw(st.sampled_from(list(MESSAGES.values())))
+    payload = bytearray(codec.encode(message))
+    if data.draw(st.booleans()):
+        payload = payload[: data.draw(st.integers(0, len(payload) - 1))]
+        with pytest.raises(BadEntry):
+            codec.decode(type(message), bytes(payload))
+    else:
+        payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
+        with contextlib.suppress(BadEntry):
+            assert isinstance(codec.decode(type(message), bytes(payload)), type(message))
+
+
+@given(JSON)
+def test_an_entry_that_does_not_decode_is_a_dead_letter_and_its_neighbours_live(item: Any) -> None:
+    first, last = (codec.encode_entry(entry).decode() for entry in replace_seqs(1, 3))
+    batch = codec.decode_batch(batch_of(first, json.dumps(item), last))
+    assert [entry.seq for entry in batch.entries] == [1, 3]
+    assert [letter.seq for letter in batch.dead] == [2]
+    assert batch.dead[0].reason
+    batch.raw[2].encode("utf-8")
+
+
+def replace_seqs(*seqs: int) -> list[Entry]:
+    return [replace(alarms(["x"], 1)[0], seq=seq) for seq in seqs]
+
+
+def test_an_entry_in_the_wrong_place_is_a_dead_letter() -> None:
+    (entry,) = replace_seqs(5)
+    batch = codec.decode_batch(batch_of(codec.encode_entry(entry).decode(), first_seq=4))
+    assert batch.dead[0].seq == 4
+    money = codec.encode_entry(ENTRIES[0])
+    assert codec.decode_batch(codec.encode_batch(EPOCH, Stream.EVENT, 1, [money])).dead
+
+
+def test_text_that_no_database_stores_is_a_dead_letter() -> None:
+    (entry,) = alarms(["a\0b"], 1)
+    batch = codec.decode_batch(batch_of(codec.encode_entry(entry).decode()))
+    assert "NUL" in batch.dead[0].reason
+    (entry,) = alarms(["a\\u0000b"], 1)  # a backslash, a letter and digits: fine
+    assert codec.decode_batch(batch_of(codec.encode_entry(entry).decode())).entries == (entry,)
+
+
+def test_unknown_fields_are_for_newer_readers() -> None:
+    document = json.loads(codec.encode(Ack(epoch=EPOCH, stream=Stream.MONEY, seq=4)))
+    assert codec.decode(Ack, json.dumps(document | {"credit": 9}).encode()).seq == 4
+    entry = json.loads(codec.encode_entry(ENTRIES[0]))
+    entry["body"]["mood"] = "good"
+    assert codec.decode_entry(json.dumps(entry)) == ENTRIES[0]
+
+
+@pytest.mark.parametrize("version", ["", '"v":2,', '"v":null,', '"v":"x",'])
+def test_another_version_is_refused(version: str) -> None:
+    with pytest.raises(BadEntry):
+        codec.decode(EdgeState, f'{{{version}"status":"online","epoch":"e"}}'.encode())
+    with pytest.raises(BadEntry):
+        codec.decode_batch(f'{{{version}"epoch":"e","stream":"event","first_seq":1,"entries":[1]}}'.encode())
+
+
+@pytest.mark.parametrize("field", ["issued_at", "expires_at"])
+def test_a_time_without_a_zone_is_refused(field: str) -> None:
+    document = json.loads(codec.encode(MESSAGES["command_remote_stop"]))
+    document[field] = document[field].rstrip("Z")
+    with pytest.raises(BadEntry, match="timezone"):
+        codec.decode(Command, json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("seq", [-1, 2**53, 2**64])
+def test_numbers_that_no_database_stores_are_refused(seq: int) -> None:
+    with pytest.raises(BadEntry):
+        codec.decode(Ack, json.dumps({"v": 1, "epoch": "e", "stream": "money", "seq": seq}).encode())
+    with pytest.raises(BadEntry):
+        codec.decode_batch(
+            json.dumps({"v": 1, "epoch": "e", "stream": "money", "first_seq": seq, "entries": [1]}).encode()
+        )
+
+
+def test_a_deflate_bomb_is_refused_within_bounds() -> None:
+    bomb = zlib.compress(b"[" + b" " * 200_000_000 + b"]", 9)
+    assert len(bomb) < 250_000
+    tracemalloc.start()
+    for read in (codec.decode_batch, lambda payload: codec.decode(Ack, payload)):
+        with pytest.raises(BadEntry, match="more than"):
+            read(bomb)
+    assert tracemalloc.get_traced_memory()[1] < 4 * codec.MAX_INFLATED_BYTES
+    tracemalloc.stop()
+    with pytest.raises(BadEntry, match="more than"):
+        codec.decode(Ack, b" " * (codec.MAX_INFLATED_BYTES + 1))
+
+
+@pytest.mark.parametrize("depth", [100, 500, 900, 1000, 100_000])
+def test_depth_is_refused(depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    try:
+        assert codec.decode_batch(batch_of(nested)).dead
+    except BadEntry:
+        assert depth > 900
+    with pytest.raises(BadEntry):
+        codec.decode(Ack, nested.encode())
+
+
+def test_every_letter_survives_compression() -> None:
+    text = string.printable * 100 + "中文🚗"
+    (entry,) = alarms([text], 1)
+    assert codec.decode_batch(batch_of(codec.encode_entry(entry).decode())).entries == (entry,)
