@@ -1,0 +1,73 @@
+"""The golden frames of tests/frames: what a station sends, what the site is told, what it says, what goes back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter
+
+from protocols.charger import commands
+from protocols.charger.commands import ChargerCommand, Reply
+from protocols.ocpp.version import Version
+
+_FRAMES = Path(__file__).parents[2] / "frames"
+_FOLDERS = {Version.V16: "ocpp16", Version.V201: "ocpp201"}
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One file. Requests have `in` (or `in_text`) and `out`; commands have `command`, `action` and `payload`."""
+
+    version: Version
+    name: str
+    document: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.version}-{self.name}"
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes that the station sends."""
+        text = self.document.get("in_text")
+        return orjson.dumps(self.document["in"]) if text is None else str(text).encode()
+
+    @property
+    def raw_answer(self) -> bytes:
+        """The bytes that it must get back, key order and all."""
+        return orjson.dumps(self.document["out"])
+
+
+def goldens(having: str) -> list[Golden]:
+    """All golden files that have a certain field."""
+    found = [
+        Golden(version, path.stem, json.loads(path.read_text()))
+        for version, folder in _FOLDERS.items()
+        for path in sorted((_FRAMES / folder).glob("*.json"))
+    ]
+    return [golden for golden in found if having in golden.document]
+
+
+def read_command_or_reply(document: dict[str, Any]) -> Any:
+    """A Reply or ChargerCommand, named by its `type`."""
+    fields = {name: value for name, value in document.items() if name != "type"}
+    return TypeAdapter(getattr(commands, document["type"])).validate_python(fields)
+
+
+def read_reply(document: dict[str, Any]) -> Reply:
+    reply: Reply = read_command_or_reply(document)
+    return reply
+
+
+def read_command(document: dict[str, Any]) -> ChargerCommand:
+    command: ChargerCommand = read_command_or_reply(document)
+    return command
+
+
+def write_event(event: object) -> dict[str, Any]:
+    """An event as the golden files show it: its type, and the fields that are not at their defaults."""
+    fields = TypeAdapter(type(event)).dump_python(event, mode="json", exclude_defaults=True)
+    return {"type": type(event).__name__, **fields}

@@ -1,0 +1,45 @@
+"""Validation over the official schemas: all compile, and a refusal names path and problem but no value."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from protocols.errors import BadPayload
+from protocols.ocpp.schema import Direction, known_actions, validate
+from protocols.ocpp.version import Version
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("version", Version)
+def test_every_schema_of_the_standard_compiles(version: Version, direction: Direction) -> None:
+    for action in known_actions(version):
+        with contextlib.suppress(BadPayload):
+            validate(version, action, direction, {})
+
+
+def test_the_standards_are_whole() -> None:
+    assert len(known_actions(Version.V16)) == 39
+    assert len(known_actions(Version.V201)) == 64
+    assert "SecurityEventNotification" in known_actions(Version.V16)
+    assert "TransactionEvent" in known_actions(Version.V201)
+
+
+def test_the_schemas_of_another_version_are_not_reached() -> None:
+    with pytest.raises(ValueError, match="not an action"):
+        validate(Version.V16, "../v201/schemas/TransactionEventRequest", Direction.REQUEST, {})
+
+
+def test_a_refusal_tells_the_first_three_problems_and_no_values() -> None:
+    payload = {"connectorId": "SECRET", "idTag": "SECRET" * 10, "meterStart": "SECRET", "foo": "SECRET"}
+    with pytest.raises(BadPayload) as caught:
+        validate(Version.V16, "StartTransaction", Direction.REQUEST, payload)
+    assert "SECRET" not in caught.value.description
+    assert "timestamp" in caught.value.description
+    assert caught.value.description.endswith("and 2 more")
+
+
+def test_a_time_without_zone_does_not_refuse_the_frame() -> None:
+    payload = {"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": "yesterday"}
+    validate(Version.V16, "StatusNotification", Direction.REQUEST, payload)
