@@ -39,7 +39,12 @@ def test_a_domain_is_one_byte(domain: int) -> None:
         EdgeAddress(domain, "a")
 
 
-@given(st.text() | st.lists(st.sampled_from(["ohmstead", "v1", "01", "+1", "0x1", "1_0", "AB", "edge", "up", "", "zz", "+"])).map("/".join))
+@given(
+    st.text()
+    | st.lists(st.sampled_from(["ohmstead", "v1", "01", "+1", "0x1", "1_0", "AB", "edge", "up", "", "zz", "+"])).map(
+        "/".join
+    )
+)
 def test_any_other_topic_is_bad_text_and_nothing_worse(topic: str) -> None:
     with contextlib.suppress(BadText):
         assert parse_topic(topic).address.prefix == "/".join(topic.split("/")[:4])
