@@ -6,6 +6,7 @@ all and is checked against these classes. Settings stop at main: nobody else rea
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,9 @@ from protocols.errors import BadText
 from protocols.ocpi.tariff import TariffDimensionType
 from protocols.sync.topics import EdgeAddress
 from protocols.timeline import Timeline
+
+TIMELINE_VARIABLE = "OHMSTEAD_TIMELINE"
+"""Shared by all processes of one run, so that they agree on the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +236,8 @@ def load(path: Path) -> EdgeConfig:
         raise BadConfig([Problem(path, None, "is not UTF-8 text")]) from error
     except tomllib.TOMLDecodeError as error:
         raise BadConfig([Problem(path, getattr(error, "lineno", None), f"is not TOML: {error}")]) from error
+    if shared := os.environ.get(TIMELINE_VARIABLE):
+        raw["timeline"] = shared
     lines = key_lines(text)
     found: list[tuple[tuple[str | int, ...], str]] = []
     config = None

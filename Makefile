@@ -1,0 +1,40 @@
+# Ohmstead. `make` alone explains the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup demo test check bench journeys clean
+
+help: ## Explain the targets
+	@echo "Ohmstead: an edge-first controller for EV charging sites"
+	@echo
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+setup: $(READY) ## Create .venv from requirements.lock and see to the MQTT broker (the others call it)
+
+$(READY): requirements.lock pyproject.toml deploy/setup.sh
+	@deploy/setup.sh
+	@touch $@
+
+demo: $(READY) ## Play a day at a site: wall display in a terminal, the story in lines with HEADLESS=1
+	@exec $(BIN)/python -m deploy.demo
+
+test: $(READY) ## Run all tests
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(READY) ## Lint, types, import contracts, and documents that are generated from the code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+journeys: $(READY) ## Run only the journeys: whole paths over real parts, with faults
+	@$(BIN)/python -m pytest tests/journeys
+
+bench: $(READY) ## Run the benchmarks; ONLY=name for one of them
+	@$(BIN)/python -m tests.bench $(ONLY)
+
+clean: ## Remove everything that was made here
+	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
