@@ -1,8 +1,8 @@
 """One session with the broker, which always ends: aiomqtt's client, with the loose ends tied.
 
-aiomqtt leaves three. A connect that fails after the TCP handshake leaves its socket open, and a late CONNACK would
-bring it to life beside our next session. Leaving a half-open session raises, and so replaces the CancelledError of
-whoever is being shut down. And a cancelled connect goes on in its thread.
+aiomqtt leaves four. A socket that closes before the CONNACK is waited for all the same. A connect that times out
+leaves its socket open, and a late CONNACK would bring it to life beside our next session. Leaving a half-open session
+raises, and so replaces the CancelledError of whoever is being shut down. And a cancelled connect goes on in its thread.
 """
 
 from __future__ import annotations
@@ -26,13 +26,27 @@ class BrokerRefused(aiomqtt.MqttError):
     """The broker lets us in but not to our topics."""
 
 
+class _Client(aiomqtt.Client):
+    """Learns at once when the broker, or something on the way to it, closes before it says CONNACK."""
+
+    def _on_socket_close(self, client: Any, userdata: Any, sock: Any) -> None:
+        super()._on_socket_close(client, userdata, sock)
+        with contextlib.suppress(RuntimeError):  # a thread that ends its connect after the loop is gone
+            self._loop.call_soon_threadsafe(self._fail_connect)
+
+    def _fail_connect(self) -> None:
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError("the connection closed before the broker answered"))
+            self._connected.exception()  # nobody may be waiting any more
+
+
 @contextlib.asynccontextmanager
 async def broker_session(settings: UplinkSettings, client_id: str, will: aiomqtt.Will) -> AsyncIterator[aiomqtt.Client]:
     """Connect, and leave cleanly whatever happens. Raises aiomqtt.MqttError, BadText for unusable settings.
 
     The session is persistent, so that a command finds its way also when it is sent while the link blinks.
     """
-    client = aiomqtt.Client(
+    client = _Client(
         settings.host,
         settings.port,
         identifier=client_id,

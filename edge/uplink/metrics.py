@@ -42,4 +42,7 @@ class UplinkMetrics:
             ["branch", "reason"],
             registry=registry,
         )
+        self.faults = Counter(
+            "ohmstead_edge_uplink_faults", "Sessions that ended by a fault of our own", registry=registry
+        )
         self.live = Counter("ohmstead_edge_uplink_live_messages", "Messages with live values", registry=registry)

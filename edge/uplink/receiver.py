@@ -13,7 +13,7 @@ from typing import Any, Final
 import aiomqtt
 import structlog
 
-from edge.domain.events import DocumentUnreadable, SiteEvent
+from edge.domain.events import DocumentUnreadable, Refused, SiteEvent, SiteReply
 from edge.ports import Inbox, Journal, Overloaded
 from edge.uplink.broker import INTAKE_LIMIT
 from edge.uplink.metrics import UplinkMetrics
@@ -90,8 +90,11 @@ class Receiver:
         elif ack.seq > self._journal.last_seq(ack.stream):
             self._refuse("ack", "beyond", "the Ack is ahead of the journal", stream=stream, seq=ack.seq)
         elif self._publisher.is_news(ack):
-            await self._ask(ack)
-            self._publisher.take(ack)
+            reply = await self._ask(ack)
+            if isinstance(reply, Refused):
+                self._refuse("ack", "refused", reply.reason, stream=stream, seq=ack.seq)
+            else:
+                self._publisher.take(ack)
 
     async def _take_document(self, document: str, payload: bytes) -> None:
         try:
@@ -125,13 +128,12 @@ class Receiver:
             return
         await self._ask(command)
 
-    async def _ask(self, event: SiteEvent) -> None:
+    async def _ask(self, event: SiteEvent) -> SiteReply:
         """Have an event decided, however long the site is overloaded: what comes after it waits meanwhile."""
         pause_s = RETRY_FIRST_S
         while True:
             try:
-                await self._inbox.ask(event)
-                return
+                return await self._inbox.ask(event)
             except Overloaded:
                 self._log.warning("uplink_inbox_full", waiting=type(event).__name__, pause_s=pause_s)
                 await asyncio.sleep(pause_s)

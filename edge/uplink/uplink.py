@@ -94,6 +94,12 @@ class MqttUplink:
             await self._connect_and_serve()
         except* (aiomqtt.MqttError, IntakeOverflowed, BadText, OSError) as group:
             problem = "; ".join(_leaves(group))
+        except* Exception as group:
+            # The site must charge and bill whatever the way to the hub does: a fault of our own here is loud, and tried
+            # again, but it does not end the agent.
+            problem = "; ".join(_leaves(group))
+            self._metrics.faults.inc()
+            self._log.exception("uplink_fault", problem=problem)
         return problem
 
     async def _connect_and_serve(self) -> None:

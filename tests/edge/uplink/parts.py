@@ -12,7 +12,7 @@ from typing import Any
 import aiomqtt
 from prometheus_client import CollectorRegistry
 
-from edge.domain.events import Done, SiteEvent, SiteReply, UplinkChanged
+from edge.domain.events import Done, Refused, SiteEvent, SiteReply, UplinkChanged
 from edge.ports import Overloaded
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.settings import UplinkSettings
@@ -90,12 +90,16 @@ class FakeInbox:
     journal: FakeJournal
     events: list[SiteEvent] = field(default_factory=list)
     overloads: int = 0
+    refusals: int = 0
 
     async def ask(self, event: SiteEvent) -> SiteReply:
         await asyncio.sleep(0)
         if self.overloads:
             self.overloads -= 1
             raise Overloaded
+        if self.refusals and isinstance(event, Ack):
+            self.refusals -= 1
+            return Refused(reason="not now")
         self.events.append(event)
         if isinstance(event, Ack):
             self.journal.acked[event.stream] = event.seq

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from deploy.demo.wan import wan_link
 from edge.domain.events import DocumentUnreadable
@@ -280,6 +281,38 @@ async def test_it_ends_at_once_while_nothing_answers_its_connect(broker: Broker,
         async with asyncio.timeout(2), running(site.uplink(quick(wan.port, reply_timeout_s=30.0))):
             await wait_until(lambda: wan.traffic.swallowed)
         await wait_until(lambda: not wan.is_carrying)  # no socket is left behind
+
+
+async def test_a_reset_before_the_connack_is_not_waited_for(broker: Broker, site: Site) -> None:
+    async with wan_link(broker.host, broker.port) as wan:
+        wan.cut()
+        async with running(site.uplink(quick(wan.port, reply_timeout_s=60.0))):
+            await wait_until(lambda: wan.traffic.connections >= 3)
+            wan.heal()
+            await wait_until(lambda: site.inbox.presence[-1:] == [True])
+
+
+async def test_a_fault_of_our_own_is_counted_and_tried_again(broker: Broker, site: Site) -> None:
+    read = site.journal.read
+
+    async def fail_once(*arguments: Any) -> Any:
+        site.journal.read = read  # type: ignore[method-assign]
+        raise ArithmeticError("a bug")
+
+    site.journal.read = fail_once  # type: ignore[method-assign]
+    site.journal.grow(MONEY, 5)
+    async with fake_hub(broker), running(site.uplink(quick(broker.port))):
+        await all_acked(site)
+        assert site.value("faults_total") == 1
+
+
+async def test_an_ack_that_the_site_refuses_moves_nothing(broker: Broker, site: Site) -> None:
+    site.journal.grow(MONEY, 5)
+    site.inbox.refusals = 1
+    async with fake_hub(broker) as hub, running(site.uplink(quick(broker.port))):
+        await all_acked(site)
+        assert site.value("refused_messages_total", branch="ack", reason="refused") == 1
+        assert len(hub.batches) >= 2  # sent again, since the first Ack did not count
 
 
 async def test_a_broker_that_lets_no_one_in_is_tried_again_with_the_password_of_the_file(
