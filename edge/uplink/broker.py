@@ -58,6 +58,7 @@ async def broker_session(settings: UplinkSettings, client_id: str, will: aiomqtt
         timeout=settings.reply_timeout_s,
         keepalive=settings.keepalive_s,
         max_queued_incoming_messages=INTAKE_LIMIT,
+        socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # a batch is one write: waiting gains nothing
     )
     try:
         await client.__aenter__()
