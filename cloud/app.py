@@ -10,15 +10,22 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cloud.alarms import api as alarms
 from cloud.cdrs import api as cdrs
+from cloud.charging_stations import api as charging_stations
+from cloud.commands import api as commands
+from cloud.edges import api as edges
+from cloud.locations import api as locations
 from cloud.metrics import Metrics
 from cloud.rest import problems
 from cloud.rest.context import Hub, TheHub
 from cloud.rest.problems import Problem
 from cloud.sessions import api as sessions
 from cloud.store.engine import is_database_away
+from cloud.stream import api as stream
+from cloud.tokens import api as tokens
 
-SLICES: Final = (cdrs, sessions)
+SLICES: Final = (locations, charging_stations, sessions, cdrs, tokens, commands, alarms, edges, stream)
 _ABOUT: Final = """
 Watch all sites, read bills, hand out tokens, send commands.
 

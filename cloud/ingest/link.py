@@ -289,15 +289,24 @@ async def _unwrapped() -> AsyncIterator[None]:
     """Give one MqttError for a group of nothing else; a client's exit must not swallow our own cancellation."""
     try:
         yield
-    except* aiomqtt.MqttError as group:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError from group
+    except BaseExceptionGroup as group:
+        _, others = group.split(aiomqtt.MqttError)
+        if others is not None:
+            raise
+        _mind_cancellation()
         raise aiomqtt.MqttError(str(_first(group))) from group
+    except aiomqtt.MqttError:
+        _mind_cancellation()
+        raise
 
 
-def _first(group: BaseExceptionGroup[aiomqtt.MqttError]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _mind_cancellation() -> None:
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+def _first(group: BaseException) -> BaseException:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group

@@ -8,12 +8,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, RowMapping, Select, literal, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from cloud.rest.context import Hub
@@ -23,6 +25,7 @@ from cloud.store.types import UtcTime
 
 MAX_LIMIT: Final = 500
 MAX_CURSOR_CHARS: Final = 1_000
+Document = Mapping[str, Any] | bytes
 
 
 class PageQuery(BaseModel):
@@ -36,35 +39,57 @@ class PageQuery(BaseModel):
     limit: int = Field(50, ge=1, le=MAX_LIMIT, description="The most rows of a page.")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The rows of a page, and the cursor of the next one, None on the last."""
+
+    rows: Sequence[RowMapping]
+    next_cursor: str | None
+
+
 async def read_page(
     hub: Hub,
     query: Select[Any],
     page: PageQuery,
     sort: Sequence[ColumnElement[Any]],
-    show: Callable[[RowMapping], Mapping[str, Any] | bytes],
+    show: Callable[[RowMapping], Document],
     *,
     is_newest_first: bool = False,
 ) -> Response:
+    """Answer with one page of the query, each row shown on its own."""
+    async with hub.store.read() as connection:
+        found = await fetch_page(connection, query, page, sort, is_newest_first=is_newest_first)
+    return answer_page([show(row) for row in found.rows], found.next_cursor)
+
+
+async def fetch_page(
+    connection: AsyncConnection,
+    query: Select[Any],
+    page: PageQuery,
+    sort: Sequence[ColumnElement[Any]],
+    *,
+    is_newest_first: bool = False,
+) -> Page:
     """Run the query page by page, sorted by `sort`, whose columns must name a row uniquely and never change."""
     if page.cursor is not None:
-        seen = tuple_(
-            *(literal(value, column.type) for value, column in zip(_open(page.cursor, sort), sort, strict=True))
-        )
+        values = zip(_open(page.cursor, sort), sort, strict=True)
+        seen = tuple_(*(literal(value, column.type) for value, column in values))
         place = tuple_(*sort)
         query = query.where(place < seen if is_newest_first else place > seen)
     query = query.order_by(*(column.desc() if is_newest_first else column for column in sort)).limit(page.limit + 1)
-    async with hub.store.read() as connection:
-        rows = (await connection.execute(query)).mappings().all()
+    rows = (await connection.execute(query)).mappings().all()
     shown = rows[: page.limit]
-    next_cursor = _seal([shown[-1][column] for column in sort]) if len(rows) > page.limit else None
-    documents = [document if isinstance(document, bytes) else to_json(document) for document in map(show, shown)]
-    body = b'{"items":[' + b",".join(documents) + b'],"next_cursor":' + orjson.dumps(next_cursor) + b"}"
+    has_more = len(rows) > page.limit
+    return Page(rows=shown, next_cursor=_seal([shown[-1][column] for column in sort]) if has_more else None)
+
+
+def answer_page(documents: Sequence[Document], next_cursor: str | None) -> Response:
+    items = [document if isinstance(document, bytes) else to_json(document) for document in documents]
+    body = b'{"items":[' + b",".join(items) + b'],"next_cursor":' + orjson.dumps(next_cursor) + b"}"
     return Response(body, media_type="application/json")
 
 
-def answer(
-    document: Mapping[str, Any] | bytes, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+def answer(document: Document, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """One document."""
     body = document if isinstance(document, bytes) else to_json(document)
     return Response(body, status, headers=dict(headers or {}), media_type="application/json")

@@ -1,0 +1,91 @@
+"""The questions about edges."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from sqlalchemy import RowMapping, Select, and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.rest.fields import Name
+from cloud.rest.paging import PageQuery
+from cloud.store.tables import dead_letters, documents, edge_documents, edges, stream_positions
+
+SORT = (edges.c.edge_id,)
+DEAD_SORT = (dead_letters.c.epoch, dead_letters.c.stream, dead_letters.c.seq)
+_SHOWN = (
+    "edge_id", "status", "status_at", "heard_at", "epoch", "software_version", "location_id", "birth_at",
+)  # fmt: skip
+
+
+class EdgeQuery(PageQuery):
+    """Filters of the list of edges; all given ones must hold."""
+
+    status: Literal["online", "offline", "unknown"] | None = None
+    location_id: Name | None = None
+
+
+def many(domain: int, wanted: EdgeQuery) -> Select[Any]:
+    query = select(edges).where(edges.c.domain == domain)
+    if wanted.status is not None:
+        query = query.where(edges.c.status == wanted.status)
+    if wanted.location_id is not None:
+        query = query.where(edges.c.location_id == wanted.location_id)
+    return query
+
+
+def one(domain: int, edge_id: str) -> Select[Any]:
+    return select(edges).where(edges.c.domain == domain, edges.c.edge_id == edge_id)
+
+
+def letters(domain: int, edge_id: str) -> Select[Any]:
+    return select(dead_letters).where(dead_letters.c.domain == domain, dead_letters.c.edge_id == edge_id)
+
+
+async def shown(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    """The edges with their positions and the documents they have applied."""
+    if not rows:
+        return []
+    domain, edge_ids = rows[0]["domain"], [row["edge_id"] for row in rows]
+    positions = select(stream_positions).where(
+        stream_positions.c.domain == domain, stream_positions.c.edge_id.in_(edge_ids)
+    )
+    streams: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    dead: dict[str, int] = defaultdict(int)
+    for row in (await connection.execute(positions.order_by(stream_positions.c.stream))).mappings():
+        names = ("epoch", "stream", "seq", "dead", "updated_at")
+        streams[row["edge_id"]].append({name: row[name] for name in names})
+        dead[row["edge_id"]] += row["dead"]
+    wanted = await _documents(connection, domain, edge_ids)
+    return [
+        {
+            **{name: row[name] for name in _SHOWN},
+            "streams": [position for position in streams[row["edge_id"]] if position["epoch"] == row["epoch"]],
+            "dead_letters": dead[row["edge_id"]],
+            "documents": wanted[row["edge_id"]],
+        }
+        for row in rows
+    ]
+
+
+async def _documents(
+    connection: AsyncConnection, domain: int, edge_ids: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    same = and_(documents.c.domain == edge_documents.c.domain, documents.c.name == edge_documents.c.name)
+    query = (
+        select(edge_documents, documents.c.version.label("desired_version"))
+        .select_from(edge_documents.outerjoin(documents, same))
+        .where(edge_documents.c.domain == domain, edge_documents.c.edge_id.in_(edge_ids))
+        .order_by(edge_documents.c.name)
+    )
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in (await connection.execute(query)).mappings():
+        names = ("name", "version", "desired_version", "refused_version", "problem", "at")
+        found[row["edge_id"]].append({name: row[name] for name in names})
+    return found
+
+
+def letter_shown(row: RowMapping) -> dict[str, Any]:
+    return {name: row[name] for name in ("epoch", "stream", "seq", "reason", "raw", "received_at")}
