@@ -42,9 +42,18 @@ class _Station:
 class Fleet:
     """`run` must be running for commands to be carried out; OcppServer.serve does that."""
 
-    def __init__(self, inbox: Inbox, metrics: ChargerMetrics) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        metrics: ChargerMetrics,
+        *,
+        command_timeout_s: float = COMMAND_TIMEOUT_S,
+        retry_s: float = RETRY_S,
+    ) -> None:
         self._inbox = inbox
         self._metrics = metrics
+        self._command_timeout_s = command_timeout_s
+        self._retry_s = retry_s
         self._stations: dict[str, _Station] = {}
         self._commands: asyncio.Queue[ChargerCommand] = asyncio.Queue(maxsize=MAX_COMMANDS)
         self._tasks: asyncio.TaskGroup | None = None
@@ -150,7 +159,7 @@ class Fleet:
             dialect = self._owner(command.station_id).dialect
             action, payload = dialect.command(command)
             validate(dialect.version, action, Direction.REQUEST, payload)
-            answer = await self.call(command.station_id, action, payload, COMMAND_TIMEOUT_S)
+            answer = await self.call(command.station_id, action, payload, self._command_timeout_s)
             is_accepted, detail = dialect.outcome(answer)
         except (CallFailed, BadPayload, ValueError) as error:
             is_accepted, detail = False, str(error)
@@ -167,7 +176,7 @@ class Fleet:
                 await self._inbox.ask(event)
                 return
             except Overloaded:
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(self._retry_s)
             except Exception:
                 self._log.exception("event_lost", event_type=type(event).__name__, station_id=event.station_id)
                 return

@@ -6,11 +6,12 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+import pytest
 from prometheus_client import CollectorRegistry
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -19,6 +20,7 @@ from edge.chargers.credentials import Credentials, hash_password
 from edge.chargers.fleet import Fleet
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.domain.events import SiteEvent, SiteReply
+from edge.ports import CallFailed
 from protocols.charger.commands import Acknowledged, BootAnswer, IdTokenAnswer, TransactionAnswer
 from protocols.charger.events import (
     BootReported,
@@ -77,7 +79,6 @@ class Running:
     metrics: ChargerMetrics
     registry: CollectorRegistry
     tasks: asyncio.TaskGroup
-    stations: tuple[str, ...] = field(default=("CS-1", "CS-2"))
 
     def url(self, path: str) -> str:
         return f"ws://127.0.0.1:{self.port}{path}"
@@ -99,11 +100,13 @@ def basic(username: str, password: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_server(**settings: Any) -> AsyncIterator[Running]:
+async def running_server(
+    *, command_timeout_s: float = 30, retry_s: float = 1, **settings: Any
+) -> AsyncIterator[Running]:
     """A server with the stations CS-1 and CS-2 and a scripted site, until the end of the block."""
     registry = CollectorRegistry()
     metrics, inbox = ChargerMetrics(registry), ScriptedInbox()
-    fleet = Fleet(inbox, metrics)
+    fleet = Fleet(inbox, metrics, command_timeout_s=command_timeout_s, retry_s=retry_s)
     credentials = Credentials({name: hash_password(PASSWORD) for name in ("CS-1", "CS-2")})
     chosen = OcppServerSettings(host="127.0.0.1", port=0, **settings)
     server = OcppServer(chosen, inbox, lambda: NOW, fleet, credentials, metrics)
@@ -119,6 +122,13 @@ async def exchange(station: ClientConnection, *frame: Any) -> Any:
     """Send one frame and return the next that comes back."""
     await station.send(orjson.dumps(list(frame)).decode())
     return orjson.loads(await station.recv())
+
+
+async def expect_failure(call: Awaitable[Any]) -> CallFailed:
+    """The CallFailed that a call must end in."""
+    with pytest.raises(CallFailed) as failed:
+        await call
+    return failed.value
 
 
 async def http_get(port: int, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], str]:

@@ -1,0 +1,214 @@
+"""Which socket owns a station, our calls and commands, on real sockets (faults_and_attacks 3, field_quirks 5, 9)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+from websockets.asyncio.client import ClientConnection
+
+from edge.chargers.calls import MAX_WAITING
+from edge.domain.events import SiteEvent, SiteReply
+from edge.ports import CallFailed, Overloaded
+from protocols.charger.commands import StartTransaction, StopTransaction
+from protocols.charger.events import CommandAnswered, StationConnected, StationDisconnected
+from tests.edge.chargers.scripted import exchange, expect_failure, running_server
+from tests.kit import wait_until
+
+START = StartTransaction(command_id="c1", station_id="CS-1", evse_id=1, token_uid="04A2", remote_start_id=7)
+STOP = StopTransaction(command_id="c2", station_id="CS-1", charger_transaction_id="1017")
+
+
+async def receive(station: ClientConnection) -> Any:
+    return orjson.loads(await station.recv())
+
+
+async def answer(station: ClientConnection, call: Any, payload: dict[str, Any]) -> None:
+    await station.send(orjson.dumps([3, call[1], payload]).decode())
+
+
+async def test_the_newest_socket_owns_the_station_and_the_old_ones_end_touches_nothing() -> None:
+    async with running_server() as server:
+        with capture_logs() as logs:
+            old = await server.connect()
+            await exchange(old, 2, "1", "Heartbeat", {})
+            async with server.connect() as new:
+                await exchange(new, 2, "1", "Heartbeat", {})
+                await old.wait_closed()
+                assert old.close_code == 1008
+                await wait_until(lambda: server.metrics.connections == 1)
+                assert server.inbox.kinds() == ["StationConnected", "StationConnected"]
+                calling = server.tasks.create_task(server.fleet.call("CS-1", "ClearCache", {}, 5))
+                await answer(new, await receive(new), {"status": "Accepted"})
+                assert await calling == {"status": "Accepted"}
+        assert [line["event"] for line in logs if line.get("security")] == ["station_taken_over"]
+        await wait_until(lambda: server.inbox.of(StationDisconnected))
+        assert server.inbox.kinds()[2:] == ["StationDisconnected"]
+        assert server.metrics.takeovers == 1
+
+
+async def test_a_stale_socket_that_still_speaks_is_not_heard() -> None:
+    async with running_server() as server:
+        old = await server.connect()
+        await exchange(old, 2, "1", "Heartbeat", {})
+        old.transport.pause_reading()  # half-open: it never learns that it was closed
+        async with server.connect() as new:
+            await exchange(new, 2, "1", "Heartbeat", {})
+            old.protocol.send_text(b'[2,"2","Authorize",{"idTag":"A"}]')
+            old.send_data()
+            await exchange(new, 2, "2", "Heartbeat", {})
+            assert "IdTokenPresented" not in server.inbox.kinds()
+        old.transport.abort()
+
+
+async def test_a_call_that_waits_on_the_old_socket_fails_when_a_new_one_takes_over() -> None:
+    async with running_server() as server, server.connect() as old:
+        calling = server.tasks.create_task(expect_failure(server.fleet.call("CS-1", "ClearCache", {}, 5)))
+        call = await receive(old)
+        async with server.connect() as new:
+            assert (await calling).code == "NotConnected"
+            await answer(new, call, {"status": "Accepted"})  # too late, and on another socket
+            assert (await exchange(new, 2, "1", "Heartbeat", {}))[0] == 3
+
+
+async def test_the_site_hears_of_connections_in_their_order_even_when_it_is_slow() -> None:
+    async with running_server() as server:
+        release = asyncio.Event()
+
+        async def slow(event: SiteEvent) -> SiteReply | None:
+            if isinstance(event, StationDisconnected):
+                await release.wait()
+            return None
+
+        server.inbox.hook = slow
+        async with server.connect():
+            await wait_until(lambda: server.inbox.of(StationConnected))
+        await wait_until(lambda: server.inbox.of(StationDisconnected))
+        async with server.connect() as station:
+            await station.send('[2,"1","Heartbeat",{}]')
+            release.set()
+            await station.recv()
+            assert server.inbox.kinds() == ["StationConnected", "StationDisconnected", "StationConnected"]
+
+
+async def test_an_overloaded_site_hears_of_the_connection_later() -> None:
+    async with running_server(retry_s=0.01) as server:
+        refusals = iter([True, True, False])
+
+        async def full(_event: SiteEvent) -> SiteReply | None:
+            if next(refusals, False):
+                raise Overloaded
+            return None
+
+        server.inbox.hook = full
+        async with server.connect() as station:
+            assert (await exchange(station, 2, "1", "Heartbeat", {}))[0] == 3
+            assert server.inbox.kinds() == ["StationConnected"] * 3
+
+
+async def test_commands_are_carried_out_in_order_one_at_a_time() -> None:
+    async with running_server() as server, server.connect() as station:
+        await exchange(station, 2, "1", "Heartbeat", {})
+        server.fleet.send(START)
+        server.fleet.send(STOP)
+        first = await receive(station)
+        assert first[2:] == ["RemoteStartTransaction", {"connectorId": 1, "idTag": "04A2"}]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await station.recv()
+        await answer(station, first, {"status": "Accepted"})
+        second = await receive(station)
+        assert second[2:] == ["RemoteStopTransaction", {"transactionId": 1017}]
+        await answer(station, second, {"status": "Rejected"})
+        await wait_until(lambda: len(server.inbox.of(CommandAnswered)) == 2)
+        assert server.inbox.of(CommandAnswered) == [
+            CommandAnswered(station_id="CS-1", command_id="c1", is_accepted=True),
+            CommandAnswered(station_id="CS-1", command_id="c2", is_accepted=False, detail="Rejected"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("command", "detail"),
+    [
+        (START, "NotConnected: CS-1 is not connected"),
+        (STOP, "NotConnected: CS-1 is not connected"),
+    ],
+)
+async def test_a_command_to_nobody_is_answered_with_no(command: StartTransaction, detail: str) -> None:
+    async with running_server() as server:
+        server.fleet.send(command)
+        await wait_until(lambda: server.inbox.of(CommandAnswered))
+        (answered,) = server.inbox.of(CommandAnswered)
+        assert (answered.is_accepted, answered.detail) == (False, detail)
+
+
+async def test_a_command_that_the_version_cannot_say_is_answered_with_no() -> None:
+    async with running_server() as server, server.connect() as station:
+        await exchange(station, 2, "1", "Heartbeat", {})
+        long_token = StartTransaction(
+            command_id="c3", station_id="CS-1", evse_id=1, token_uid="x" * 21, remote_start_id=7
+        )
+        foreign_id = StopTransaction(command_id="c4", station_id="CS-1", charger_transaction_id="7f3c-01")
+        for command in (long_token, foreign_id):
+            server.fleet.send(command)
+        await wait_until(lambda: len(server.inbox.of(CommandAnswered)) == 2)
+        assert not any(event.is_accepted for event in server.inbox.of(CommandAnswered))
+
+
+async def test_a_command_without_an_answer_times_out() -> None:
+    async with running_server(command_timeout_s=0.05) as server, server.connect() as station:
+        await exchange(station, 2, "1", "Heartbeat", {})
+        server.fleet.send(START)
+        call = await receive(station)
+        await wait_until(lambda: server.inbox.of(CommandAnswered))
+        assert server.inbox.of(CommandAnswered)[0].detail.startswith("Timeout")
+        await answer(station, call, {"status": "Accepted"})  # too late: nobody is told
+        assert (await exchange(station, 2, "2", "Heartbeat", {}))[0] == 3
+        assert len(server.inbox.of(CommandAnswered)) == 1
+
+
+async def test_raw_means_raw_and_the_next_call_goes_out_after_a_time_out() -> None:
+    async with running_server() as server, server.connect() as station:
+        await exchange(station, 2, "1", "Heartbeat", {})
+        failing = server.tasks.create_task(
+            expect_failure(server.fleet.call("CS-1", "NotOfTheStandard", {"a": [None, 1.5]}, 0.05))
+        )
+        late = await receive(station)
+        assert late[2:] == ["NotOfTheStandard", {"a": [None, 1.5]}]
+        assert (await failing).code == "Timeout"
+        calling = server.tasks.create_task(server.fleet.call("CS-1", "ClearCache", {}, 5))
+        call = await receive(station)
+        await answer(station, late, {"status": "Late"})
+        await answer(station, call, {"status": "Accepted", "extra": {"deep": True}})
+        assert await calling == {"status": "Accepted", "extra": {"deep": True}}
+
+
+async def test_calls_that_wait_are_bounded() -> None:
+    async with running_server() as server, server.connect() as station:
+        await exchange(station, 2, "1", "Heartbeat", {})
+        calls = [
+            server.tasks.create_task(expect_failure(server.fleet.call("CS-1", "ClearCache", {}, 0.2)))
+            for _ in range(MAX_WAITING + 1)
+        ]
+        codes = [(await call).code for call in calls]
+        assert codes == ["Timeout"] * MAX_WAITING + ["Busy"]
+        assert server.metrics.calls["Busy"] == 1
+
+
+async def test_what_json_cannot_say_is_invalid() -> None:
+    async with running_server() as server, server.connect() as station:
+        await exchange(station, 2, "1", "Heartbeat", {})
+        with pytest.raises(CallFailed, match="Invalid"):
+            await server.fleet.call("CS-1", "ClearCache", {"big": 2**70}, 5)
+
+
+async def test_a_call_fails_when_the_connection_ends() -> None:
+    async with running_server() as server:
+        async with server.connect() as station:
+            failing = server.tasks.create_task(expect_failure(server.fleet.call("CS-1", "ClearCache", {}, 5)))
+            await receive(station)
+        assert (await failing).code == "NotConnected"
+        assert (await expect_failure(server.fleet.call("CS-1", "ClearCache", {}, 5))).code == "NotConnected"
