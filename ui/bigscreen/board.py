@@ -62,9 +62,11 @@ def changed_regions(former: Sheet | None, sheet: Sheet) -> list[Region] | None:
         if was != now
     ]
     regions += [
-        Region(tile.x, tile.y, tile.key.shape.width, len(tile.lines))
-        for was, tile in zip(former.tiles, sheet.tiles, strict=True)
-        if was.lines is not tile.lines and was.lines != tile.lines
+        Region(tile.x, tile.y + row, tile.key.shape.width, 1)
+        for former_tile, tile in zip(former.tiles, sheet.tiles, strict=True)
+        if former_tile.lines is not tile.lines
+        for row, (was, now) in enumerate(zip(former_tile.lines, tile.lines, strict=True))
+        if was != now
     ]
     bottom = sheet.height - len(sheet.below)
     regions += [

@@ -66,7 +66,7 @@ def wrap(text: str, width: int, rows: int) -> list[str]:
 
 def line(width: int, fill: Style, *segments: Segment) -> Line:
     """Exactly `width` cells: cropped, or filled up at the right."""
-    return tuple(Segment.adjust_line_length(list(segments), max(width, 0), style=fill))
+    return tuple(Segment.simplify(Segment.adjust_line_length(list(segments), max(width, 0), style=fill)))
 
 
 def ends(width: int, fill: Style, left: Sequence[Segment], right: Sequence[Segment]) -> Line:

@@ -34,8 +34,13 @@ class Plan:
 
     @property
     def rows(self) -> int:
-        """Rows that the parts take."""
-        return self.head.rows + self.band.rows + self.lower_rows
+        """Rows that the parts take; a band of big text needs air around it and in it."""
+        return self.head.rows + self.band_rows + self.lower_rows + (0 if self.band is Scale.TEXT else 2)
+
+    @property
+    def band_rows(self) -> int:
+        """Rows of the band, with its own above and below big text."""
+        return 1 if self.band is Scale.TEXT else self.band.rows + 2
 
     @property
     def lower_rows(self) -> int:
@@ -55,12 +60,16 @@ _PLANS: Final = (
     _plan(Scale.HALF, Scale.TEXT, None, 2),
     _plan(Scale.HALF, Scale.TEXT, None, 3),
     _plan(Scale.HALF, Scale.TEXT, Scale.HALF, 2),
-    _plan(Scale.HALF, Scale.HALF, Scale.HALF, 2),
+    _plan(Scale.HALF, Scale.TEXT, Scale.HALF, 3),
+    _plan(Scale.FULL, Scale.TEXT, Scale.HALF, 2),
+    _plan(Scale.FULL, Scale.TEXT, Scale.HALF, 3),
     _plan(Scale.FULL, Scale.HALF, Scale.HALF, 2),
     _plan(Scale.FULL, Scale.HALF, Scale.HALF, 3),
-    _plan(Scale.FULL, Scale.FULL, Scale.FULL, 3),
+    _plan(Scale.FULL, Scale.HALF, Scale.HALF, 2, Scale.HALF),
+    _plan(Scale.FULL, Scale.FULL, Scale.HALF, 2, Scale.HALF),
+    _plan(Scale.FULL, Scale.FULL, Scale.FULL, 2, Scale.HALF),
     _plan(Scale.FULL, Scale.FULL, Scale.FULL, 3, Scale.HALF),
-    _plan(Scale.DOUBLE, Scale.FULL, Scale.FULL, 3, Scale.HALF),
+    _plan(Scale.DOUBLE, Scale.FULL, Scale.FULL, 2, Scale.HALF),
 )
 """From the smallest tile to the largest; a tile takes the last one that fits."""
 _WIDEST_ICON_PX: Final = 7
@@ -120,7 +129,7 @@ def tile_lines(evse: EvseView, shape: TileShape, words: Words, currency: str, *,
 
 def _shares(space: int) -> tuple[int, int, int]:
     """Blank rows above the label, above the band and below it; the rest stays at the bottom."""
-    return (space + 1) // 4 if space > 2 else 0, (space + 1) // 3 if space > 1 else 0, (space + 2) // 3
+    return space // 4, (space + 2) // 4, (space + 3) // 4
 
 
 def _head(
@@ -164,9 +173,7 @@ def _band(evse: EvseView, shape: TileShape, words: Words, paint: Paint, facts: F
         right = Segment(power + " " * shape.margin, paint.band)
         parts = ends(width, paint.band, [Segment(left, paint.band)], [right])
         return [parts], facts.without("power") if power else facts
-    rows = scaled(word, scale, shape.inner_width)
-    if shape.plan.rows + 2 <= shape.height - 2:
-        rows = ["", *rows, ""]
+    rows = ["", *scaled(word, scale, shape.inner_width), ""]
     return [line(width, paint.band, Segment(" " * shape.margin + row, paint.band)) for row in rows], facts
 
 

@@ -144,7 +144,9 @@ def test_only_what_changed_is_repainted() -> None:
     regions = changed_regions(one, two)
     assert regions is not None
     tile = two.tiles[4]
-    assert [(tile.x, tile.y)] == [(r.x, r.y) for r in regions if r.width < 120]
+    small = [region for region in regions if region.width < 120]
+    assert small
+    assert all(region.x == tile.x and tile.y <= region.y < tile.y + len(tile.lines) for region in small)
     assert sum(kept.lines is was.lines for kept, was in zip(two.tiles, one.tiles, strict=True)) == 11
     assert changed_regions(one, sheet_of(scene(None, 160, 45, sight=after))) is None
 
