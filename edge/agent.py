@@ -7,8 +7,9 @@ commit. While a commit is on its way the next group gathers in the inbox, so the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -50,6 +51,7 @@ class Agent:
     _screens: Screens | None = None
     _uplink: Uplink | None = None
     _started_s: float = field(default_factory=time.monotonic)
+    _deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def attach(self, *, chargers: Chargers, screens: Screens | None, uplink: Uplink | None) -> None:
         self._chargers, self._screens, self._uplink = chargers, screens, uplink
@@ -89,12 +91,13 @@ class Agent:
 
     async def _work(self, group: Sequence[Asked]) -> None:
         await self._recall(group)
-        decisions = [decide(self.site, event, self.clock()) for event, _ in group]
-        commit = self._commit_of(decisions)
-        if not commit.is_empty:
-            with self.metrics.commit_seconds.time():
-                await self.ledger.commit(commit)
-            self.metrics.count_commit(commit)
+        async with self._deciding:
+            decisions = [decide(self.site, event, self.clock()) for event, _ in group]
+            commit = self._commit_of(decisions)
+            if not commit.is_empty:
+                with self.metrics.commit_seconds.time():
+                    await self.ledger.commit(commit)
+                self.metrics.count_commit(commit)
         self._act(group, decisions, commit)
 
     async def _recall(self, group: Sequence[Asked]) -> None:
@@ -139,6 +142,11 @@ class Agent:
                 self._inbox.put_nowait((Ticked(), None))
 
     # --- port Window ---
+
+    @contextlib.asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        async with self._deciding:
+            yield
 
     def snapshot(self) -> Snapshot:
         return view.snapshot(self.site, self.clock())

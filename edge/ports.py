@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -37,7 +38,14 @@ class Inbox(Protocol):
 
 
 class Window(Protocol):
-    """The site as it can be seen from outside, always the state after the last commit."""
+    """The site as it can be seen from outside. Look at it within `still`: then all that is seen is durable."""
+
+    def still(self) -> AbstractAsyncContextManager[None]:
+        """The site stands still within this block, at a commit: nothing that could yet be lost can be seen.
+
+        Keep it short and await nothing in it: all decisions wait meanwhile.
+        """
+        ...
 
     def snapshot(self) -> Snapshot: ...
 
