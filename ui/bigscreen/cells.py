@@ -23,6 +23,8 @@ def plain(text: str) -> str:
     Control characters become `�`, so that an escape sequence is seen and not obeyed; characters without a width,
     among them those that turn the direction of writing, are left out; white space becomes a blank.
     """
+    if text.isascii() and text.isprintable():
+        return text[:_LONGEST_TEXT].strip()
     shown: list[str] = []
     for character in unicodedata.normalize("NFC", text[:_LONGEST_TEXT]):
         category = unicodedata.category(character)

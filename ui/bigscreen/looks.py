@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -106,6 +107,7 @@ _STALE_HUE: Final = "#6b747d"
 _STALE_TINT: Final = "#101317"
 
 
+@lru_cache(maxsize=32)
 def paint_of(state: EvseState, *, is_stale: bool) -> Paint:
     """The styles of a tile in `state`; when the picture is stale all colour is gone and everything is dim."""
     hue, tint = (_STALE_HUE, _STALE_TINT) if is_stale else (LOOKS[state].hue, LOOKS[state].tint)
@@ -122,6 +124,7 @@ def paint_of(state: EvseState, *, is_stale: bool) -> Paint:
     )
 
 
+@lru_cache(maxsize=128)
 def ink(colour: str, ground: str = GROUND, *, bold: bool = False) -> Style:
     """Colours as `#rrggbb`."""
     return Style.from_color(Color.parse(colour), Color.parse(ground)) + Style(bold=bold)

@@ -98,7 +98,7 @@ class TileShape:
 def shape_of(width: int, height: int, labels: Iterable[str]) -> TileShape:
     """The largest plan in which the longest label and a usual power fit."""
     inner_width = width - 2 - (2 if width >= 20 else 0)
-    longest = max((plain(label).upper() for label in labels), key=lambda text: width_of(text, Scale.HALF), default="")
+    longest = max({plain(label).upper() for label in labels}, key=lambda text: width_of(text, Scale.HALF), default="")
     fitting = [plan for plan in _PLANS if plan.rows <= height - 2 and _is_wide_enough(plan, longest, inner_width)]
     return TileShape(width=width, height=height, plan=fitting[-1] if fitting else _PLANS[0])
 
