@@ -306,21 +306,26 @@ class Station:
         self._connection = connection
         self._tell("connected")
         self.feed(LinkUp())
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                # No error may leave a child: a group that ends in one leaves its parent marked as cancelled (3.11).
-                speaking = tasks.create_task(self._speak(connection, mouth))
+        async with asyncio.TaskGroup() as tasks:
+            # No error may leave a child: a group that ends in one leaves its parent marked as cancelled (3.11).
+            speaking = tasks.create_task(self._speak(connection, mouth))
+            try:
                 with suppress(ConnectionClosed):
                     await connection.serve()
+            finally:
+                # First, since 3.11's wait_for may swallow the cancellation: the speaker then sees by itself.
+                self._hang_up(connection)
                 speaking.cancel()
-        finally:
-            connection.cut()
-            if self._connection is connection:
-                self._connection = None
-                self.outbox.drop_transient()
-                if self.charger.connected:
-                    self.feed(LinkLost())
-            self._tell("disconnected")
+
+    def _hang_up(self, connection: Connection) -> None:
+        """The connection is over; when it ended by itself, the charger has to be told."""
+        connection.cut()
+        if self._connection is connection:
+            self._connection = None
+            self.outbox.drop_transient()
+            if self.charger.connected:
+                self.feed(LinkLost())
+        self._tell("disconnected")
 
     async def _speak(self, connection: Connection, mouth: Mouth) -> None:
         """Send what waits, one call at a time, until the connection ends."""

@@ -14,7 +14,7 @@ _DC_V_PER_PERCENT = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the meter showed at `at` (UTC): the register in Wh, and per phase (one value for DC, `phases` 0) mA and V."""
+    """What the meter showed at `at` (UTC): the register in Wh, and per phase (one value for DC, 0 phases) mA and V."""
 
     at: datetime
     context: ReadingContext

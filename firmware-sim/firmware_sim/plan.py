@@ -61,42 +61,43 @@ def with_traffic(
     sessions: tuple[Session, ...], traffic: Traffic | None, stations: tuple[StationSpec, ...], seed: int
 ) -> tuple[Session, ...]:
     """The sessions with those of the traffic between them, in order of arrival; the same seed gives the same plan."""
-    planned = list(sessions)
+    evses = {(station.station_id, evse.evse_id): evse for station in stations for evse in station.evses}
+    planned = [(session, ends_s(session, evses[session.station_id, session.evse_id])) for session in sessions]
     if traffic is not None:
         rng = random.Random(seed)
         for _ in range(traffic.sessions):
-            drawn = _draw(rng, traffic, stations, planned)
+            drawn = _draw(rng, traffic, evses, planned)
             if drawn is not None:
                 planned.append(drawn)
-    return tuple(sorted(planned, key=lambda each: (each.at_s, each.station_id, each.evse_id)))
+    return tuple(sorted((each for each, _ in planned), key=lambda each: (each.at_s, each.station_id, each.evse_id)))
 
 
 def _draw(
-    rng: random.Random, traffic: Traffic, stations: tuple[StationSpec, ...], planned: list[Session]
-) -> Session | None:
-    """One more session whose EVSE and card are free all the while; None when there is no room left."""
-    places = [(station, evse) for station in stations for evse in station.evses]
-    specs = {(station.station_id, evse.evse_id): evse for station, evse in places}
+    rng: random.Random,
+    traffic: Traffic,
+    evses: dict[tuple[str, int], EvseSpec],
+    planned: list[tuple[Session, int]],
+) -> tuple[Session, int] | None:
+    """One more session and its end, its EVSE and card free all the while; None when there is no room left."""
+    places = list(evses)
     for _ in range(_DRAWS):
-        station, evse = rng.choice(places)
-        vehicle = _arriving(rng, rng.choice(traffic.vehicles))
+        station_id, evse_id = rng.choice(places)
         session = Session(
             at_s=rng.randrange(traffic.from_s, max(traffic.from_s + 1, traffic.to_s)),
-            station_id=station.station_id,
-            evse_id=evse.evse_id,
+            station_id=station_id,
+            evse_id=evse_id,
             id_token=rng.choice(traffic.id_tokens),
-            vehicle=vehicle,
+            vehicle=_arriving(rng, rng.choice(traffic.vehicles)),
             parked_s=rng.choice((0, 120, 300, 900, 2400)),
             leaves=rng.choice(tuple(Leaves)),
             card_first=rng.random() < 0.3,
         )
-        if vehicle.power_w(offered_w=evse.max_power_w, phases=evse.phases) == 0:
+        evse = evses[station_id, evse_id]
+        if session.vehicle.power_w(offered_w=evse.max_power_w, phases=evse.phases) == 0:
             continue
         end_s = ends_s(session, evse)
-        if end_s > traffic.to_s:
-            continue
-        if not any(_collide(session, end_s, other, specs) for other in planned):
-            return session
+        if end_s <= traffic.to_s and not any(_collide(session, end_s, *other) for other in planned):
+            return session, end_s
     return None
 
 
@@ -112,9 +113,7 @@ def ends_s(session: Session, evse: EvseSpec) -> int:
     return session.at_s + charging_s(session.vehicle, evse) + session.parked_s + _MARGIN_S
 
 
-def _collide(session: Session, end_s: int, other: Session, specs: dict[tuple[str, int], EvseSpec]) -> bool:
+def _collide(session: Session, end_s: int, other: Session, other_end_s: int) -> bool:
     same_place = (session.station_id, session.evse_id) == (other.station_id, other.evse_id)
-    if not same_place and session.id_token != other.id_token:
-        return False
-    other_end_s = ends_s(other, specs[other.station_id, other.evse_id])
-    return session.at_s < other_end_s and other.at_s < end_s
+    is_rival = same_place or session.id_token == other.id_token
+    return is_rival and session.at_s < other_end_s and other.at_s < end_s
