@@ -244,7 +244,9 @@ def load(path: Path) -> EdgeConfig:
     try:
         config = EdgeConfig(**raw)
     except ValidationError as error:
-        found += [(tuple(e["loc"]), _reason(e["msg"])) for e in error.errors(include_url=False)]
+        # A list whose items are wrong is also reported as too short: said once, at the item.
+        named = [e for e in error.errors(include_url=False) if not (e["type"] == "too_short" and e["input"])]
+        found += [(tuple(e["loc"]), _reason(e["msg"])) for e in named]
     found += _contradictions(raw)
     if config is None or found:
         problems = [Problem(path, line_of(lines, at), f"{_dotted(at)}: {what}" if at else what) for at, what in found]

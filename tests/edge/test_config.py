@@ -1,0 +1,116 @@
+"""The configuration file: every problem at once, each with its line."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from edge.compose import rules_of
+from edge.config import BadConfig, load
+
+GOOD = """\
+edge_id = "edge-1"
+data_dir = "data"
+currency = "EUR"
+default_tariff = "standard"
+
+[location]
+id = "L"
+name = "Site"
+time_zone = "Europe/Berlin"
+
+[[tariffs]]
+id = "standard"
+last_updated = 2026-01-01T00:00:00Z
+[[tariffs.elements]]
+price_components = [{ type = "ENERGY", price = 0.1, vat = 19 }]
+
+[[stations]]
+id = "A"
+password_hash = "blake2b$00000000000000000000000000000000$HASH"
+[[stations.evses]]
+id = 1
+label = "A1"
+[[stations.evses]]
+id = 2
+label = "A2"
+""".replace("HASH", "0" * 64)
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "edge.toml"
+    path.write_text(text)
+    return path
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    with pytest.raises(BadConfig) as raised:
+        load(written(tmp_path, text))
+    return [str(problem).removeprefix(f"{tmp_path / 'edge.toml'}") for problem in raised.value.problems]
+
+
+def test_a_good_file(tmp_path: Path) -> None:
+    config = load(written(tmp_path, GOOD))
+    assert config.data_dir == tmp_path / "data"
+    assert config.uplink is None
+    rules = rules_of(config)
+    assert [evse.label for evse in rules.location.evses] == ["A1", "A2"]
+    price = rules.tariffs["standard"].elements[0].price_components[0].price
+    assert price == Decimal("0.1")  # not 0.1000000000000000055
+
+
+def test_every_problem_is_named_with_its_line(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace('edge_id = "edge-1"', 'edge_id = "edge/1"')
+        .replace("Europe/Berlin", "Mars/North")
+        .replace('default_tariff = "standard"', 'default_tariff = "other"')
+        .replace('label = "A2"', 'labl = "A2"')
+        .replace("id = 2", "id = 1")
+        .replace("price = 0.1", 'price = "cheap"')
+    )
+    found = problems(tmp_path, text + "\n[ocpp]\nport = 99999\n")
+    joined = "\n".join(found)
+    for expected in (
+        ":1: edge_id: edge_id 'edge/1' does not fit a topic",
+        ":4: default_tariff: there is no tariff 'other'; the tariffs are ['standard']",
+        ":9: location.time_zone: there is no time zone 'Mars/North'",
+        ":15: tariffs[1].elements[1].price_components[1].price",
+        "stations[1].evses[2].label: Field required",
+        "stations[1].evses[2].labl: Extra inputs are not permitted",
+        "EVSE 1 of station 'A' stands here a second time",
+        "ocpp.port: Input should be less than or equal to 65535",
+    ):
+        assert expected in joined
+    assert len(found) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("edge_id = ", "is not TOML"),
+        (GOOD + GOOD.split("\n\n")[-1], "station 'A' stands here a second time"),
+        (GOOD.replace("vat = 19", "vat = 19.123"), "decimal"),
+        (GOOD.replace("price = 0.1,", "price = -0.1,"), "greater than or equal to 0"),
+        (GOOD.replace("price = 0.1,", "price = nan,"), "finite"),
+        (GOOD.replace("blake2b", "md5"), "password_hash"),
+        (GOOD.replace("price_components", 'restrictions = { start_time = "08:00" }\nprice_components'), "restrictions"),
+        ('timeline = "soon"\n' + GOOD, "expected ORIGIN@ANCHORxSPEED"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in "\n".join(problems(tmp_path, text))
+
+
+def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="cannot be read: No such file"):
+        load(tmp_path / "none.toml")
+
+
+def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OHMSTEAD_EDGE_OCPP__PORT", "9123")
+    monkeypatch.setenv("OHMSTEAD_TIMELINE", "2026-03-02T06:00:00Z@1772000000.0x60")
+    config = load(written(tmp_path, GOOD))
+    assert config.ocpp.port == 9123
+    assert config.timeline == "2026-03-02T06:00:00Z@1772000000.0x60"
