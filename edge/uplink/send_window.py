@@ -53,11 +53,14 @@ class SendWindow:
         self.sent_seq = max(self.sent_seq, seq)
         while self._unacked and self._unacked[0][0] <= seq:
             self._unacked.popleft()
-        self._silences, self._rewound_to = 0, None
+        self._silences = 0
         self.waiting_since_s = now_s if self._unacked else None
 
     def is_repeated_rewind(self, seq: int, now_s: float) -> bool:
-        """True for the same request again within the ack time-out: every batch behind one gap asks for it."""
+        """True for the same request again within the ack time-out: every batch behind one gap asks for it.
+
+        Some of these overtake nothing and come when the gap is closed already; a hub that truly lost it twice asks on.
+        """
         return self._rewound_to is not None and (
             self._rewound_to[0] == seq and now_s - self._rewound_to[1] < self.ack_timeout_s
         )
