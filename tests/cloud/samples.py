@@ -17,7 +17,9 @@ from protocols.sync.up import (
     CdrIssued,
     ConnectorStatusChanged,
     Entry,
+    EventBody,
     EvseLive,
+    MoneyBody,
     PostingLeg,
     PostingMade,
     StationBooted,
@@ -129,7 +131,7 @@ def money_journal(sessions: int, edge_id: str = "edge-1", site: str = "site-1") 
     entries: list[Entry] = []
     for number in range(1, sessions + 1):
         bill = cdr(number, edge_id, site)
-        bodies = (
+        bodies: tuple[MoneyBody, ...] = (
             TransactionStarted(
                 transaction_id=bill.session_id,
                 charger_transaction_id=str(number),
@@ -173,7 +175,7 @@ def money_journal(sessions: int, edge_id: str = "edge-1", site: str = "site-1") 
 
 def event_journal() -> list[Entry]:
     """A station connects, boots, is plugged in and charges."""
-    bodies = (
+    bodies: tuple[EventBody, ...] = (
         StationConnectionChanged(station_id="CP-1", is_online=True, ocpp_version="2.0.1"),
         StationBooted(station_id="CP-1", vendor="Volt", model="V2", serial_number="S1", firmware_version="1.2"),
         ConnectorStatusChanged(station_id="CP-1", evse_id=1, connector_id=1, status=ConnectorStatus.AVAILABLE),
