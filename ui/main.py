@@ -53,7 +53,7 @@ def bigscreen(
         Language, typer.Option(envvar="OHMSTEAD_UI_LANGUAGE", help="en or zh; the key l switches.")
     ] = Language.ENGLISH,
     timeline: Annotated[
-        str, typer.Option(envvar="OHMSTEAD_UI_TIMELINE", help="The edge's timeline, where it plays time faster.")
+        str, typer.Option(envvar="OHMSTEAD_TIMELINE", help="The edge's timeline, where it plays time faster.")
     ] = "",
 ) -> None:
     """The wall display: a tile for each EVSE, which is free and what the others do. q quits."""

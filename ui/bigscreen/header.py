@@ -29,6 +29,11 @@ _COLUMN_ROWS: Final = 4
 _GREY: Final = "#6b747d"
 
 
+def header_rows(height: int) -> int:
+    """How many rows the header takes on a screen of this height."""
+    return 2 if height < TALL_SCREEN else 3 + _COLUMN_ROWS
+
+
 def header(site: Snapshot, sight: Sight, words: Words, width: int, height: int, page: tuple[int, int]) -> list[Line]:
     """Name, clock, counts and power; `page` is (which, of how many), counting from 1."""
     is_stale = not sight.is_fresh

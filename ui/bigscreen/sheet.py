@@ -10,14 +10,12 @@ from rich.segment import Segment
 
 from protocols.site.view import EvseView
 from ui.bigscreen.cells import Line, centred, line, text_of
-from ui.bigscreen.header import banners, footer, header
+from ui.bigscreen.header import banners, footer, header, header_rows
 from ui.bigscreen.layout import Grid, grid_of
 from ui.bigscreen.looks import ink
 from ui.bigscreen.sight import Sight
 from ui.bigscreen.tile import TileShape, shape_of, tile_lines
 from ui.bigscreen.words import WORDS, Language
-
-_HEADER_ROWS_IF_SMALL = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +92,7 @@ def sheet_of(scene: Scene, former: Sheet | None = None) -> Sheet:
         text = words.connecting.format(address=scene.address)
         above = _filled([*notices, *_in_the_middle(text, width, height - len(notices) - 1)], width, height - len(below))
         return Sheet(width=width, height=height, pages=1, above=above, tiles=(), below=below)
-    head = header(site, sight, words, width, height, (1, 1))
-    rows = max(1, height - len(head) - len(notices) - len(below))
+    rows = max(1, height - header_rows(height) - len(notices) - len(below))
     grid = grid_of(width, rows, len(site.evses))
     page = scene.page % grid.pages
     head = header(site, sight, words, width, height, (page + 1, grid.pages))

@@ -15,9 +15,10 @@ from protocols.terms import EvseState
 from tests.ui.bigscreen.fake_edge import AT, evse, site, totals
 from ui.bigscreen.board import changed_regions
 from ui.bigscreen.cells import cells_of
+from ui.bigscreen.header import banners, header_rows
 from ui.bigscreen.sheet import Scene, sheet_of
 from ui.bigscreen.sight import Heard, Lost, Sight, Trouble, Warned, told
-from ui.bigscreen.words import Language
+from ui.bigscreen.words import WORDS, Language
 
 GOLDEN = Path(__file__).parent / "golden"
 SAMPLE = Path(__file__).parents[3] / "docs" / "pictures" / "bigscreen.json"
@@ -55,6 +56,7 @@ def test_every_evse_is_on_some_page_and_no_line_is_too_wide(
     for page in range(first.pages):
         sheet = sheet_of(scene(None, width, height, sight=sight, language=language, page=page), first)
         assert all(cells_of(sheet.line(y)) == width for y in range(height))
+        assert len(sheet.above) == header_rows(height) + len(banners(sight, WORDS[language], width, height))
         shown += [tile.key.evse for tile in sheet.tiles]
         for tile in sheet.tiles:
             assert len(sheet.above) <= tile.y
