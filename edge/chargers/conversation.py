@@ -69,7 +69,7 @@ class Conversation:
                 answer = await self.answer(raw)
                 if answer is not None:
                     self._metrics.frames_out += 1
-                    await self.socket.send(answer, text=True)
+                    await self.socket.send_text(answer)
         except ConnectionClosed:
             return
 
@@ -173,6 +173,6 @@ class Conversation:
     async def _send(self, raw: bytes) -> None:
         self._metrics.frames_out += 1
         try:
-            await self.socket.send(raw, text=True)
+            await self.socket.send_text(raw)
         except ConnectionClosed:
             raise CallFailed("NotConnected", "the connection ended before the call was sent") from None

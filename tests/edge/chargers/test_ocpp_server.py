@@ -260,3 +260,17 @@ async def test_metrics_are_there_to_be_scraped() -> None:
     assert 'ohmstead_ocpp_messages_total{action="unknown",outcome="NotImplemented"} 1.0' in text
     assert 'ohmstead_ocpp_frames_total{direction="in"} 2.0' in text
     assert "ohmstead_ocpp_connections 1.0" in text
+
+
+async def test_a_station_that_does_not_read_its_answers_is_dropped_without_harm_to_others() -> None:
+    async with running_server(ping_timeout_s=1.0) as server, server.connect("CS-2") as other:
+        async with server.connect("CS-1") as station:
+            station.transport.pause_reading()
+            with contextlib.suppress(ConnectionClosed, TimeoutError):
+                async with asyncio.timeout(3):
+                    while True:
+                        await station.send('[2,"1","MakeCoffee",{}]')
+            assert (await exchange(other, 2, "1", "Heartbeat", {}))[0] == 3
+            await wait_until(lambda: not server.fleet.is_connected("CS-1"), timeout_s=20)
+            station.transport.abort()
+        assert (await exchange(other, 2, "2", "Heartbeat", {}))[0] == 3
