@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test check bench journeys clean
+.PHONY: help setup demo test check docs bench journeys clean
 
 help: ## Explain the targets
 	@echo "Ohmstead: an edge-first controller for EV charging sites"
@@ -23,7 +23,7 @@ demo: $(READY) ## Play a day at a site: wall display in a terminal, the story in
 test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
-check: $(READY) ## Lint, types, import contracts, and documents that are generated from the code
+check: $(READY) ## Lint, format, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -34,6 +34,9 @@ journeys: $(READY) ## Run only the journeys: whole paths over real parts, with f
 
 bench: $(READY) ## Run the benchmarks; ONLY=name for one of them
 	@$(BIN)/python -m tests.bench $(ONLY)
+
+docs: $(READY) ## Write the documents that are made from the code
+	@$(BIN)/python -m docs.generate
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

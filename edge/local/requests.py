@@ -34,9 +34,11 @@ class Desk:
     async def answer(self, request: GetStatus | GetStations | CallStation | ImportTokens | BlockToken) -> Answer:
         match request:
             case GetStatus():
-                return Answer(id=request.id, result=self._window.status())
+                async with self._window.still():
+                    return Answer(id=request.id, result=self._window.status())
             case GetStations():
-                return Answer(id=request.id, result=self._window.stations())
+                async with self._window.still():
+                    return Answer(id=request.id, result=self._window.stations())
             case CallStation():
                 return await self._call(request)
             case ImportTokens(id=id_, tokens=tokens, replaces_all=replaces_all):

@@ -31,10 +31,12 @@ class WatchedScreens:
             self._refs.update(refs)
             self._wake.set()
 
-    def watch(self, connection: ServerConnection) -> None:
+    async def watch(self, connection: ServerConnection) -> None:
         """Send the snapshot; every patch from here on follows it."""
-        broadcast([connection], SHOWN.dump_json(self._window.snapshot()).decode())
-        self._watchers.add(connection)
+        async with self._window.still():
+            snapshot = self._window.snapshot()
+            self._watchers.add(connection)
+        broadcast([connection], SHOWN.dump_json(snapshot).decode())
 
     def forget(self, connection: ServerConnection) -> None:
         self._watchers.discard(connection)
@@ -53,16 +55,21 @@ class WatchedScreens:
             except TimeoutError:
                 pass
             self._wake.clear()
-            refs, self._refs = self._refs, set()
-            if clock() >= next_full_s:
+            is_full = clock() >= next_full_s
+            if is_full:
                 next_full_s = clock() + self._settings.patch_at_least_s
-                refs.update(self._window.active_evses())
             if self._watchers:
-                self._send_patch(refs)
+                self._send(await self._patch(is_full=is_full))
             await asyncio.sleep(self._settings.patch_interval_s)
 
-    def _send_patch(self, refs: Iterable[EvseRef]) -> None:
-        patch = Patch(totals=self._window.totals(), evses=self._window.evse_views(sorted(refs)))
+    async def _patch(self, *, is_full: bool) -> Patch:
+        async with self._window.still():
+            refs, self._refs = self._refs, set()
+            if is_full:
+                refs.update(self._window.active_evses())
+            return Patch(totals=self._window.totals(), evses=self._window.evse_views(sorted(refs)))
+
+    def _send(self, patch: Patch) -> None:
         for connection in [each for each in self._watchers if self._is_behind(each)]:
             self._watchers.discard(connection)
             self._log.warning("local_screen_dropped", reason="it does not read what it is sent")

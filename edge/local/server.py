@@ -128,7 +128,7 @@ class LocalServer:
         request = read_request(message)
         match request:
             case Watch():
-                self._screens.watch(connection)
+                await self._screens.watch(connection)
             case Answer():
                 await self._say(connection, request)
             case _:

@@ -62,12 +62,14 @@ class LivePublisher:
             except TimeoutError:
                 pass
             self._wake.clear()
-            refs, self._refs = self._refs, set()
-            if clock() >= next_active_s:
-                next_active_s = clock() + self._settings.live_active_s
-                refs.update(self._site.active_evses())
-            if refs:
-                await client.publish(self._address.live, self._encode(refs))
+            async with self._site.still():
+                refs, self._refs = self._refs, set()
+                if clock() >= next_active_s:
+                    next_active_s = clock() + self._settings.live_active_s
+                    refs.update(self._site.active_evses())
+                payload = self._encode(refs) if refs else None
+            if payload is not None:
+                await client.publish(self._address.live, payload)
                 self._metrics.live.inc()
                 await asyncio.sleep(self._settings.live_interval_s)
 

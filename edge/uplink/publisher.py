@@ -70,7 +70,9 @@ class Publisher:
 
     async def introduce(self, client: aiomqtt.Client) -> None:
         """Birth, then `online`, both retained."""
-        await client.publish(self._address.birth, codec.encode(self._site.birth()), qos=1, retain=True)
+        async with self._site.still():
+            birth = codec.encode(self._site.birth())
+        await client.publish(self._address.birth, birth, qos=1, retain=True)
         await client.publish(self._address.state, self.state("online"), qos=1, retain=True)
 
     def state(self, status: str) -> bytes:

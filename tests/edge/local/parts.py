@@ -44,6 +44,10 @@ class FakeWindow:
     active: tuple[EvseRef, ...] = ()
     label: str = "Bay"
 
+    @contextlib.asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        yield
+
     def snapshot(self) -> Snapshot:
         evses = self.evse_views(self.power_w)
         return Snapshot(

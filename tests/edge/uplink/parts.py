@@ -119,6 +119,10 @@ class FakeWindow:
 
     active: tuple[EvseRef, ...] = ()
 
+    @contextlib.asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        yield
+
     def snapshot(self) -> Snapshot:
         raise NotImplementedError
 

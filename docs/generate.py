@@ -1,0 +1,173 @@
+"""Writes the documents that are made from the code (`make docs`); a test fails when one of them is out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from cloud.config import described
+from cloud.metrics import Metrics
+from edge.chargers.charger_metrics import ChargerMetrics
+from edge.config import EdgeConfig
+from edge.domain.transaction import TABLE
+from edge.metrics import AgentMetrics
+from edge.uplink.metrics import UplinkMetrics
+from protocols.ocpp.dialect import Decided
+from protocols.ocpp.dialects import DIALECTS
+
+HERE = Path(__file__).parent
+_MADE = "<!-- Made by `make docs` from the code; changes here are overwritten. -->\n\n"
+
+
+def documents() -> dict[str, str]:
+    """Each generated document by its file name."""
+    return {
+        "settings.md": _MADE + _settings(),
+        "metrics.md": _MADE + _metrics(),
+        "transaction.md": _MADE + _transaction(),
+        "ocpp.md": _MADE + _ocpp(),
+    }
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
+
+
+# --- settings ---
+
+
+_SETTINGS_HEAD = """\
+# Settings
+
+## The edge
+
+One TOML file: `ohmstead-edge … --config FILE`, or OHMSTEAD_EDGE_CONFIG; /etc/ohmstead/edge.toml without it.
+A setting may be overridden by a variable such as OHMSTEAD_EDGE_OCPP__PORT. `ohmstead-edge check` names every
+problem with its line. `[]` stands for each table of an array.
+
+"""
+
+
+def _settings() -> str:
+    return (
+        _SETTINGS_HEAD
+        + _table(("setting", "default", "meaning"), _edge_rows(EdgeConfig, ""))
+        + "\n## The hub\n\nA TOML file (`ohmstead-cloud … --config FILE`) or variables such as"
+        " OHMSTEAD_CLOUD_MQTT_HOST.\n\n"
+        + _table(("setting", "default", "meaning"), _hub_rows())
+        + "\nOHMSTEAD_TIMELINE, when set, gives all processes of one run the same fast clock (demo and tests).\n"
+    )
+
+
+def _edge_rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
+    for name, info in model.model_fields.items():
+        inner, is_array = _inner_model(info)
+        if inner is not None:
+            yield from _edge_rows(inner, f"{prefix}{name}{'[]' if is_array else ''}.")
+        else:
+            yield f"`{prefix}{name}`", _default(info), info.description or ""
+
+
+def _inner_model(info: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
+    for candidate in (info.annotation, *get_args(info.annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate, "tuple" in str(info.annotation)
+    return None, False
+
+
+def _hub_rows() -> Iterator[tuple[str, ...]]:
+    for name, info in described():
+        yield f"`{name}`", _default(info), info.description or ""
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required():
+        return "**required**"
+    default: Any = info.get_default(call_default_factory=True, validated_data={})
+    if default is None or default == () or default == frozenset():
+        return "-"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"`{default}`" if str(default) else '`""`'
+
+
+# --- metrics ---
+
+
+def _metrics() -> str:
+    edge = CollectorRegistry()
+    for make in (AgentMetrics, ChargerMetrics, UplinkMetrics):
+        make(edge)
+    parts = []
+    for room, place, registry in (
+        ("The edge", "`http://127.0.0.1:9001/metrics`, with the local token as bearer", edge),
+        ("The hub", "`/metrics`", Metrics().registry),
+    ):
+        rows = sorted(
+            (f"`{family.name}`", family.type, family.documentation)
+            for family in registry.collect()
+            if family.name.startswith("ohmstead")
+        )
+        parts.append(f"## {room}\n\nAt {place}.\n\n" + _table(("metric", "type", "meaning"), rows))
+    return "# Prometheus metrics\n\n" + "\n".join(parts)
+
+
+# --- the transaction's state machine ---
+
+
+_TRANSACTION = """\
+# The life of a transaction
+
+Drawn from the table in `edge/domain/transaction.py`. What is not drawn does not happen.
+
+```mermaid
+stateDiagram-v2
+    [*] --> RUNNING: the station's start is journaled
+%s    BILLED --> [*]: CDR and posting in the same commit
+    QUARANTINED --> [*]: CDR kept for a person, not posted
+```
+"""
+
+
+def _transaction() -> str:
+    return _TRANSACTION % "".join(
+        f"    {state.name} --> {following.name}: {cause}\n" for (state, cause), following in TABLE.items()
+    )
+
+
+# --- OCPP ---
+
+
+_OCPP_HEAD = """\
+# OCPP messages
+
+What a station may send, and how it is taken. Everything else is answered with the CALLERROR that the standard names.
+The edge itself sends RemoteStartTransaction and RemoteStopTransaction (1.6), RequestStartTransaction and
+RequestStopTransaction (2.0.1), and any call that `ohmstead-edge call` is given.
+
+"""
+
+
+def _ocpp() -> str:
+    rows = []
+    for dialect in DIALECTS.values():
+        for action, handled in sorted(dialect.requests.items()):
+            how = "decided by the site" if isinstance(handled, Decided) else "answered at once"
+            rows.append((dialect.abilities.ocpp_version, action, "station to edge", how))
+    return _OCPP_HEAD + _table(("version", "action", "direction", "how"), rows)
+
+
+def main() -> None:
+    for name, text in documents().items():
+        (HERE / name).write_text(text, encoding="utf-8")
+        print(f"docs/{name}")
+
+
+if __name__ == "__main__":
+    main()
