@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
@@ -138,6 +138,7 @@ async def test_labels_of_metrics_are_bounded() -> None:
     assert set(metrics_of(talk).messages) == {("unknown", "NotImplemented")}
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), st.sampled_from(Version))
 async def test_no_bytes_end_a_conversation(raw: bytes, version: Version) -> None:
     answer = await conversation(version, ScriptedInbox()).answer(raw)

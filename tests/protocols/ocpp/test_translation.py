@@ -75,7 +75,7 @@ def mutated(payload: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[
     return document
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.data(), st.sampled_from(goldens("event")))
 def test_whatever_passes_the_schema_is_translated_or_refused(data: st.DataObject, golden: Golden) -> None:
     _, _, action, payload = golden.document["in"]
@@ -90,6 +90,7 @@ def test_whatever_passes_the_schema_is_translated_or_refused(data: st.DataObject
         assert b"\\u0000" not in EVENT.dump_json(handling.read("CS-1", payload))
 
 
+@settings(deadline=None)  # the first example compiles a schema
 @given(st.data(), st.sampled_from(goldens("event")))
 def test_whatever_the_site_says_is_a_payload_of_the_standard(data: st.DataObject, golden: Golden) -> None:
     action = golden.document["in"][2]
@@ -128,6 +129,7 @@ commands = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(commands, st.sampled_from(Version))
 def test_every_command_is_a_payload_of_the_standard(command: ChargerCommand, version: Version) -> None:
     action, payload = DIALECTS[version].command(command)
