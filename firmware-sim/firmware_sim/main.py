@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
+from websockets.exceptions import InvalidURI
+from websockets.uri import parse_uri
 
 from firmware_sim import scenario as scenarios
 from firmware_sim.clock import unix_now_s
@@ -86,6 +88,7 @@ def run(
                 scenario = scenario.only(frozenset(each.strip() for each in stations.split(",")))
             if passwords is not None:
                 scenario = scenario.with_passwords(scenarios.read_passwords(passwords))
+            _check_address(edge)
             site_time = _timeline(timeline, speed, scenario)
             teller = _teller(verbose, _opened(events, files))
             fleet = Fleet(
@@ -145,6 +148,13 @@ def _account(fleet: Fleet) -> dict[str, object]:
         "undelivered": {station_id: waiting for station_id, waiting in undelivered.items() if waiting},
         "never_accepted": [each.spec.station_id for each in fleet.stations.values() if not each.charger.registered],
     }
+
+
+def _check_address(edge: str) -> None:
+    try:
+        parse_uri(edge)
+    except InvalidURI as error:
+        raise BadText(f"--edge: {error}; expected ws://host:port") from error
 
 
 def _timeline(text: str | None, speed: float, scenario: Scenario) -> Timeline:

@@ -1,4 +1,4 @@
-"""Who comes when: the sessions of a scenario, those written down and those drawn from its seed. Pure."""
+"""Who comes when: the sessions of a scenario, those written down and those drawn from its seed."""
 
 from __future__ import annotations
 

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from firmware_sim.faults import FaultAction, TimedAction, actions
-from firmware_sim.fleet import Fleet, Station
+from firmware_sim.fleet import Fleet
 from firmware_sim.messages import ConnectorState
 from firmware_sim.plan import Leaves, Session
 from firmware_sim.scenario import Scenario
+from firmware_sim.station import Station
 
 _WALK_S = 15
 """Between plugging in and holding the card to the reader, and the other way round."""

@@ -13,9 +13,10 @@ from ocpp.v16 import call as call16
 from ocpp.v201 import call as call201
 
 from firmware_sim.clock import unix_now_s
-from firmware_sim.fleet import Fleet, Pace, Station
+from firmware_sim.fleet import Fleet
 from firmware_sim.messages import ConnectorState
 from firmware_sim.settings import EvseSpec, OcppVersion, StationSpec
+from firmware_sim.station import Pace, Station
 from protocols.timeline import Timeline
 from tests.firmware_sim.csms import Csms, Heard
 from tests.firmware_sim.playbook import CARD, T0, car, spec

@@ -163,6 +163,7 @@ def test_list_and_plan() -> None:
 def test_mistakes_are_told_in_words() -> None:
     for arguments in (
         ["plan", "nowhere"],
+        ["run", "day", "--edge", "localhost:9000"],
         ["run", "day", "--edge", "ws://x", "--timeline", "soon"],
         ["run", "day", "--edge", "ws://x", "--stations", "CP99"],
         ["run", "day", "--edge", "ws://x", "--passwords", "/nowhere"],

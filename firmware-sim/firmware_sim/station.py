@@ -1,0 +1,383 @@
+"""One station that lives: the pure charger with its clock, its memory and its connection."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ocpp.v16 import ChargePoint as Endpoint16  # type: ignore[import-untyped]
+from ocpp.v201 import ChargePoint as Endpoint201  # type: ignore[import-untyped]
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from firmware_sim.charger import Charger
+from firmware_sim.clock import SiteClock
+from firmware_sim.memory import Memory
+from firmware_sim.messages import (
+    Answer,
+    Answered,
+    AuthorizeMessage,
+    CallRefused,
+    ConnectorFaulted,
+    Event,
+    FaultCleared,
+    HeartbeatMessage,
+    IdleMeterMessage,
+    Limited,
+    LinkLost,
+    LinkUp,
+    Message,
+    Note,
+    Output,
+    Phase,
+    PlainAnswer,
+    Plugged,
+    PowerCut,
+    PowerRestored,
+    Presented,
+    Reboot,
+    Rebooted,
+    Reply,
+    TransactionMessage,
+    Unanswered,
+    Unplugged,
+)
+from firmware_sim.ocpp16_client import Ocpp16Mouth
+from firmware_sim.ocpp201_client import Ocpp201Mouth
+from firmware_sim.ocpp_client import CallFailed, Connection, Mouth, open_socket
+from firmware_sim.outbox import Outbox
+from firmware_sim.settings import OcppVersion, Settings, StationSpec
+from firmware_sim.story import Teller, finished_transactions, silent
+from firmware_sim.vehicle import Vehicle
+from protocols.timeline import Timeline
+
+_REBOOT_SITE_S = 10
+_SOFT_RESET_SITE_S = 60
+_REPLY_LEAVES_S = 0.05
+"""A charger answers the Reset before it restarts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How patient a station is. A call waits 30 s of site time, but at least `call_floor_s` on the machine's clock,
+    since the other side computes in real time; everything else is in seconds of the machine."""
+
+    call_site_s: float = 30.0
+    call_floor_s: float = 5.0
+    open_timeout_s: float = 10.0
+    backoff_min_s: float = 0.2
+    backoff_max_s: float = 5.0
+    min_tick_s: float = 0.02
+    """The model is asked at most this often; its times are exact all the same."""
+
+    def call_timeout_s(self, timeline: Timeline) -> float:
+        return max(timeline.real_s(self.call_site_s), self.call_floor_s)
+
+    def backoff_s(self, failures: int, rng: random.Random) -> float:
+        """Jittered and doubling: a fleet that lost its CSMS must not come back in one step."""
+        ceiling_s = min(self.backoff_max_s, self.backoff_min_s * 2.0 ** min(failures, 16))
+        return ceiling_s * rng.uniform(0.5, 1.0)
+
+
+class Station:
+    """One charging station. The methods without `await` act at once, at site time `at` (now, when not given)."""
+
+    def __init__(
+        self,
+        spec: StationSpec,
+        *,
+        edge_url: str,
+        clock: SiteClock,
+        rng: random.Random,
+        memory: Memory,
+        teller: Teller = silent,
+        pace: Pace | None = None,
+    ) -> None:
+        remembered, queued = memory.load()
+        self.spec = spec
+        self.clock = clock
+        self.charger = Charger(spec, clock.now(), remembered)
+        self.outbox = Outbox(queued)
+        self._edge_url = edge_url
+        self._rng = rng
+        self._memory = memory
+        self._teller = teller
+        self._pace = pace or Pace()
+        self._connection: Connection | None = None
+        self._link_allowed = True
+        self._reboot: Reboot | None = None
+        self._refusals = 0
+        self._changed = asyncio.Event()
+
+    # --- by hand ---
+
+    def plug(self, evse_id: int, vehicle: Vehicle, at: datetime | None = None) -> None:
+        """A driver plugs a vehicle in."""
+        self.feed(Plugged(evse_id=evse_id, vehicle=vehicle), at)
+
+    def unplug(self, evse_id: int, at: datetime | None = None) -> None:
+        """A driver pulls the plug (a locked one too: the cable gives)."""
+        self.feed(Unplugged(evse_id=evse_id), at)
+
+    def present(self, evse_id: int, id_token: str, at: datetime | None = None) -> None:
+        """A driver holds a card to the reader."""
+        self.feed(Presented(evse_id=evse_id, id_token=id_token), at)
+
+    def fault(self, evse_id: int, at: datetime | None = None) -> None:
+        """The connector breaks."""
+        self.feed(ConnectorFaulted(evse_id=evse_id), at)
+
+    def clear_fault(self, evse_id: int, at: datetime | None = None) -> None:
+        """The connector is well again."""
+        self.feed(FaultCleared(evse_id=evse_id), at)
+
+    def limit(self, evse_id: int, limit_w: int | None, at: datetime | None = None) -> None:
+        """The EVSE offers at most `limit_w`; below 6 A per phase the session is suspended."""
+        self.feed(Limited(evse_id=evse_id, limit_w=limit_w), at)
+
+    def power_up(self, at: datetime | None = None) -> None:
+        """Mains on: the station starts and connects by itself."""
+        if not self.charger.powered:
+            self.feed(PowerRestored(), at)
+
+    def power_cut(self, at: datetime | None = None) -> None:
+        """Mains off, without a word to anybody."""
+        self.feed(PowerCut(), at)
+        self._cut()
+
+    def link_cut(self, at: datetime | None = None) -> None:
+        """The network is gone, without a close frame, until `link_up`."""
+        self._link_allowed = False
+        self._cut()
+        if self.charger.connected:
+            self.feed(LinkLost(), at)
+
+    def link_up(self) -> None:
+        """The network is back; the station reconnects when its back-off lets it."""
+        self._link_allowed = True
+        self._notify()
+
+    async def connect(self, timeout_s: float = 10.0) -> None:
+        """Power up and wait until the CSMS has accepted the boot. Raises TimeoutError."""
+        self.power_up()
+        self.link_up()
+        await self.wait_for(lambda station: station.charger.online, timeout_s)
+
+    async def wait_for(self, condition: Callable[[Station], bool], timeout_s: float | None = 10.0) -> None:
+        """Wait for a condition on this station, at most `timeout_s` real seconds. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            while not condition(self):
+                await self._changed.wait()
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the CSMS has accepted this station and been told all that has to reach it."""
+        return self.charger.registered and not self.outbox.durable
+
+    def transactions(self) -> list[dict[str, Any]]:
+        """The station's account of its finished transactions."""
+        return finished_transactions(self.charger)
+
+    # --- what a mouth needs ---
+
+    def ask(self, event: Event) -> str:
+        """Let the charger take a request of the CSMS; the status of the reply."""
+        if not self.charger.powered:
+            return "Rejected"
+        return self.feed(event) or "Rejected"
+
+    def configure(self, settings: Settings) -> None:
+        """Take settings that the CSMS has changed."""
+        self._deliver(self.charger.advance(self.clock.now()))
+        self.charger.configure(settings)
+        self._notify()
+
+    # --- life ---
+
+    def feed(self, event: Event, at: datetime | None = None) -> str | None:
+        """Hand one event to the model and act on what comes out; the status of its reply, when there is one."""
+        outputs = self.charger.handle(event, at or self.clock.now())
+        is_answer = isinstance(event, Answered) and isinstance(event.message, TransactionMessage | AuthorizeMessage)
+        return self._deliver(outputs, is_durable=is_answer or isinstance(event, PowerCut))
+
+    def _deliver(self, outputs: list[Output], *, is_durable: bool = False) -> str | None:
+        reply: str | None = None
+        for output in outputs:
+            match output:
+                case Reply():
+                    reply = output.status
+                case Reboot():
+                    self._reboot = output
+                case Note():
+                    self._teller(self.spec.station_id, output)
+                case _:
+                    self.outbox.add(output)
+                    if isinstance(output, TransactionMessage):
+                        is_durable = True
+                        self._tell_queued(output)
+        if is_durable:
+            self._memory.save(self.charger.remembered(), self.outbox.durable)
+        self._notify()
+        return reply
+
+    def _tell_queued(self, message: TransactionMessage) -> None:
+        if message.offline and message.phase is not Phase.UPDATED:
+            self._tell("queued", message.evse_id, phase=message.phase.value, waiting=len(self.outbox))
+
+    def _tell(self, what: str, evse_id: int | None = None, **detail: str | int | bool | None) -> None:
+        self._teller(self.spec.station_id, Note(what=what, at=self.charger.now, evse_id=evse_id, detail=detail))
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _cut(self) -> None:
+        if self._connection is not None:
+            self._connection.cut()
+            self._connection = None
+        self.outbox.drop_transient()
+
+    async def run(self) -> None:
+        """Live until cancelled; what is remembered is then on the disk."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._let_time_pass())
+                tasks.create_task(self._stay_connected())
+                tasks.create_task(self._restart_when_told())
+        finally:
+            if self.charger.powered:
+                self.charger.advance(self.clock.now())
+            self._memory.save(self.charger.remembered(), self.outbox.durable)
+
+    async def _let_time_pass(self) -> None:
+        while True:
+            due = self.charger.next_due()
+            wait_s = None if due is None else max(self.clock.until_s(due), self._pace.min_tick_s)
+            changed = self._changed
+            try:
+                async with asyncio.timeout(wait_s):
+                    await changed.wait()
+            except TimeoutError:
+                self._deliver(self.charger.advance(self.clock.now()))
+
+    async def _stay_connected(self) -> None:
+        failures = 0
+        while True:
+            await self.wait_for(lambda it: it.charger.powered and it._link_allowed and it._reboot is None, None)
+            try:
+                socket = await open_socket(self._edge_url, self.spec, open_timeout_s=self._pace.open_timeout_s)
+            except (OSError, TimeoutError, InvalidHandshake) as error:
+                if failures == 0:
+                    self._tell("connect_failed", error=str(error) or type(error).__name__)
+                failures += 1
+                await asyncio.sleep(self._pace.backoff_s(failures, self._rng))
+                continue
+            failures = 0
+            mouth: Mouth = Ocpp16Mouth() if self.spec.ocpp is OcppVersion.V16 else Ocpp201Mouth()
+            connection = Connection(
+                socket,
+                Endpoint16 if self.spec.ocpp is OcppVersion.V16 else Endpoint201,
+                mouth,
+                self,
+                call_timeout_s=self._pace.call_timeout_s(self.clock.timeline),
+            )
+            await self._converse(connection, mouth)
+            await asyncio.sleep(self._pace.backoff_s(0, self._rng))
+
+    async def _converse(self, connection: Connection, mouth: Mouth) -> None:
+        """Use a connection until it ends, whoever ends it."""
+        if not (self.charger.powered and self._link_allowed):
+            connection.cut()
+            return
+        self._connection = connection
+        self._tell("connected")
+        self.feed(LinkUp())
+        async with asyncio.TaskGroup() as tasks:
+            # No error may leave a child: a group that ends in one leaves its parent marked as cancelled (3.11).
+            speaking = tasks.create_task(self._speak(connection, mouth))
+            try:
+                with suppress(ConnectionClosed):
+                    await connection.serve()
+            finally:
+                # First, since 3.11's wait_for may swallow the cancellation: the speaker then sees by itself.
+                self._hang_up(connection)
+                speaking.cancel()
+
+    def _hang_up(self, connection: Connection) -> None:
+        """The connection is over; when it ended by itself, the charger has to be told."""
+        connection.cut()
+        if self._connection is connection:
+            self._connection = None
+            self.outbox.drop_transient()
+            if self.charger.connected:
+                self.feed(LinkLost())
+        self._tell("disconnected")
+
+    async def _speak(self, connection: Connection, mouth: Mouth) -> None:
+        """Send what waits, one call at a time, until the connection ends."""
+        with suppress(ConnectionClosed):
+            while self._connection is connection:
+                await self._say_next(connection, mouth)
+
+    async def _say_next(self, connection: Connection, mouth: Mouth) -> None:
+        """Send the first message that waits; it leaves the outbox when it has been answered."""
+        message = self.outbox.next(registered=self.charger.registered)
+        if message is None:
+            await self._changed.wait()
+            return
+        call = mouth.call(message, self.charger)
+        if call is None:
+            self._answered(message, PlainAnswer())
+            return
+        try:
+            answer = self._understood(mouth, message, await connection.call(call))
+        except TimeoutError:
+            self._unanswered(message)
+            return
+        except CallFailed as error:
+            self._refusals += 1
+            settings = self.charger.settings
+            if isinstance(message, TransactionMessage) and self._refusals < settings.attempts:
+                await self.clock.sleep(self._refusals * settings.attempt_interval_s)
+                return
+            answer = CallRefused(code=error.code)
+        self._refusals = 0
+        if self._connection is connection:
+            self._answered(message, answer)
+
+    def _understood(self, mouth: Mouth, message: Message, result: Any) -> Answer:
+        try:
+            return mouth.answer(message, result)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CallFailed("FormationViolation") from error
+
+    def _answered(self, message: Message, answer: Answer) -> None:
+        self.outbox.done(message)
+        self.feed(Answered(message=message, answer=answer))
+
+    def _unanswered(self, message: Message) -> None:
+        """No answer in time: what is of no use later goes, the rest stays first in line and is sent again."""
+        if isinstance(message, AuthorizeMessage | HeartbeatMessage | IdleMeterMessage):
+            self.outbox.done(message)
+        self._tell("unanswered", message=type(message).__name__)
+        self.feed(Unanswered(message=message))
+
+    async def _restart_when_told(self) -> None:
+        while True:
+            await self.wait_for(lambda it: it._reboot is not None, None)
+            is_hard = self._reboot is not None and self._reboot.hard
+            await asyncio.sleep(_REPLY_LEAVES_S)
+            if not is_hard:
+                try:
+                    await self.wait_for(lambda it: len(it.outbox) == 0, self._pace.call_floor_s)
+                except TimeoutError:
+                    self._tell("reset_with_queue", waiting=len(self.outbox))
+            if self._connection is not None:
+                await self._connection.close()
+            await self.clock.sleep(_REBOOT_SITE_S)
+            self._reboot = None
+            self.feed(Rebooted())
