@@ -8,12 +8,17 @@ import httpx
 
 
 class HubClient:
-    """Reads whole lists, page after page."""
+    """Reads whole lists, page after page, and asks for what only the hub can do."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
+        self.key = ""
+        self._http = httpx.AsyncClient(base_url=url, timeout=10)
+
+    def use_key(self, key: str) -> None:
+        """From now on, ask with this API key."""
         self.key = key
-        self._http = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=10)
+        self._http.headers["Authorization"] = f"Bearer {key}"
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -30,6 +35,23 @@ class HubClient:
             if not page.get("next_cursor"):
                 return items
             parameters["cursor"] = page["next_cursor"]
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """One thing. Raises httpx.HTTPError."""
+        return self._good(await self._http.get(f"/v1/{path}"))
+
+    async def post(self, path: str, **body: Any) -> dict[str, Any]:
+        """Create or ask for something. Raises httpx.HTTPError."""
+        return self._good(await self._http.post(f"/v1/{path}", json=body))
+
+    async def patch(self, path: str, **body: Any) -> dict[str, Any]:
+        """Change something. Raises httpx.HTTPError."""
+        return self._good(await self._http.patch(f"/v1/{path}", json=body))
+
+    def _good(self, response: httpx.Response) -> dict[str, Any]:
+        response.raise_for_status()
+        document: dict[str, Any] = response.json()
+        return document
 
     async def is_ready(self) -> bool:
         try:

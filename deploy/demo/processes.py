@@ -54,16 +54,18 @@ class Child:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self.process.wait()
         except TimeoutError:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """SIGKILL: it has no time to put anything in order."""
+        if not self.has_ended:
             self.process.kill()
             await self.process.wait()
 
 
-@contextlib.asynccontextmanager
-async def child(
-    name: str, *command: str, log: Path, environment: Mapping[str, str] | None = None
-) -> AsyncIterator[Child]:
-    """Start a process; it ends with the block, and with this process whatever happens to it."""
-    with log.open("wb") as output:
+async def spawn(name: str, *command: str, log: Path, environment: Mapping[str, str] | None = None) -> Child:
+    """Start a process, which ends with this one whatever happens; what it says is added to its log."""
+    with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
@@ -73,7 +75,15 @@ async def child(
             start_new_session=True,  # Ctrl-C goes to the demo alone, which stops its children in order
             preexec_fn=_die_with_parent,
         )
-    running = Child(name, process, log)
+    return Child(name, process, log)
+
+
+@contextlib.asynccontextmanager
+async def child(
+    name: str, *command: str, log: Path, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Child]:
+    """Start a process that ends with the block."""
+    running = await spawn(name, *command, log=log, environment=environment)
     try:
         yield running
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+LOWEST_STEADY_PORT = 15_000
 START_TIMEOUT_S = 20.0
 _POLL_S = 0.02
 
@@ -25,6 +27,21 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def steady_port() -> int:
+    """A loopback TCP port for a server that comes back on it.
+
+    Below the range from which the machine draws ports for outgoing connections: one of those might otherwise take it
+    while the server is down, even one that tries to reach that very server (a TCP self-connect).
+    """
+    drawn_from = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    highest = drawn_from if drawn_from > LOWEST_STEADY_PORT + 1000 else 65536
+    while True:
+        port = LOWEST_STEADY_PORT + secrets.randbelow(highest - LOWEST_STEADY_PORT)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def is_listening(port: int) -> bool:
@@ -125,5 +142,5 @@ def mosquitto() -> str:
 
 
 def start_broker(port: int = 0, extra_config: str = "") -> Broker:
-    """A running broker on the port, or on a free one."""
-    return Broker(port or free_port(), extra_config)
+    """A running broker on the port, or on a free one that it keeps over restarts."""
+    return Broker(port or steady_port(), extra_config)

@@ -34,6 +34,8 @@ class Story:
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
         self.counts: Counter[str] = Counter()
+        self.told: set[str] = set()
+        """The bills that were told."""
 
     def say(self, text: str) -> None:
         print(text, flush=True)

@@ -1,22 +1,45 @@
-"""Whether nothing is missing: the chargers' own account, the edge's ledger and the hub, compared bill by bill."""
+"""Whether nothing is missing: the chargers' own account, the edge's ledger and the hub, compared bill by bill.
+
+Each check returns every problem in words, and nothing when all is well.
+"""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from deploy.demo.site import Edge, Hub
 from protocols.ocpi.cdr import Cdr
 
 ADDED_BY_HUB: Final = ("status", "edge_id", "received_at")
 _CDR: Final = TypeAdapter(Cdr)
 
 
+# --- between the parts ---
+
+
+async def compare_all(edge: Edge, hub: Hub) -> list[str]:
+    """Every way in which the ledger contradicts itself, or the hub the ledger; asked when the day is over."""
+    cdrs = edge.cdrs()
+    return [
+        *check_ledger(edge.ledger),
+        *compare_journal(edge.ledger, hub.database),
+        *compare_with_hub(cdrs, await hub.client.all("cdrs")),
+        *compare_sessions(cdrs, await hub.client.all("sessions")),
+    ]
+
+
 def compare_with_hub(cdrs: Iterable[Cdr], at_hub: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Every way in which the hub's bills differ from the edge's; empty when each is there exactly once and equal."""
+    """Every way in which the hub's bills differ from the edge's; each must be there exactly once and equal."""
     problems = []
     expected = {cdr.id: json.loads(_CDR.dump_json(cdr)) for cdr in cdrs}
     for cdr_id, count in Counter(item["id"] for item in at_hub).items():
@@ -34,21 +57,138 @@ def compare_with_hub(cdrs: Iterable[Cdr], at_hub: Sequence[Mapping[str, Any]]) -
     return problems
 
 
+def compare_sessions(cdrs: Iterable[Cdr], at_hub: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every way in which the hub's sessions differ from the bills of their transactions."""
+    bills = {cdr.session_id: cdr for cdr in cdrs}
+    sessions = {session["id"]: session for session in at_hub}
+    problems = [f"session {each} has no bill" for each in sessions.keys() - bills.keys()]
+    problems += [f"transaction {each} is no session at the hub" for each in bills.keys() - sessions.keys()]
+    for session_id in sorted(bills.keys() & sessions.keys()):
+        cdr, session = bills[session_id], sessions[session_id]
+        wanted = (cdr.id, cdr.total_energy_wh, cdr.total_cost.incl_vat, "INVALID" if cdr.quarantine else "COMPLETED")
+        cost = Decimal(session["total_cost"]["incl_vat"]) if session["total_cost"] else None
+        found = (session["cdr_id"], session["energy_wh"], cost, session["status"])
+        if found != wanted:
+            problems.append(f"session {session_id} is {found} at the hub, its bill says {wanted}")
+    return problems
+
+
 def compare_with_chargers(transactions: Iterable[Mapping[str, Any]], cdrs: Iterable[Cdr]) -> list[str]:
-    """Every way in which the bills differ from what the chargers' meters say; each transaction is billed once."""
+    """Every way in which the bills differ from the chargers' account; each acknowledged transaction is billed once."""
     problems = []
-    bills = Counter(
-        (cdr.station_id, cdr.evse_id, cdr.token_uid, cdr.meter_start_wh, cdr.meter_stop_wh)
-        for cdr in cdrs
-        if not cdr.quarantine
-    )
+    bills = Counter(_of_bill(cdr) for cdr in cdrs if not cdr.quarantine)
     for t in transactions:
-        key = (t["station"], t["evse"], t["id_token"], t["meter_start_wh"], t["meter_stop_wh"])
         if not t["acknowledged_start"] and not t["acknowledged_stop"]:
             continue
+        key = _of_charger(t)
         if bills[key] != 1:
             what = f"{t['station']}*{t['evse']} {t['meter_start_wh']}..{t['meter_stop_wh']} Wh from {t['started_at']}"
             problems.append(f"transaction {t['transaction_id']} ({what}) is billed {bills[key]} times")
         del bills[key]
     problems += [f"there is a bill that no charger knows of: {key}" for key in bills]
     return problems
+
+
+_Key = tuple[str, int, str | None, int, int, datetime, datetime]
+
+
+def _of_bill(cdr: Cdr) -> _Key:
+    place = (cdr.station_id, cdr.evse_id, cdr.token_uid)
+    return (*place, cdr.meter_start_wh, cdr.meter_stop_wh, cdr.start_date_time, cdr.end_date_time)
+
+
+def _of_charger(t: Mapping[str, Any]) -> _Key:
+    times = (datetime.fromisoformat(t["started_at"]), datetime.fromisoformat(t["ended_at"]))
+    return (t["station"], t["evse"], t["id_token"], t["meter_start_wh"], t["meter_stop_wh"], *times)
+
+
+# --- within the ledger, and its copy at the hub ---
+
+
+def check_ledger(ledger: Path) -> list[str]:
+    """Every way in which the ledger contradicts itself: gaps, double or missing bills and postings, unequal legs."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
+        return [*_gaps(database), *_unbilled(database), *_misposted(database)]
+
+
+def compare_journal(ledger: Path, hub_database: Path) -> list[str]:
+    """Every way in which the hub's raw entries differ from the edge's journal, byte by byte, and what is not acked."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
+        mine = {
+            (stream, seq): bytes(body)
+            for stream, seq, body in database.execute("SELECT stream, seq, body FROM journal")
+        }
+        acked = dict(database.execute("SELECT stream, seq FROM acked"))
+        (epoch,) = database.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+    with closing(sqlite3.connect(f"file:{hub_database}?mode=ro", uri=True)) as database:
+        query = "SELECT stream, seq, raw FROM entries WHERE epoch = ?"
+        theirs = {(stream, seq): raw.encode() for stream, seq, raw in database.execute(query, (epoch,))}
+        dead = database.execute("SELECT stream, seq, reason FROM dead_letters").fetchall()
+    problems = [f"{stream} {seq} is a dead letter at the hub: {reason}" for stream, seq, reason in dead]
+    problems += [f"journal entry {each} is not at the hub" for each in sorted(mine.keys() - theirs.keys())]
+    problems += [
+        f"the hub has an entry {each} that the edge never made" for each in sorted(theirs.keys() - mine.keys())
+    ]
+    problems += [
+        f"entry {each} is another one at the hub" for each in mine.keys() & theirs.keys() if mine[each] != theirs[each]
+    ]
+    last: Counter[str] = Counter()
+    for stream, seq in mine:
+        last[stream] = max(last[stream], seq)
+    problems += [
+        f"{stream} is acknowledged up to {acked.get(stream, 0)} of {seq}"
+        for stream, seq in last.items()
+        if acked.get(stream, 0) != seq
+    ]
+    return problems
+
+
+def _gaps(database: sqlite3.Connection) -> list[str]:
+    query = "SELECT stream, COUNT(*), MIN(seq), MAX(seq) FROM journal GROUP BY stream"
+    return [
+        f"the journal's {stream} has {count} entries from {first} to {last}"
+        for stream, count, first, last in database.execute(query)
+        if (first, last) != (1, count)
+    ]
+
+
+def _unbilled(database: sqlite3.Connection) -> list[str]:
+    """Each transaction started once, ended once, billed once; none is open."""
+    counted: dict[str, Counter[str]] = {}
+    for (body,) in database.execute("SELECT body FROM journal WHERE stream = 'money' ORDER BY seq"):
+        entry = json.loads(body)["body"]
+        match entry["kind"]:
+            case "transaction_started" | "transaction_ended":
+                counted.setdefault(entry["transaction_id"], Counter())[entry["kind"]] += 1
+            case "cdr_issued" | "cdr_quarantined":
+                counted.setdefault(entry["cdr"]["session_id"], Counter())["billed"] += 1
+    wanted = {"transaction_started": 1, "transaction_ended": 1, "billed": 1}
+    problems = [f"transaction {each}: {dict(counts)}" for each, counts in counted.items() if counts != wanted]
+    (bills,) = database.execute("SELECT COUNT(*) FROM cdrs").fetchone()
+    (still_open,) = database.execute("SELECT COUNT(*) FROM transactions WHERE end_reason IS NULL").fetchone()
+    if bills != len(counted):
+        problems.append(f"{len(counted)} transactions are in the journal, {bills} bills in the table")
+    if still_open:
+        problems.append(f"{still_open} transactions are open")
+    return problems
+
+
+def _misposted(database: sqlite3.Connection) -> list[str]:
+    """Each issued bill has exactly one posting, a quarantined one none; the legs are the bill's and sum to zero."""
+    legs: dict[str, dict[str, Decimal]] = {}
+    for posting_id, account, amount in database.execute("SELECT posting_id, account, amount FROM posting_legs"):
+        legs.setdefault(posting_id, {})[account] = Decimal(amount)
+    postings: dict[str, list[str]] = {}
+    for posting_id, cdr_id in database.execute("SELECT posting_id, cdr_id FROM postings"):
+        postings.setdefault(cdr_id, []).append(posting_id)
+    problems = [f"the legs of posting {each} do not sum to zero" for each, parts in legs.items() if sum(parts.values())]
+    for (document,) in database.execute("SELECT document FROM cdrs"):
+        cdr = _CDR.validate_json(document)
+        found = postings.pop(cdr.id, [])
+        if len(found) != (0 if cdr.quarantine else 1):
+            problems.append(f"bill {cdr.id} has {len(found)} postings")
+        for posting_id in found:
+            owed = legs.get(posting_id, {}).get(f"customer:{cdr.contract_id}")
+            if owed != cdr.total_cost.incl_vat:
+                problems.append(f"posting {posting_id} books {owed}, bill {cdr.id} says {cdr.total_cost.incl_vat}")
+    return problems + [f"postings of a bill that does not exist: {each}" for each in postings]
