@@ -88,7 +88,7 @@ class Chargers(Protocol):
 class CallFailed(Exception):
     """A call to a station brought no CALLRESULT: not connected, timed out, refused, or a CALLERROR.
 
-    `code` is the CALLERROR's code, or NotConnected, Timeout, Invalid.
+    `code` is the CALLERROR's code, or NotConnected, Timeout, Busy (too many calls wait already), Invalid.
     """
 
     def __init__(self, code: str, description: str, details: dict[str, Any] | None = None) -> None:

@@ -19,6 +19,8 @@ from protocols.sync.up import CommandFinished, CommandTaken, DocumentApplied, Ou
 from protocols.terms import AuthorizationStatus, EvseRef
 
 REMEMBERED: Final = timedelta(days=1)
+PATIENCE: Final = timedelta(minutes=10)
+"""How long past its expiry a command that was sent may remain without an answer."""
 
 
 def take_command(site: Site, decision: Decision, command: Command, now: datetime) -> None:
@@ -102,8 +104,10 @@ def give_up_commands(site: Site, decision: Decision, now: datetime) -> None:
             _finish(site, decision, command.command_id, Outcome.FAILED, detail, now)
 
 
-def forget_commands(site: Site, now: datetime) -> None:
-    """An id is remembered for a day past its expiry: afterwards the expiry alone refuses it."""
+def tidy_commands(site: Site, decision: Decision, now: datetime) -> None:
+    """Close what no station answered; an id is remembered for a day past its expiry, then the expiry refuses it."""
+    for command in [c for c in site.commands.values() if not c.is_finished and c.expires_at + PATIENCE < now]:
+        _finish(site, decision, command.command_id, Outcome.FAILED, "the station never answered", now)
     for command in [c for c in site.commands.values() if c.is_finished and c.expires_at + REMEMBERED < now]:
         del site.commands[command.command_id]
 
