@@ -88,7 +88,7 @@ class Ingest:
     async def run(self) -> None:
         """Serve until cancelled, through every absence of the broker and the database."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._stay_connected(), name="broker")
+            tasks.create_task(self._stay_connected(tasks), name="broker")
             tasks.create_task(self._write_lives(), name="lives")
             tasks.create_task(self._prune(), name="prune")
 
@@ -105,24 +105,25 @@ class Ingest:
             if is_ours:
                 self._turn.release()
 
-    async def _stay_connected(self) -> None:
+    async def _stay_connected(self, tasks: asyncio.TaskGroup) -> None:
+        """Connect again and again. Each connection is a task of its own: on Python 3.11 a TaskGroup that loses a
+        child leaves its task marked as cancelled, and this one must be able to tell its own cancellation.
+        """
         attempt = 0
         while True:
             since = time.monotonic()
-            try:
-                await self._serve_connection()
-            except aiomqtt.MqttError as error:
-                _log.warning("broker_lost", host=self._broker.host, port=self._broker.port, reason=str(error))
-            finally:
-                self._presence.is_connected = False
-                self._metrics.broker_connected.set(0)
-            attempt = 0 if time.monotonic() - since > STABLE_AFTER_S else attempt + 1
             await self._patiently(lambda: presence.forget_presence(self._store))
+            reason = await tasks.create_task(self._serve_connection(), name="connection")
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError  # the client's exit took it for a lost connection
+            _log.warning("broker_lost", host=self._broker.host, port=self._broker.port, reason=reason)
+            await self._patiently(lambda: presence.forget_presence(self._store))
+            attempt = 0 if time.monotonic() - since > STABLE_AFTER_S else attempt + 1
             await asyncio.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.25 * 2 ** min(attempt, 10))))  # noqa: S311
 
-    async def _serve_connection(self) -> None:
-        """From connect to loss. Raises MqttError."""
-        await self._patiently(lambda: presence.forget_presence(self._store))
+    async def _serve_connection(self) -> str:
+        """From connect to loss; returns why it ended."""
         client = aiomqtt.Client(
             hostname=self._broker.host,
             port=self._broker.port,
@@ -134,14 +135,26 @@ class Ingest:
             timeout=MQTT_TIMEOUT_S,
             max_queued_incoming_messages=MAX_WAITING_MESSAGES,
         )
-        async with _unwrapped(), client, asyncio.TaskGroup() as tasks:
-            downlink = Downlink(self._store, self._publisher(client))
-            tasks.create_task(self._hear(client, downlink), name="hear")
-            tasks.create_task(self._send_down(downlink), name="down")
-            await client.subscribe(list(HUB_LISTENS))
-            self._presence.is_connected = True
-            self._metrics.broker_connected.set(1)
-            _log.info("broker_connected", host=self._broker.host, port=self._broker.port)
+        try:
+            async with client, asyncio.TaskGroup() as tasks:
+                downlink = Downlink(self._store, self._publisher(client))
+                tasks.create_task(self._hear(client, downlink), name="hear")
+                tasks.create_task(self._send_down(downlink), name="down")
+                await client.subscribe(list(HUB_LISTENS))
+                self._presence.is_connected = True
+                self._metrics.broker_connected.set(1)
+                _log.info("broker_connected", host=self._broker.host, port=self._broker.port)
+        except aiomqtt.MqttError as error:
+            return str(error)
+        except BaseExceptionGroup as group:
+            lost, others = group.split(aiomqtt.MqttError)
+            if others is not None or lost is None:
+                raise
+            return str(_first(lost))
+        finally:
+            self._presence.is_connected = False
+            self._metrics.broker_connected.set(0)
+        return "ended"
 
     def _publisher(self, client: aiomqtt.Client) -> Callable[[str, bytes, bool], Awaitable[None]]:
         async def publish(topic: str, payload: bytes, is_retained: bool) -> None:
@@ -282,28 +295,6 @@ class Ingest:
                 _log.warning("database_away", reason=str(error).splitlines()[0])
             await asyncio.sleep(random.uniform(0, wait_s))  # noqa: S311 - jitter
             wait_s = min(2 * wait_s, longest_s)
-
-
-@contextlib.asynccontextmanager
-async def _unwrapped() -> AsyncIterator[None]:
-    """Give one MqttError for a group of nothing else; a client's exit must not swallow our own cancellation."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        _, others = group.split(aiomqtt.MqttError)
-        if others is not None:
-            raise
-        _mind_cancellation()
-        raise aiomqtt.MqttError(str(_first(group))) from group
-    except aiomqtt.MqttError:
-        _mind_cancellation()
-        raise
-
-
-def _mind_cancellation() -> None:
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _first(group: BaseException) -> BaseException:

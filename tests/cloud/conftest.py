@@ -77,6 +77,12 @@ class RunningHub:
         headers = {"Authorization": f"Bearer {await self.key(domain, scope)}"}
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=10)
 
+    async def is_subscribed(self) -> None:
+        """Wait until the broker has the hub's subscriptions, and keeps what comes in from then on."""
+        async with httpx.AsyncClient(base_url=self.url) as client:
+            while (await client.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.02)
+
     @property
     def stream_url(self) -> str:
         return self.url.replace("http://", "ws://") + "/v1/stream"
@@ -98,6 +104,7 @@ def start_hub(database_url: str, tmp_path: Path) -> StartHub:
             try:
                 async with asyncio.timeout(20):
                     hub = RunningHub(url=await ready.get(), settings=settings)
+                    await hub.is_subscribed()
                 yield hub
             finally:
                 stop.set()

@@ -26,9 +26,10 @@ class EdgeDouble:
         self.documents: list[DesiredTokens] = []
         self.commands: list[Command] = []
 
+    async def subscribe(self) -> None:
+        await self._client.subscribe([(topic, 1) for topic in self.address.edge_listens])
+
     async def listen(self) -> None:
-        for topic in self.address.edge_listens:
-            await self._client.subscribe(topic, qos=1)
         async for message in self._client.messages:
             heard = parse_topic(str(message.topic))
             assert isinstance(message.payload, bytes)
@@ -71,6 +72,7 @@ async def connected(broker: Broker, address: EdgeAddress = EDGE) -> AsyncIterato
     """An edge double on the broker."""
     async with aiomqtt.Client(broker.host, broker.port, timeout=5) as client, asyncio.TaskGroup() as tasks:
         edge = EdgeDouble(client, address)
+        await edge.subscribe()
         listening = tasks.create_task(edge.listen())
         try:
             yield edge

@@ -1,0 +1,93 @@
+"""A command's life: kept, sent, taken, finished; or expired, and then never sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from protocols.sync.down import RemoteStart, RemoteStop
+from protocols.sync.topics import Stream
+from protocols.sync.up import CommandFinished, CommandTaken, Entry, Outcome
+from tests.cloud.conftest import StartHub, eventually
+from tests.cloud.edge_double import connected
+from tests.cloud.samples import birth, minute, money_journal
+from tests.kit import Broker, wait_until
+
+START = {"station_id": "CP-1", "evse_id": 1, "token_uid": "04A2B3C4"}
+
+
+async def status_of(client: httpx.AsyncClient, command_id: str) -> object:
+    return (await client.get(f"/v1/commands/{command_id}")).json()["status"]
+
+
+async def issue(client: httpx.AsyncClient, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = await client.post(f"/v1/commands/{kind}", json=body)
+    assert answer.status_code == 202, answer.text
+    document: dict[str, Any] = answer.json()
+    assert answer.headers["location"] == f"/v1/commands/{document['id']}"
+    return document
+
+
+async def test_a_remote_start_and_its_outcome(start_hub: StartHub, broker: Broker) -> None:
+    async with start_hub(broker) as hub, await hub.client() as client, connected(broker) as edge:
+        await edge.is_born(birth())
+        await edge.acked(Stream.EVENT, 0)
+        made = await issue(client, "remote-start", START)
+        await wait_until(lambda: bool(edge.commands))
+        command = edge.commands[0]
+        assert (command.id, command.body) == (
+            made["id"],
+            RemoteStart(station_id="CP-1", evse_id=1, token_uid="04A2B3C4"),
+        )
+        assert (command.expires_at - command.issued_at).total_seconds() == 60
+        await eventually(lambda: status_of(client, command.id), "sent")
+        taken = CommandTaken(command_id=command.id, command="remote_start", expires_at=command.expires_at)
+        finished = CommandFinished(command_id=command.id, outcome=Outcome.REJECTED, detail="the station said no")
+        await edge.send([Entry(stream=Stream.EVENT, seq=1, at=minute(1), body=taken)])
+        await edge.acked(Stream.EVENT, 1)
+        assert await status_of(client, command.id) == "taken"
+        await edge.send([Entry(stream=Stream.EVENT, seq=2, at=minute(2), body=finished)])
+        await edge.acked(Stream.EVENT, 2)
+        shown = (await client.get(f"/v1/commands/{command.id}")).json()
+        assert (shown["status"], shown["detail"]) == ("rejected", "the station said no")
+        assert (await client.get("/v1/commands?status=rejected")).json()["items"] == [shown]
+
+
+async def test_a_remote_stop_needs_a_running_transaction(start_hub: StartHub, broker: Broker) -> None:
+    async with start_hub(broker) as hub, await hub.client() as client, connected(broker) as edge:
+        await edge.send(money_journal(1)[:1])
+        await edge.acked(Stream.MONEY, 1)
+        await issue(client, "remote-stop", {"transaction_id": "edge-1-tx-1"})
+        await wait_until(lambda: bool(edge.commands))
+        assert edge.commands[0].body == RemoteStop(transaction_id="edge-1-tx-1")
+        await edge.send(money_journal(1)[1:])
+        await edge.acked(Stream.MONEY, 4)
+        over = await client.post("/v1/commands/remote-stop", json={"transaction_id": "edge-1-tx-1"})
+        assert (over.status_code, over.json()["code"]) == (409, "transaction_over")
+        unknown = await client.post("/v1/commands/remote-start", json={**START, "evse_id": 9})
+        assert unknown.status_code == 404
+
+
+async def test_while_the_broker_is_away_a_command_waits_or_expires_but_is_never_late(
+    start_hub: StartHub, broker: Broker
+) -> None:
+    async with start_hub(broker) as hub, await hub.client() as client:
+        async with connected(broker) as edge:
+            await edge.is_born(birth())
+            await edge.acked(Stream.EVENT, 0)
+        broker.stop()
+
+        async def is_away() -> object:
+            return (await client.get("/readyz")).json()["missing"]
+
+        await eventually(is_away, ["broker"])
+        short = await issue(client, "remote-start", {**START, "expires_in_s": 1})
+        patient = await issue(client, "remote-start", {**START, "expires_in_s": 600})
+        assert await status_of(client, patient["id"]) == "queued"
+        await eventually(lambda: status_of(client, short["id"]), "expired")
+        broker.start()
+        async with connected(broker) as edge:
+            await eventually(lambda: status_of(client, patient["id"]), "sent")
+            assert [command.id for command in edge.commands if command.id == short["id"]] == []
+        assert await status_of(client, short["id"]) == "expired"
