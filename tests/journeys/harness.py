@@ -1,0 +1,128 @@
+"""What all journeys share: a running site, a day that is played on it, and the judgement when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from deploy.demo.site import Site, running_site
+from deploy.demo.verify import compare_all, compare_with_chargers
+from firmware_sim import scenario as scenarios
+from firmware_sim.fleet import Fleet, Pace
+from firmware_sim.player import Player
+from firmware_sim.scenario import Scenario
+from firmware_sim.story import Teller, silent
+from tests.journeys.wall import Watcher, watching
+from tests.kit import wait_until
+
+SCENARIOS: Final = Path(__file__).parent / "scenarios"
+ORIGIN: Final = datetime(2026, 3, 2, 6, tzinfo=UTC)
+SETTINGS: Final = {
+    "OHMSTEAD_EDGE_UPLINK__KEEPALIVE_S": "2",
+    "OHMSTEAD_EDGE_UPLINK__RECONNECT_MIN_S": "0.1",
+    "OHMSTEAD_EDGE_UPLINK__RECONNECT_MAX_S": "0.5",
+    "OHMSTEAD_EDGE_UPLINK__ACK_TIMEOUT_S": "1",
+    "OHMSTEAD_EDGE_UPLINK__SILENT_AFTER_S": "3",
+}
+"""An agent that finds out soon what has happened to it: the journeys play hours in seconds."""
+PACE: Final = Pace(backoff_min_s=0.1, backoff_max_s=0.4)
+DRAIN_TIMEOUT_S: Final = 45.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Day:
+    """A day that is being played; `over` when the last driver has left."""
+
+    site: Site
+    scenario: Scenario
+    fleet: Fleet
+    begin: datetime
+    wall: Watcher
+    playing: asyncio.Task[None] = field(init=False)
+
+    async def until(self, site_s: float) -> None:
+        """Wait for a moment of the day, or see that playing it failed."""
+        await self.site.sleep_until(self.begin + timedelta(seconds=site_s))
+        if self.playing.done():
+            self.playing.result()
+
+    async def end(self) -> None:
+        """Wait until the day is over and everything has arrived; then everything must be true."""
+        await self.playing
+        await settle(self.site, self.fleet)
+        await self.wall.see_now()
+        expect_none(self.wall.untruths(self.fleet))
+
+
+@contextlib.asynccontextmanager
+async def a_site(folder: Path, *, speed: float, origin: datetime = ORIGIN, **settings: str) -> AsyncIterator[Site]:
+    """A running site; its log of errors is printed when a journey fails."""
+    try:
+        async with running_site(folder, origin=origin, speed=speed, settings={**SETTINGS, **settings}) as site:
+            yield site
+    except BaseException:
+        for log in sorted(folder.glob("*.log")):
+            print(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-25:]))
+        raise
+
+
+@contextlib.asynccontextmanager
+async def a_day(folder: Path, name: str, *, speed: float, **settings: str) -> AsyncIterator[Day]:
+    """A site on which a scenario of this folder is being played, and somebody who watches the wall display."""
+    scenario = scenarios.load(str(SCENARIOS / f"{name}.toml"))
+    begin = (scenario.start or ORIGIN).astimezone(UTC)
+    lead = timedelta(seconds=speed / 2)  # the stations connect before the first driver comes
+    async with a_site(folder, speed=speed, origin=begin - timedelta(seconds=4 * speed), **settings) as site:
+        begin = max(begin, site.now() + lead)
+        async with fleet_at(site, scenario, folder / "chargers") as fleet, watching(site, fleet) as wall:
+            day = Day(site=site, scenario=scenario, fleet=fleet, begin=begin, wall=wall)
+            async with asyncio.TaskGroup() as tasks:
+                day.playing = tasks.create_task(Player(scenario=scenario, fleet=fleet, begin=begin).play())
+                yield day
+                day.playing.cancel()
+
+
+def fleet_at(site: Site, scenario: Scenario, state: Path | None = None, teller: Teller = silent) -> Fleet:
+    """The scenario's stations, which connect to the site's edge once they have power."""
+    return Fleet(
+        scenario.stations,
+        edge_url=site.edge.ocpp_url,
+        timeline=site.timeline,
+        seed=scenario.seed,
+        state=state,
+        teller=teller,
+        pace=PACE,
+    )
+
+
+async def settle(site: Site, fleet: Fleet | None, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
+    """Wait until chargers, edge and hub have told each other everything, and compare their accounts."""
+    if fleet is not None:
+        assert await fleet.drain(timeout_s), "a charger could not deliver what it has to tell"
+    problems: list[str] = ["not compared yet"]
+
+    async def agree() -> bool:
+        site.edge.check()
+        problems[:] = await compare_all(site.edge, site.hub)
+        return not problems
+
+    with contextlib.suppress(TimeoutError):
+        await wait_until(agree, timeout_s)
+    expect_none(problems)
+    if fleet is not None:
+        transactions = fleet.transactions()
+        assert transactions, "nobody charged: the journey shows nothing"
+        expect_none(compare_with_chargers(transactions, site.edge.cdrs()))
+
+
+def expect_none(problems: list[str]) -> None:
+    """Fail with every problem."""
+    if problems:
+        pytest.fail(f"{len(problems)} problems:\n" + "\n".join(problems[:20]), pytrace=False)

@@ -1,0 +1,30 @@
+"""The agent is killed with SIGKILL again and again during a busy day; it loses nothing that it has answered."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+from tests.journeys.harness import a_day
+
+KILLS = 50
+SEED = 20260302
+SPEED = 600.0
+
+
+async def test_fifty_kills_in_a_busy_day(tmp_path: Path) -> None:
+    """Each at a seeded moment after the agent is ready: while stations come back, deliver queues, start and stop."""
+    rng = random.Random(SEED)
+    async with a_day(tmp_path, "busy", speed=SPEED) as day:
+        await day.until(600)
+        open_before: list[int] = []
+        for _ in range(KILLS):
+            await asyncio.sleep(rng.uniform(0.02, 0.9))
+            await day.site.edge.kill()
+            open_before.append(sum(e.transaction_id is not None for s in day.fleet.stations.values() for e in s.charger.evses.values()))
+            await day.site.edge.start()
+        assert not day.playing.done(), "all kills happen while drivers come and go"
+        assert sum(count > 0 for count in open_before) > KILLS // 2, "and most of them while somebody charges"
+        await day.end()
+        assert len(day.wall.lost_s) >= KILLS // 2, "the display said so each time it saw it"

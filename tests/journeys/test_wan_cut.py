@@ -1,0 +1,30 @@
+"""The wide-area network is away for a whole day: charging and billing go on, and nothing is missing afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.harness import a_day, settle
+from tests.kit import wait_until
+
+
+async def test_a_whole_day_without_the_wan(tmp_path: Path) -> None:
+    async with a_day(tmp_path, "whole_day", speed=3600) as day:
+        await day.wall.see_uplink(is_online=True)
+        await day.until(3_600)
+        day.site.wan.cut()
+        await day.wall.see_uplink(is_online=False)
+        cut_s = asyncio.get_running_loop().time()
+        await day.playing
+        assert await day.fleet.drain(20)
+        billed = len(day.site.edge.cdrs())
+        assert billed >= 80, "the site billed a day alone"
+        assert len(await day.site.hub.client.all("cdrs")) < 10, "the hub heard nothing of it"
+        assert day.wall.banner_between(cut_s, asyncio.get_running_loop().time())[True] == 0
+        day.site.wan.heal()
+        await day.end()
+        await day.wall.see_uplink(is_online=True)
+        assert len(await day.site.hub.client.all("cdrs")) == billed

@@ -1,0 +1,288 @@
+"""Somebody who looks at the wall display all day and compares it with the chargers themselves.
+
+The display's own client listens to the edge; beside it, `Truth` notes from inside the simulator what every EVSE really
+does. Afterwards every picture that was shown as fresh is held against what was true at that moment or shortly before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from deploy.demo.site import Site
+from firmware_sim.evse import Evse
+from firmware_sim.fleet import Fleet, Station
+from firmware_sim.messages import ConnectorState
+from firmware_sim.transaction import Transaction
+from protocols.ocpi.cdr import Cdr
+from protocols.ocpi.tariff import TariffDimensionType
+from protocols.site.view import EvseView, Patch, Snapshot
+from protocols.terms import EvseRef, EvseState
+from tests.kit import wait_until
+from ui.bigscreen.client import follow, read_token
+from ui.bigscreen.sight import Heard, Lost, Report
+
+LATENCY_S: Final = 2.5
+"""How long (on the machine's clock) what happens at a charger may take to the display: the edge sends four pictures a
+second, the rest is for a machine that runs other tests beside this one."""
+POLL_S: Final = 0.01
+ROUNDING: Final = Decimal("0.02")
+"""A cent a line."""
+
+_SHOWN_AS: Final = {
+    ConnectorState.AVAILABLE: {EvseState.FREE},
+    ConnectorState.PREPARING: {EvseState.OCCUPIED},
+    ConnectorState.CHARGING: {EvseState.CHARGING},
+    ConnectorState.SUSPENDED_EV: {EvseState.OCCUPIED},
+    ConnectorState.SUSPENDED_EVSE: {EvseState.OCCUPIED},
+    ConnectorState.FINISHING: {EvseState.OCCUPIED},
+    ConnectorState.UNAVAILABLE: {EvseState.UNAVAILABLE},
+    ConnectorState.FAULTED: {EvseState.FAULTED},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What was true of an EVSE from `since_s` on; `words` are what a display may say then."""
+
+    since_s: float
+    words: frozenset[EvseState]
+    is_charging_somebody: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All tiles as they were shown as fresh at `heard_s`, the meters' registers then, and when each tile was made."""
+
+    heard_s: float
+    site: Snapshot
+    delivered_wh: dict[EvseRef, int]
+    made_at: dict[EvseRef, datetime]
+
+
+@dataclass(slots=True)
+class Watcher:
+    """What was shown and what was true, by the clock of the event loop."""
+
+    site: Site
+    pictures: list[Picture] = field(default_factory=list)
+    lost_s: list[float] = field(default_factory=list)
+    truth: dict[EvseRef, list[Moment]] = field(default_factory=lambda: defaultdict(list))
+    _shown: Snapshot | None = None
+    _delivered: dict[EvseRef, int] = field(default_factory=dict)
+    _made_at: dict[EvseRef, datetime] = field(default_factory=dict)
+
+    def hear(self, report: Report) -> None:
+        now_s = asyncio.get_running_loop().time()
+        match report:
+            case Heard(message=Snapshot() as snapshot):
+                self._shown = snapshot
+                self._note_made(snapshot)
+            case Heard(message=Patch() as patch) if self._shown is not None:
+                changed = {(view.station_id, view.evse_id): view for view in patch.evses}
+                tiles = tuple(changed.get((view.station_id, view.evse_id), view) for view in self._shown.evses)
+                self._shown = _replaced(self._shown, patch, tiles)
+                self._note_made(patch)
+            case Lost():
+                self.lost_s.append(now_s)
+                self._shown = None
+            case _:
+                return
+        if self._shown is not None:
+            self.pictures.append(Picture(now_s, self._shown, dict(self._delivered), dict(self._made_at)))
+
+    def _note_made(self, message: Snapshot | Patch) -> None:
+        for view in message.evses:
+            self._made_at[EvseRef(view.station_id, view.evse_id)] = message.totals.at
+
+    def note_truth(self, fleet: Fleet) -> None:
+        """Called often: what every EVSE does now, kept where it differs from before."""
+        now_s = asyncio.get_running_loop().time()
+        for station in fleet.stations.values():
+            for evse in station.charger.evses.values():
+                ref = EvseRef(station.spec.station_id, evse.evse_id)
+                running = station.charger.transactions.get(evse.transaction_id or "")
+                if running is not None:
+                    self._delivered[ref] = evse.meter.register_wh
+                words = _words(station, evse)
+                moments = self.truth[ref]
+                if not moments or (moments[-1].words, moments[-1].is_charging_somebody) != (words, running is not None):
+                    moments.append(Moment(now_s, words, running is not None))
+
+    # --- waiting ---
+
+    @property
+    def newest(self) -> Snapshot | None:
+        """The picture of now; None while the display says that it hears nothing."""
+        return self._shown
+
+    async def see_now(self) -> None:
+        """Wait for a picture that was made from now on."""
+        count = len(self.pictures)
+        await wait_until(lambda: self._shown is not None and len(self.pictures) > count + 1)
+
+    async def see_uplink(self, *, is_online: bool, timeout_s: float = 10.0) -> None:
+        """Wait until the banner is down or up."""
+        await wait_until(lambda: self._shown is not None and self._shown.totals.is_uplink_online == is_online, timeout_s)
+
+    # --- judging ---
+
+    def untruths(self, fleet: Fleet) -> list[str]:
+        """Every kind of thing that was shown and was not so, each with its first instance and how often."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        cdrs = self.site.edge.cdrs()
+        judged = _Judge(self, fleet, cdrs)
+        for picture in self.pictures:
+            for kind, detail in judged.judge(picture):
+                found[kind].append(detail)
+        return [f"{kind} ({len(details)} times): {details[0]}" for kind, details in found.items()]
+
+    def banner_between(self, from_s: float, to_s: float) -> Counter[bool]:
+        """How many pictures of that time said that the WAN is up (True) and down (False)."""
+        return Counter(p.site.totals.is_uplink_online for p in self.pictures if from_s <= p.heard_s <= to_s)
+
+
+def _replaced(snapshot: Snapshot, patch: Patch, tiles: tuple[EvseView, ...]) -> Snapshot:
+    return Snapshot(
+        location_id=snapshot.location_id,
+        name=snapshot.name,
+        time_zone=snapshot.time_zone,
+        currency=snapshot.currency,
+        totals=patch.totals,
+        evses=tiles,
+    )
+
+
+def _words(station: Station, evse: Evse) -> frozenset[EvseState]:
+    if not station.charger.connected:
+        return frozenset({EvseState.OFFLINE})
+    words = set(_SHOWN_AS[evse.state])
+    if not station.charger.registered:
+        words |= {EvseState.OFFLINE, EvseState.UNAVAILABLE}
+    if evse.state is ConnectorState.PREPARING and evse.vehicle is None:
+        words.add(EvseState.FREE)  # a card without a cable: OCPP 2.0.1 has no word for that
+    return frozenset(words)
+
+
+@dataclass(slots=True)
+class _Judge:
+    """Holds pictures, in order, against the truth."""
+
+    watcher: Watcher
+    fleet: Fleet
+    cdrs: list[Cdr]
+    _energy: dict[str, int] = field(default_factory=dict)
+    _cost: dict[str, Decimal] = field(default_factory=dict)
+    _bills: dict[tuple[str, int, datetime], Cdr] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._bills = {(cdr.station_id, cdr.evse_id, cdr.start_date_time): cdr for cdr in self.cdrs}
+
+    def judge(self, picture: Picture) -> Iterator[tuple[str, str]]:
+        totals = picture.site.totals
+        shown_w = sum(view.power_w or 0 for view in picture.site.evses)
+        if totals.power_w != shown_w:
+            yield "the site's power is not that of its tiles", f"{totals.at}: {totals.power_w} W, tiles {shown_w} W"
+        for view in picture.site.evses:
+            where = f"{totals.at:%d. %H:%M:%S} {view.station_id}*{view.evse_id} {view}"
+            yield from ((kind, where) for kind in self._state(picture, view))
+            if view.energy_wh is not None:
+                yield from ((kind, where) for kind in self._transaction(picture, view))
+
+    def _state(self, picture: Picture, view: EvseView) -> Iterator[str]:
+        moments = _between(
+            self.watcher.truth[EvseRef(view.station_id, view.evse_id)], picture.heard_s - LATENCY_S, picture.heard_s
+        )
+        if not any(view.state in moment.words for moment in moments):
+            yield f"shown {view.state}, but it was {sorted({word for m in moments for word in m.words})}"
+        if view.state is EvseState.FREE and all(moment.is_charging_somebody for moment in moments):
+            yield "shown free while a transaction ran there"
+        if view.power_w is not None and view.power_w > view.max_power_w:
+            yield "more power than the EVSE can give"
+
+    def _transaction(self, picture: Picture, view: EvseView) -> Iterator[str]:
+        ref = EvseRef(view.station_id, view.evse_id)
+        made_at = picture.made_at[ref]
+        transaction = self._find(view, made_at - timedelta(seconds=view.duration_s or 0))
+        if transaction is None:
+            yield "no such transaction existed"
+            return
+        energy_wh, cost = view.energy_wh or 0, view.cost or Decimal(0)
+        key = transaction.transaction_id
+        stop_wh = transaction.meter_stop_wh if transaction.meter_stop_wh is not None else picture.delivered_wh[ref]
+        if energy_wh > stop_wh - transaction.meter_start_wh:
+            yield "more energy than the meter had counted"
+        if energy_wh < self._energy.get(key, 0):
+            yield "the energy of a transaction sank"
+        bill = self._bills.get((view.station_id, view.evse_id, transaction.started_at))
+        if bill is not None:
+            if cost < self._cost.get(key, Decimal(0)) - _one_step(bill):
+                yield "the cost of a transaction sank"
+            is_over = transaction.ended_at is not None and made_at > transaction.ended_at
+            if not is_over and cost > bill.total_cost.incl_vat + _one_step(bill):
+                yield f"a higher cost than on the bill, {bill.total_cost.incl_vat}"
+        self._energy[key], self._cost[key] = energy_wh, cost
+
+    def _find(self, view: EvseView, began: datetime) -> Transaction | None:
+        """The transaction of that EVSE that began then; whole seconds are shown, at the speed of the site's clock."""
+        margin = timedelta(seconds=2 + 0.1 * self.watcher.site.timeline.speed)
+        known = self.fleet[view.station_id].charger.transactions.values()
+        near = [t for t in known if t.evse_id == view.evse_id and abs(t.started_at - began) <= margin]
+        return min(near, key=lambda t: abs(t.started_at - began), default=None)
+
+
+def _one_step(bill: Cdr) -> Decimal:
+    """What the step of a time component can add to a bill that ends now, and take away again when it goes on: only
+    the last billable time is stepped up (OCPI 2.2.1 §11.4.2)."""
+    steps = [Decimal(0)]
+    for element in bill.tariff.elements:
+        for part in element.price_components:
+            if part.type in (TariffDimensionType.TIME, TariffDimensionType.PARKING_TIME):
+                steps.append(part.price * part.step_size / 3600 * (1 + (part.vat or 0) / 100))
+    return max(steps) + ROUNDING
+
+
+def _between(moments: list[Moment], from_s: float, to_s: float) -> list[Moment]:
+    """The moments of which a part lies between the two."""
+    found = []
+    for index, moment in enumerate(moments):
+        until_s = moments[index + 1].since_s if index + 1 < len(moments) else float("inf")
+        if moment.since_s <= to_s and until_s >= from_s:
+            found.append(moment)
+    return found
+
+
+@contextlib.asynccontextmanager
+async def watching(site: Site, fleet: Fleet) -> AsyncIterator[Watcher]:
+    """Look at the display while the block runs."""
+    watcher = Watcher(site)
+
+    async def poll() -> None:
+        while True:
+            watcher.note_truth(fleet)
+            await asyncio.sleep(POLL_S)
+
+    def hear(report: Report) -> None:
+        watcher.note_truth(fleet)
+        watcher.hear(report)
+
+    async def look() -> None:
+        await follow(
+            address=site.edge.local_url,
+            token=lambda: read_token(site.edge.token_file),
+            tell=hear,
+            uniform=lambda shortest, _longest: shortest,  # a display that looks again at once sees the most
+            retry_from_s=0.1,
+        )
+
+    async with asyncio.TaskGroup() as tasks:
+        running = (tasks.create_task(poll()), tasks.create_task(look()))
+        yield watcher
+        for task in running:
+            task.cancel()
