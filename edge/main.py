@@ -76,8 +76,8 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
         runner = asyncio.run
     try:
         runner(run_agent(settings, clock))
-    except* (OhmsteadError, LedgerError, OSError) as group:
-        _fail("\n".join(str(error) for error in group.exceptions))
+    except* (OhmsteadError, OSError) as group:
+        _fail("\n".join(str(error) for error in _leaves(group)))
 
 
 @app.command()
@@ -286,6 +286,14 @@ def _csv_rows(found: Iterable[Cdr]) -> Iterator[list[str]]:
 
 
 # --- beneath the commands ---
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 def _load(path: Path) -> EdgeConfig:

@@ -9,6 +9,8 @@ from typing import Any
 
 import structlog
 
+from protocols.errors import OhmsteadError
+
 log = structlog.get_logger("supervise")
 
 
@@ -44,6 +46,8 @@ async def _run(name: str, part: Callable[[], Coroutine[Any, Any, None]]) -> None
         await part()
     except asyncio.CancelledError:
         raise
+    except (OhmsteadError, OSError):
+        raise  # main says it in a sentence
     except BaseException:
         log.exception("part_failed", part=name)
         raise

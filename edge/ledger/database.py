@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import IO
 
 from edge.ledger.queries import migrations, queries
+from protocols.errors import OhmsteadError
 
 
-class LedgerError(Exception):
+class LedgerError(OhmsteadError):
     """The ledger cannot be used as it is; the message says what to do."""
 
 

@@ -7,6 +7,7 @@ hop between threads, whatever it writes. A second thread reads the journal for t
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from pydantic import TypeAdapter
 from edge.domain.remote import REMEMBERED
 from edge.domain.site import PastKey, PastTransaction
 from edge.domain.transaction import Transaction
-from edge.ledger.database import lock, open_reader, open_writer
+from edge.ledger.database import LedgerError, lock, open_reader, open_writer
 from edge.ledger.projections import project
 from edge.ledger.queries import queries
 from edge.ports import Commit
@@ -71,7 +72,10 @@ class Ledger:
     # --- port Ledger ---
 
     async def commit(self, commit: Commit) -> None:
-        """Encode here, where nothing else changes the values meanwhile; write in the writer's thread."""
+        """Encode here, where nothing else changes the values meanwhile; write in the writer's thread.
+
+        Raises LedgerError when the disk is full or broken.
+        """
         entries = [(entry, encode_entry(entry)) for entry in commit.entries]
         rows: list[CheckpointRow] = [
             (
@@ -84,7 +88,13 @@ class Ledger:
             )
             for transaction in commit.checkpoints
         ]
-        await asyncio.get_running_loop().run_in_executor(self._writer, self._write, commit, entries, rows)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._write, commit, entries, rows)
+        except sqlite3.OperationalError as error:
+            raise LedgerError(
+                f"the ledger {self.path} cannot be written ({error}): nothing of this was acknowledged."
+                " Free the disk or mend it, then start the agent again"
+            ) from error
         for entry in commit.entries:
             self._last_seq[entry.stream] = entry.seq
         self._acked_seq.update(commit.acked)

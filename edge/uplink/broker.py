@@ -1,8 +1,9 @@
 """One session with the broker, which always ends: aiomqtt's client, with the loose ends tied.
 
-aiomqtt leaves four. A socket that closes before the CONNACK is waited for all the same. A connect that times out
+aiomqtt leaves five. A socket that closes before the CONNACK is waited for all the same. A connect that times out
 leaves its socket open, and a late CONNACK would bring it to life beside our next session. Leaving a half-open session
-raises, and so replaces the CancelledError of whoever is being shut down. And a cancelled connect goes on in its thread.
+raises, and so replaces the CancelledError of whoever is being shut down. A cancelled connect goes on in its thread. And a call that is
+cancelled in the moment of its confirmation loses the cancellation (`asyncio.wait_for` of Python 3.11 does).
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, Final, TypeVar
 
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.uplink.settings import UplinkSettings
+
+T = TypeVar("T")
 
 INTAKE_LIMIT: Final = 1000
 """Messages from the broker that may wait to be decided; aiomqtt discards what comes beyond."""
@@ -27,7 +30,15 @@ class BrokerRefused(aiomqtt.MqttError):
 
 
 class _Client(aiomqtt.Client):
-    """Learns at once when the broker, or something on the way to it, closes before it says CONNACK."""
+    """Can be cancelled at any moment, and learns at once when the broker, or something on the way to it, closes before
+    it says CONNACK."""
+
+    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                return await fut
+        except TimeoutError:
+            raise aiomqtt.MqttError("the broker did not answer in time") from None
 
     def _on_socket_close(self, client: Any, userdata: Any, sock: Any) -> None:
         super()._on_socket_close(client, userdata, sock)

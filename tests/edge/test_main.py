@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,16 @@ def test_a_running_agent_answers_and_stops_cleanly(
     running.send_signal(signal.SIGTERM)
     assert running.wait(20) == 0
     assert not (tmp_path / "data" / "listening.json").exists()
+
+
+def test_a_port_in_use_is_said_so(config: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        config.write_text(config.read_text().replace("port = 0\n[local]", f"port = {taken.getsockname()[1]}\n[local]"))
+        done = edge(config, "run")
+    assert done.returncode == 1
+    assert "address already in use" in done.stderr.splitlines()[-1]
 
 
 def test_every_command_explains_itself() -> None:

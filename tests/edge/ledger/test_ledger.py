@@ -173,3 +173,17 @@ def test_migrations_are_numbered_and_every_query_is_sound(ledger: Ledger) -> Non
     assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
     for name, sql in queries().items():
         ledger.connection.execute(f"EXPLAIN {sql}", (None,) * sql.count("?")), name
+
+
+def test_a_full_disk_is_no_acknowledgement(ledger: Ledger) -> None:
+    (pages,) = ledger.connection.execute("PRAGMA page_count").fetchone()
+    ledger.connection.execute(f"PRAGMA max_page_count = {pages}")
+    play = Play(site=restore(ledger, new_site().rules))
+    play.connect()
+    for _ in range(200):
+        play.status("A", 1, ConnectorStatus.OCCUPIED)
+        play.status("A", 1, ConnectorStatus.AVAILABLE)
+    with pytest.raises(LedgerError, match=r"database or disk is full.*nothing of this was acknowledged"):
+        asyncio.run(ledger.commit(Commit(entries=play.entries)))
+    assert ledger.last_seq(Stream.EVENT) == 0
+    assert asyncio.run(ledger.read(Stream.EVENT, 0, 10, 1 << 20)) == []
