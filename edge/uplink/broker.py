@@ -2,8 +2,9 @@
 
 aiomqtt leaves five. A socket that closes before the CONNACK is waited for all the same. A connect that times out
 leaves its socket open, and a late CONNACK would bring it to life beside our next session. Leaving a half-open session
-raises, and so replaces the CancelledError of whoever is being shut down. A cancelled connect goes on in its thread. And a call that is
-cancelled in the moment of its confirmation loses the cancellation (`asyncio.wait_for` of Python 3.11 does).
+raises, and so replaces the CancelledError of whoever is being shut down. A cancelled connect goes on in its thread.
+And a call that is cancelled in the moment of its confirmation loses the cancellation (as `asyncio.wait_for` does in
+Python 3.11), so that the agent would not end.
 """
 
 from __future__ import annotations

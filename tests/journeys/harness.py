@@ -53,6 +53,11 @@ class Day:
         if self.playing.done():
             self.playing.result()
 
+    def charging(self) -> int:
+        """How many transactions run, by the chargers' account."""
+        evses = [evse for station in self.fleet.stations.values() for evse in station.charger.evses.values()]
+        return sum(evse.transaction_id is not None for evse in evses)
+
     async def end(self) -> None:
         """Wait until the day is over and everything has arrived; then everything must be true."""
         await self.playing

@@ -1,14 +1,11 @@
-"""The wide-area network is away for a whole day: charging and billing go on, and nothing is missing afterwards."""
+"""The wide-area network is away: charging and billing go on, the display says so, and nothing is missing afterwards."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
-import pytest
-
-from tests.journeys.harness import a_day, settle
-from tests.kit import wait_until
+from tests.journeys.harness import a_day
 
 
 async def test_a_whole_day_without_the_wan(tmp_path: Path) -> None:
@@ -28,3 +25,21 @@ async def test_a_whole_day_without_the_wan(tmp_path: Path) -> None:
         await day.end()
         await day.wall.see_uplink(is_online=True)
         assert len(await day.site.hub.client.all("cdrs")) == billed
+
+
+async def test_a_silent_cut(tmp_path: Path) -> None:
+    """The connection stays open and swallows everything: found by what is not answered, and again after it healed."""
+    async with a_day(tmp_path, "busy", speed=1800) as day:
+        await day.wall.see_uplink(is_online=True)
+        await day.until(3_600)
+        day.site.wan.cut(silent=True)
+        await day.wall.see_uplink(is_online=False)
+        cut_s = asyncio.get_running_loop().time()
+        billed = len(day.site.edge.cdrs())
+        await day.until(25_200)
+        assert len(day.site.edge.cdrs()) > billed + 20
+        assert day.wall.banner_between(cut_s, asyncio.get_running_loop().time())[True] == 0
+        assert day.site.wan.traffic.swallowed > 0
+        day.site.wan.heal()
+        await day.wall.see_uplink(is_online=True)
+        await day.end()

@@ -129,7 +129,9 @@ class Watcher:
 
     async def see_uplink(self, *, is_online: bool, timeout_s: float = 10.0) -> None:
         """Wait until the banner is down or up."""
-        await wait_until(lambda: self._shown is not None and self._shown.totals.is_uplink_online == is_online, timeout_s)
+        await wait_until(
+            lambda: self._shown is not None and self._shown.totals.is_uplink_online == is_online, timeout_s
+        )
 
     # --- judging ---
 
@@ -240,12 +242,13 @@ class _Judge:
 def _one_step(bill: Cdr) -> Decimal:
     """What the step of a time component can add to a bill that ends now, and take away again when it goes on: only
     the last billable time is stepped up (OCPI 2.2.1 §11.4.2)."""
-    steps = [Decimal(0)]
-    for element in bill.tariff.elements:
-        for part in element.price_components:
-            if part.type in (TariffDimensionType.TIME, TariffDimensionType.PARKING_TIME):
-                steps.append(part.price * part.step_size / 3600 * (1 + (part.vat or 0) / 100))
-    return max(steps) + ROUNDING
+    steps = [
+        part.price * part.step_size / 3600 * (1 + (part.vat or 0) / 100)
+        for element in bill.tariff.elements
+        for part in element.price_components
+        if part.type in (TariffDimensionType.TIME, TariffDimensionType.PARKING_TIME)
+    ]
+    return max(steps, default=Decimal(0)) + ROUNDING
 
 
 def _between(moments: list[Moment], from_s: float, to_s: float) -> list[Moment]:
