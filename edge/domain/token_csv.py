@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Protocol
 
 from protocols.ocpi.token import Token, TokenType, token_key
 
@@ -27,43 +28,62 @@ COLUMNS = (
 REQUIRED = ("uid", "contract_id")
 MAX_UID = 36
 
+
+class _Reader(Protocol):
+    """csv.reader, whose type cannot be named."""
+
+    line_num: int
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def parse_tokens(text: str) -> tuple[tuple[Token, ...], tuple[str, ...]]:
     """The tokens of a CSV text, and its problems; with a problem the tokens are not to be used."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), skipinitialspace=True)
-    columns = [name.strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = columns
-    problems = [f"line 1: there is no column {name!r}" for name in REQUIRED if name not in columns]
-    problems += [
-        f"line 1: column {name!r} is not known; known are {', '.join(COLUMNS)}"
-        for name in columns
-        if name not in COLUMNS
-    ]
-    if problems:
-        return (), tuple(problems)
-    tokens: dict[str, Token] = {}
-    first_at: dict[str, int] = {}
-    for row in reader:
-        line = reader.line_num
-        token, found = _token(
-            {
-                key: (value or "").strip()
-                for key, value in row.items()
-                if isinstance(key, str) and not isinstance(value, list)
-            }
-        )
-        if None in row:
-            found.append("more values than columns")
-        problems += [f"line {line}: {problem}" for problem in found]
-        if token is not None and (before := first_at.setdefault(token.key, line)) != line:
-            problems.append(f"line {line}: uid stands in line {before} already")
-        if token is not None:
-            tokens[token.key] = token
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=None), skipinitialspace=True, strict=True)
+    try:
+        columns = [name.strip() for name in next(reader, [])]
+        problems = _column_problems(columns)
+        tokens, found = ({}, []) if problems else _rows(reader, columns)
+    except csv.Error as error:
+        return (), (f"line {reader.line_num}: {error}",)
+    problems += found
     if not tokens and not problems:
         problems.append("there is no token in the list")
     return tuple(tokens.values()), tuple(problems)
+
+
+def _column_problems(columns: list[str]) -> list[str]:
+    problems = [f"line 1: there is no column {name!r}" for name in REQUIRED if name not in columns]
+    for name in columns:
+        if name not in COLUMNS:
+            problems.append(f"line 1: column {name!r} is not known; known are {', '.join(COLUMNS)}")
+        elif columns.count(name) > 1:
+            problems.append(f"line 1: column {name!r} stands there twice")
+    return problems
+
+
+def _rows(reader: _Reader, columns: list[str]) -> tuple[dict[str, Token], list[str]]:
+    tokens: dict[str, Token] = {}
+    first_at: dict[str, int] = {}
+    problems: list[str] = []
+    for values in reader:
+        if not values:
+            continue
+        line = reader.line_num
+        if len(values) > len(columns):
+            problems.append(f"line {line}: more values than columns")
+        padded = [*values, *[""] * len(columns)]
+        token, found = _token({name: value.strip() for name, value in zip(columns, padded, strict=False)})
+        problems += [f"line {line}: {problem}" for problem in found]
+        if token is None:
+            continue
+        if (before := first_at.setdefault(token.key, line)) != line:
+            problems.append(f"line {line}: uid stands in line {before} already")
+        tokens[token.key] = token
+    return tokens, problems
 
 
 def _token(row: Mapping[str, str]) -> tuple[Token | None, list[str]]:
