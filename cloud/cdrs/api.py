@@ -6,62 +6,17 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from cloud.cdrs import queries
 from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
-from cloud.rest.fields import Amount, Cost
 from cloud.rest.paging import answer, read_page
 from cloud.rest.problems import documented, not_found
-
-
-class PriceLine(BaseModel):
-    """One line of a bill: `billed_quantity` (Wh, s, or 1) times `price` (per kWh, hour or session), rounded."""
-
-    type: Literal["ENERGY", "FLAT", "PARKING_TIME", "TIME"]
-    quantity: int
-    billed_quantity: int
-    price: Amount
-    vat: Annotated[str, Field(description="Percent.", examples=["19"])] | None
-    cost: Cost
-
-
-class ChargingPeriod(BaseModel):
-    """OCPI 2.2.1 §10.4.6, in Wh and s."""
-
-    start_date_time: datetime
-    energy_wh: int
-    time_s: int
-    parking_time_s: int
-
-
-class PriceComponent(BaseModel):
-    """OCPI 2.2.1 §11.4.2."""
-
-    type: Literal["ENERGY", "FLAT", "PARKING_TIME", "TIME"]
-    price: Amount
-    vat: str | None
-    step_size: int
-
-
-class TariffElement(BaseModel):
-    """OCPI 2.2.1 §11.4.4."""
-
-    price_components: list[PriceComponent]
-
-
-class Tariff(BaseModel):
-    """The tariff as it stood when the transaction started (OCPI 2.2.1 §11.3.1)."""
-
-    id: str
-    currency: str
-    elements: list[TariffElement]
-    last_updated: datetime
-    min_price: Cost | None
-    max_price: Cost | None
-    tariff_alt_text: str
+from protocols.money import Price
+from protocols.ocpi.cdr import ChargingPeriod, PriceLine
+from protocols.ocpi.tariff import Tariff
 
 
 class Cdr(BaseModel):
@@ -96,8 +51,6 @@ class Cdr(BaseModel):
                             {"price_components": [{"type": "ENERGY", "price": "0.45", "vat": "19", "step_size": 1}]}
                         ],
                         "last_updated": "2026-01-01T00:00:00Z",
-                        "min_price": None,
-                        "max_price": None,
                         "tariff_alt_text": "",
                     },
                     "charging_periods": [
@@ -149,7 +102,7 @@ class Cdr(BaseModel):
     tariff: Tariff
     charging_periods: list[ChargingPeriod]
     lines: list[PriceLine]
-    total_cost: Cost
+    total_cost: Price
     stop_reason: str
     rounding_rule: str
     engine: str

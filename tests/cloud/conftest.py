@@ -15,7 +15,7 @@ import pytest
 
 from cloud.config import HttpSettings, MqttSettings, Settings
 from cloud.serve import serve
-from cloud.store import keys
+from cloud.store import feed, keys
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
 from cloud.store.migrate import migrate
@@ -76,6 +76,16 @@ class RunningHub:
     async def client(self, domain: int = 0, scope: Scope = Scope.ADMIN) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {await self.key(domain, scope)}"}
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=10)
+
+    async def revoke_all_keys(self) -> None:
+        async with contextlib.aclosing(Store.open(self.settings.store_url)) as store, store.write() as connection:
+            for row in await keys.list_all(connection):
+                await keys.revoke(connection, row["id"], minute(0))
+
+    async def first_cursor(self) -> str:
+        """The place before everything."""
+        async with contextlib.aclosing(Store.open(self.settings.store_url)) as store, store.read() as connection:
+            return f"{(await feed.head(connection)).identity}-0"
 
     async def is_subscribed(self) -> None:
         """Wait until the broker has the hub's subscriptions, and keeps what comes in from then on."""

@@ -44,7 +44,9 @@ async def test_killed_with_sigkill_again_and_again_nothing_is_lost_or_doubled(
     async with connected(broker) as edge:
         while acked < len(journal):
             async with hub_process(broker, database_url, tmp_path) as process:
+                heard = len(edge.acks)
                 await edge.is_born(birth(at=minute(kills)))
+                await wait_until(lambda heard=heard: len(edge.acks) > heard, 30)  # type: ignore[misc]
                 for place in range(acked, len(journal), 50):
                     await edge.send(journal[place : place + 50])
                 goal = min(len(journal), acked + 150)
