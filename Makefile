@@ -9,7 +9,8 @@ READY := .venv/.ready
 help: ## Explain the targets
 	@echo "Ohmstead: an edge-first controller for EV charging sites"
 	@echo
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
+		while IFS='|' read -r target text; do printf '  make %-9s %s\n' "$$target" "$$text"; done
 
 setup: $(READY) ## Create .venv from requirements.lock and see to the MQTT broker (the others call it)
 

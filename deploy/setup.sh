@@ -41,6 +41,9 @@ find_python() {
 }
 
 python="$(find_python)"
+if ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mosquitto >/dev/null; then
+    install_packages "The MQTT broker mosquitto is missing" mosquitto
+fi
 if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c '' 2>/dev/null; then
     say "Creating .venv with $("$python" --version) ..."
     rm -rf .venv
@@ -57,7 +60,4 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 .venv/bin/python -m pip install --quiet --require-hashes -r requirements.lock
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 
-if ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mosquitto >/dev/null; then
-    install_packages "The MQTT broker mosquitto is missing" mosquitto
-fi
 say "Ready."
