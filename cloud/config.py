@@ -15,8 +15,10 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -76,7 +78,9 @@ class Settings(BaseSettings):
     )
     mqtt: MqttSettings = Field(MqttSettings(), description="The broker.")
     http: HttpSettings = Field(HttpSettings(), description="REST and WebSocket.")
-    timeline: Timeline = Field(REAL_TIME, description="Site time, ORIGIN@ANCHORxSPEED; real time without it.")
+    timeline: Annotated[Timeline, NoDecode] = Field(
+        REAL_TIME, description="Site time, ORIGIN@ANCHORxSPEED; real time without it."
+    )
     feed_keep: int = Field(1_000_000, ge=1_000, description="How many of the newest stream events can be replayed.")
 
     @property
@@ -117,6 +121,8 @@ def load(path: Path | None) -> Settings:
             raise BadText(f"{path}: {error}") from error
     try:
         return Settings(**document)
+    except SettingsError as error:
+        raise BadText(f"environment OHMSTEAD_CLOUD_*: {error}") from error
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
         lines = [f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems]

@@ -40,7 +40,10 @@ class Evse(BaseModel):
 
 
 class ChargingStation(BaseModel):
-    """A charging station. `is_online` is its link to its edge; null until the edge has told."""
+    """A charging station. `is_online` is its link to its edge; null until the edge has told.
+
+    `status` is the station's own, where it tells one (OCPP 1.6 connectorId 0).
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -50,6 +53,7 @@ class ChargingStation(BaseModel):
                     "station_id": "CP-1",
                     "location_id": "site-1",
                     "is_online": True,
+                    "status": None,
                     "ocpp_version": "2.0.1",
                     "vendor": "Volt",
                     "model": "V2",
@@ -89,6 +93,7 @@ class ChargingStation(BaseModel):
     station_id: str
     location_id: str | None
     is_online: bool | None
+    status: ConnectorStatus | None
     ocpp_version: str | None
     vendor: str | None
     model: str | None

@@ -68,8 +68,8 @@ async def shown(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list
 def _document(row: RowMapping, its_evses: Sequence[RowMapping]) -> dict[str, Any]:
     is_stale = row["edge_status"] != "online"
     names = (
-        "edge_id", "station_id", "location_id", "is_online", "ocpp_version", "vendor", "model", "serial_number",
-        "firmware_version", "booted_at", "boot_reason",
+        "edge_id", "station_id", "location_id", "is_online", "status", "ocpp_version", "vendor", "model",
+        "serial_number", "firmware_version", "booted_at", "boot_reason",
     )  # fmt: skip
     return {
         **{name: row[name] for name in names},

@@ -14,8 +14,8 @@ from cloud.ingest.evse_state import (
     LinkNews,
     StatusNews,
     TransactionNews,
+    find_state,
     is_newer,
-    tell_link,
     tell_status,
     tell_transaction,
 )
@@ -73,23 +73,24 @@ class EvseBoard:
         """News from the journal."""
         station = self._station(news.station_id)
         match news:
-            case StatusNews(evse_id=0) | TransactionNews(evse_id=0):
-                pass  # the station as a whole (OCPP 1.6 connectorId 0); its EVSEs are told one by one
+            case StatusNews(evse_id=0):
+                station["status"] = news.status.value
+                self._find_states(station, news.at)
             case StatusNews():
-                tell_status(self._evse(news.station_id, news.evse_id), news, station["is_online"])
+                tell_status(station, self._evse(news.station_id, news.evse_id), news)
             case TransactionNews():
-                tell_transaction(self._evse(news.station_id, news.evse_id), news, station["is_online"])
+                tell_transaction(station, self._evse(news.station_id, news.evse_id), news)
             case LinkNews():
-                station.update(
-                    is_online=news.is_online,
-                    online_at=news.at,
-                    ocpp_version=news.ocpp_version or station["ocpp_version"],
-                )
-                for (station_id, _), evse in self._rows.items():
-                    if station_id == news.station_id:
-                        tell_link(evse, news.at, news.is_online)
+                version = news.ocpp_version or station["ocpp_version"]
+                station.update(is_online=news.is_online, online_at=news.at, ocpp_version=version)
+                self._find_states(station, news.at)
             case _ as never:
                 assert_never(never)
+
+    def _find_states(self, station: Row, at: datetime) -> None:
+        for (station_id, _), evse in self._rows.items():
+            if station_id == station["station_id"]:
+                find_state(station, evse, at)
 
     def see(self, live: EvseLive, at: datetime) -> None:
         """Live values, which are the edge's own word for the state."""

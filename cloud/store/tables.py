@@ -113,6 +113,7 @@ charging_stations = Table(
     Column("location_id", String),
     Column("is_online", Boolean),  # NULL until the edge has said so
     Column("online_at", UtcTime),
+    Column("status", String),  # of the station as a whole, where it tells one (OCPP 1.6 connectorId 0)
     Column("ocpp_version", String),
     Column("vendor", String),
     Column("model", String),

@@ -78,6 +78,7 @@ def upgrade() -> None:
         sa.Column("location_id", sa.String(), nullable=True),
         sa.Column("is_online", sa.Boolean(), nullable=True),
         sa.Column("online_at", UtcTime(), nullable=True),
+        sa.Column("status", sa.String(), nullable=True),
         sa.Column("ocpp_version", sa.String(), nullable=True),
         sa.Column("vendor", sa.String(), nullable=True),
         sa.Column("model", sa.String(), nullable=True),
