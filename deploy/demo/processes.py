@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -12,8 +11,9 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from deploy.demo.servers import die_with_parent
+
 STOP_TIMEOUT_S: Final = 10.0
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class ChildFailed(Exception):
@@ -73,7 +73,7 @@ async def spawn(name: str, *command: str, log: Path, environment: Mapping[str, s
             stderr=output,
             env={**os.environ, **(environment or {})},
             start_new_session=True,  # Ctrl-C goes to the demo alone, which stops its children in order
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
     return Child(name, process, log)
 
@@ -88,9 +88,3 @@ async def child(
         yield running
     finally:
         await running.stop()
-
-
-def _die_with_parent() -> None:
-    """In the child, before exec: Linux sends it SIGTERM when the demo dies without having stopped it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from typing import Self
 LOWEST_STEADY_PORT = 15_000
 START_TIMEOUT_S = 20.0
 _POLL_S = 0.02
+PR_SET_PDEATHSIG = 1
 
 
 def free_port() -> int:
@@ -65,9 +68,12 @@ class Broker:
 
     host = "127.0.0.1"
 
-    def __init__(self, port: int, extra_config: str = "") -> None:
+    def __init__(self, port: int, extra_config: str = "", folder: Path | None = None) -> None:
+        """`folder` is where it keeps its files; without one, a temporary folder that `close` removes."""
         self.port = port
-        self._folder = Path(tempfile.mkdtemp(prefix="ohmstead-broker-"))
+        self._is_temporary = folder is None
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="ohmstead-broker-"))
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._config = self._folder / "mosquitto.conf"
         user = "user root\n" if os.geteuid() == 0 else ""
         self._config.write_text(
@@ -87,7 +93,9 @@ class Broker:
         """Start with what the last run left behind."""
         with (self._folder / "log").open("ab") as log:
             command = [mosquitto(), "-c", str(self._config)]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent
+            )
         process = self._process
         try:
             block_until(lambda: is_listening(self.port) or process.poll() is not None, START_TIMEOUT_S)
@@ -116,7 +124,8 @@ class Broker:
 
     def close(self) -> None:
         self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._is_temporary:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
@@ -141,6 +150,12 @@ def mosquitto() -> str:
     return found
 
 
-def start_broker(port: int = 0, extra_config: str = "") -> Broker:
+def start_broker(port: int = 0, extra_config: str = "", folder: Path | None = None) -> Broker:
     """A running broker on the port, or on a free one that it keeps over restarts."""
-    return Broker(port or steady_port(), extra_config)
+    return Broker(port or steady_port(), extra_config, folder)
+
+
+def die_with_parent() -> None:
+    """In the child, before exec: Linux sends it SIGTERM when the demo dies without having stopped it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

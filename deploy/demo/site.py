@@ -164,7 +164,7 @@ async def running_site(
     timeline = Timeline(origin=origin, anchor_s=time.time(), speed=speed)  # noqa: TID251 - the anchor of this run
     environment = {"OHMSTEAD_TIMELINE": str(timeline)}
     async with contextlib.AsyncExitStack() as stack:
-        broker = stack.enter_context(start_broker())
+        broker = stack.enter_context(start_broker(folder=folder / "broker"))
         hub = _hub(folder, broker.port, environment)
         stack.push_async_callback(hub.client.close)
         stack.push_async_callback(hub.stop)
