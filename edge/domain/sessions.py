@@ -33,7 +33,7 @@ def start_key(event: TransactionBegan) -> str:
     stamp = event.at.isoformat() if event.at else "-"
     if event.charger_transaction_id is not None:
         return f"{event.charger_transaction_id}|{stamp}"
-    return f"{event.connector_id}|{stamp}|{event.meter_start_wh}|{event.token_uid}"
+    return f"{event.evse_id}.{event.connector_id}|{stamp}|{event.meter_start_wh}|{event.token_uid}"
 
 
 def begin(site: Site, decision: Decision, event: TransactionBegan, now: datetime) -> None:

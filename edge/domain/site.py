@@ -131,6 +131,8 @@ class Site:
     alarms: dict[str, AlarmRaised] = field(default_factory=dict)
     commands: dict[str, OpenCommand] = field(default_factory=dict)
     documents: dict[str, int] = field(default_factory=dict)
+    unsettled: dict[EvseRef, datetime] = field(default_factory=dict)
+    """EVSEs of stations that came back then and have not told their state since: what they said before may be past."""
     is_uplink_online: bool = False
     uplink_since: datetime | None = None
     power_w: int = 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
 
 from edge.domain.decision import Decision
 from edge.domain.sessions import note_charging_state
@@ -12,6 +14,9 @@ from protocols.charger.commands import BootAnswer
 from protocols.charger.events import BootReported, StationConnected, StationDisconnected, StatusReported
 from protocols.sync.up import ConnectorStatusChanged, Severity, StationBooted, StationConnectionChanged
 from protocols.terms import ConnectorStatus, EvseRef
+
+SETTLED_AFTER: Final = timedelta(seconds=30)
+"""A station that has told nothing new for so long after it came back is where it was when it left (1.6 §4.9)."""
 
 
 def connect(site: Site, decision: Decision, event: StationConnected, now: datetime) -> None:
@@ -24,6 +29,7 @@ def connect(site: Site, decision: Decision, event: StationConnected, now: dateti
         decision.raise_alarm(site, now, "unknown_station", Severity.WARNING, text, event.station_id)
     if not station.is_online:
         station.is_online = True
+        site.unsettled.update(dict.fromkeys(site.refs_of(station.station_id), now))
         _tell_connection(site, decision, station, now)
 
 
@@ -31,7 +37,20 @@ def disconnect(site: Site, decision: Decision, event: StationDisconnected, now: 
     station = site.station(event.station_id)
     if station.is_online:
         station.is_online = False
+        _settle(site, site.refs_of(station.station_id))
         _tell_connection(site, decision, station, now)
+
+
+def settle_the_silent(site: Site, decision: Decision, now: datetime) -> None:
+    """Believe again what stations said before they were away, and did not take back since they are here again."""
+    settled = [ref for ref, since in site.unsettled.items() if now - since >= SETTLED_AFTER]
+    _settle(site, settled)
+    decision.shown.update(settled)
+
+
+def _settle(site: Site, refs: Iterable[EvseRef]) -> None:
+    for ref in refs:
+        site.unsettled.pop(ref, None)
 
 
 def _tell_connection(site: Site, decision: Decision, station: Station, now: datetime) -> None:
@@ -89,6 +108,8 @@ def report_status(site: Site, decision: Decision, event: StatusReported, now: da
     before = (status.status, status.charging_state, status.error_code)
     status.connector_id = event.connector_id
     status.status, status.charging_state, status.error_code = event.status, event.charging_state, event.error_code
+    if site.unsettled.pop(status.ref, None) is not None:
+        decision.shown.add(status.ref)
     if before != (event.status, event.charging_state, event.error_code):
         _journal_status(site, decision, event, now)
         decision.shown.add(status.ref)

@@ -35,7 +35,7 @@ def evse_state(site: Site, status: EvseStatus) -> EvseState:
         case ConnectorStatus.RESERVED:
             return EvseState.RESERVED
         case ConnectorStatus.AVAILABLE:
-            return EvseState.FREE
+            return EvseState.UNAVAILABLE if status.ref in site.unsettled else EvseState.FREE
         case _:
             return EvseState.UNAVAILABLE
 

@@ -121,12 +121,11 @@ class Play:
 
     def start(self, meter_wh: int | None = 1000, token: str | None = "GOOD", evse: int = 1, **more: Any) -> Decision:
         """OCPP 1.6 StartTransaction at station A."""
-        more.setdefault("at", self.now)
+        more = {"at": self.now, "connector_id": 1, **more}
         return self.tell(
             TransactionBegan(
                 station_id="A",
                 evse_id=evse,
-                connector_id=evse,
                 charger_transaction_id=None,
                 token_uid=token,
                 meter_start_wh=meter_wh,

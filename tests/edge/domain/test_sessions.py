@@ -160,6 +160,15 @@ def test_a_retried_start_is_the_same_transaction_even_after_its_end(play: Play) 
     assert len(play.found(TransactionStarted)) == len(play.found(CdrIssued)) == 1
 
 
+def test_two_sides_of_a_station_that_start_alike_are_two_transactions(play: Play) -> None:
+    """A fleet's card, registers that begin at 0, one second: only the EVSE tells the two starts apart."""
+    at = play.now
+    first = number(play.start(0, evse=1, connector_id=1, at=at))
+    second = number(play.start(0, evse=2, connector_id=1, at=at))
+    assert first != second
+    assert [body.evse_id for body in play.found(TransactionStarted)] == [1, 2]
+
+
 def test_a_stop_replayed_with_another_meter_value_changes_nothing(play: Play) -> None:
     transaction = number(play.start(1000))
     play.after(30)

@@ -7,7 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from edge.domain.events import Restarted, Ticked
 from edge.domain.site import Site
+from edge.domain.stations import SETTLED_AFTER
 from edge.domain.view import birth, evse_live, evse_state, evse_view, snapshot, totals
 from protocols.charger.abilities import OCPP_16
 from protocols.charger.events import MeterValuesReported, Sample, StationConnected, StationDisconnected, StatusReported
@@ -40,6 +42,42 @@ def test_what_nobody_has_told_is_not_free() -> None:
     assert state(play.site) is EvseState.UNAVAILABLE
     play.status("A", 1, ConnectorStatus.AVAILABLE)
     assert state(play.site) is EvseState.FREE
+
+
+def test_what_was_free_before_the_station_was_away_is_not_free_until_it_says_so(play: Play) -> None:
+    """A driver may have come while it was cut off: that is told a moment after the connection, or not at all."""
+    assert state(play.site) is EvseState.FREE
+    play.tell(StationDisconnected(station_id="A"))
+    play.after(60)
+    decision = play.tell(StationConnected(station_id="A", abilities=OCPP_16))
+    assert A1 in decision.shown
+    assert state(play.site) is EvseState.UNAVAILABLE
+    decision = play.status("A", 1, ConnectorStatus.AVAILABLE)
+    assert state(play.site) is EvseState.FREE
+    assert A1 in decision.shown, "also when it says what it said before"
+
+
+def test_a_station_that_does_not_repeat_its_states_is_believed_after_a_while(play: Play) -> None:
+    """OCPP 1.6 §4.9: a station tells its states after a reconnect only where they have changed."""
+    play.tell(StationDisconnected(station_id="A"))
+    play.tell(StationConnected(station_id="A", abilities=OCPP_16))
+    play.now += SETTLED_AFTER - timedelta(seconds=1)
+    assert A1 not in play.tell(Ticked()).shown
+    assert state(play.site) is EvseState.UNAVAILABLE
+    play.now += timedelta(seconds=2)
+    assert A1 in play.tell(Ticked()).shown
+    assert state(play.site) is EvseState.FREE
+
+
+def test_an_agent_that_starts_anew_waits_for_the_stations_too(play: Play) -> None:
+    play.tell(Restarted())
+    assert state(play.site) is EvseState.OFFLINE
+    play.tell(StationConnected(station_id="A", abilities=OCPP_16))
+    assert state(play.site) is EvseState.UNAVAILABLE
+    play.tell(StationDisconnected(station_id="A"))
+    play.now += SETTLED_AFTER * 2
+    assert A1 not in play.tell(Ticked()).shown
+    assert state(play.site) is EvseState.OFFLINE
 
 
 def test_the_words_of_a_session(play: Play) -> None:
