@@ -1,0 +1,27 @@
+"""The benchmarks: `python -m tests.bench [NAME]`, or `make bench ONLY=name`. One JSON line each on standard output."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+
+from tests.bench.catalogue import catalogue
+
+
+def main() -> None:
+    benchmarks = catalogue()
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=list(benchmarks), help="only this one")
+    parser.add_argument("--list", action="store_true", help="name them all")
+    chosen = parser.parse_args()
+    if chosen.list:
+        print(*benchmarks, sep="\n")
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no process is left behind
+    for name in [chosen.name] if chosen.name else benchmarks:
+        print(benchmarks[name]().line(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
