@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +15,12 @@ import pytest
 from deploy.demo.site import Site, running_site
 from deploy.demo.verify import compare_all, compare_with_chargers
 from firmware_sim import scenario as scenarios
-from firmware_sim.fleet import Fleet, Pace
+from firmware_sim.fleet import Fleet
+from firmware_sim.messages import Note
 from firmware_sim.player import Player
 from firmware_sim.scenario import Scenario
-from firmware_sim.story import Teller, silent
+from firmware_sim.station import Pace
+from firmware_sim.story import Teller, plain_line, silent
 from tests.journeys.wall import Watcher, watching
 from tests.kit import wait_until
 
@@ -58,9 +60,20 @@ class Day:
         evses = [evse for station in self.fleet.stations.values() for evse in station.charger.evses.values()]
         return sum(evse.transaction_id is not None for evse in evses)
 
+    async def break_off(self) -> None:
+        """Send all drivers home now."""
+        self.playing.cancel()
+        await asyncio.wait([self.playing])
+        for station in self.fleet.stations.values():
+            station.power_up()
+            station.link_up()
+            for evse_id in station.charger.evses:
+                station.unplug(evse_id)
+
     async def end(self) -> None:
         """Wait until the day is over and everything has arrived; then everything must be true."""
-        await self.playing
+        if not self.playing.cancelled():
+            await self.playing
         await settle(self.site, self.fleet)
         await self.wall.see_now()
         expect_none(self.wall.untruths(self.fleet))
@@ -68,13 +81,13 @@ class Day:
 
 @contextlib.asynccontextmanager
 async def a_site(folder: Path, *, speed: float, origin: datetime = ORIGIN, **settings: str) -> AsyncIterator[Site]:
-    """A running site; its log of errors is printed when a journey fails."""
+    """A running site; the ends of its logs are printed when a journey fails."""
     try:
         async with running_site(folder, origin=origin, speed=speed, settings={**SETTINGS, **settings}) as site:
             yield site
     except BaseException:
         for log in sorted(folder.glob("*.log")):
-            print(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-25:]))
+            print(f"--- the end of {log}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-25:]))
         raise
 
 
@@ -83,15 +96,29 @@ async def a_day(folder: Path, name: str, *, speed: float, **settings: str) -> As
     """A site on which a scenario of this folder is being played, and somebody who watches the wall display."""
     scenario = scenarios.load(str(SCENARIOS / f"{name}.toml"))
     begin = (scenario.start or ORIGIN).astimezone(UTC)
-    lead = timedelta(seconds=speed / 2)  # the stations connect before the first driver comes
-    async with a_site(folder, speed=speed, origin=begin - timedelta(seconds=4 * speed), **settings) as site:
-        begin = max(begin, site.now() + lead)
-        async with fleet_at(site, scenario, folder / "chargers") as fleet, watching(site, fleet) as wall:
-            day = Day(site=site, scenario=scenario, fleet=fleet, begin=begin, wall=wall)
-            async with asyncio.TaskGroup() as tasks:
-                day.playing = tasks.create_task(Player(scenario=scenario, fleet=fleet, begin=begin).play())
-                yield day
-                day.playing.cancel()
+    origin = begin - timedelta(seconds=4 * speed)  # about what it takes to start
+    async with a_site(folder, speed=speed, origin=origin, **settings) as site:
+        begin = max(begin, site.now() + timedelta(seconds=speed / 2))
+        wall = Watcher(site)
+        with told(folder / "chargers.log", wall) as tell:
+            async with fleet_at(site, scenario, folder / "chargers", tell) as fleet, watching(wall, fleet):
+                day = Day(site=site, scenario=scenario, fleet=fleet, begin=begin, wall=wall)
+                async with asyncio.TaskGroup() as tasks:
+                    day.playing = tasks.create_task(Player(scenario=scenario, fleet=fleet, begin=begin).play())
+                    yield day
+                    day.playing.cancel()
+
+
+@contextlib.contextmanager
+def told(log: Path, wall: Watcher) -> Iterator[Teller]:
+    """The chargers' story for the watcher, and written down for whoever must find out what went wrong."""
+    with log.open("w", encoding="utf-8") as file:
+
+        def tell(station_id: str, note: Note) -> None:
+            wall.note(station_id, note)
+            print(plain_line(station_id, note), file=file, flush=True)
+
+        yield tell
 
 
 def fleet_at(site: Site, scenario: Scenario, state: Path | None = None, teller: Teller = silent) -> Fleet:

@@ -8,7 +8,7 @@ from tests.journeys.harness import a_day
 
 
 async def test_the_broker_dies_and_has_forgotten_everything(tmp_path: Path) -> None:
-    async with a_day(tmp_path, "busy", speed=1800) as day:
+    async with a_day(tmp_path, "afternoon", speed=1800) as day:
         await day.wall.see_uplink(is_online=True)
         for hour in (2, 4):
             await day.until(hour * 3_600)

@@ -6,6 +6,8 @@ import asyncio
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.journeys.harness import a_day
 
 KILLS = 50
@@ -13,6 +15,7 @@ SEED = 20260302
 SPEED = 600.0
 
 
+@pytest.mark.timeout(300)
 async def test_fifty_kills_in_a_busy_day(tmp_path: Path) -> None:
     """Each at a seeded moment after the agent is ready: while stations come back, deliver queues, start and stop."""
     rng = random.Random(SEED)
@@ -25,6 +28,7 @@ async def test_fifty_kills_in_a_busy_day(tmp_path: Path) -> None:
             open_before.append(day.charging())
             await day.site.edge.start()
         assert not day.playing.done(), "all kills happen while drivers come and go"
+        await day.break_off()
         assert sum(count > 0 for count in open_before) > KILLS // 2, "and most of them while somebody charges"
         await day.end()
         assert len(day.wall.lost_s) >= KILLS // 2, "the display said so each time it saw it"

@@ -29,14 +29,14 @@ async def test_a_whole_day_without_the_wan(tmp_path: Path) -> None:
 
 async def test_a_silent_cut(tmp_path: Path) -> None:
     """The connection stays open and swallows everything: found by what is not answered, and again after it healed."""
-    async with a_day(tmp_path, "busy", speed=1800) as day:
+    async with a_day(tmp_path, "afternoon", speed=1800) as day:
         await day.wall.see_uplink(is_online=True)
         await day.until(3_600)
         day.site.wan.cut(silent=True)
         await day.wall.see_uplink(is_online=False)
         cut_s = asyncio.get_running_loop().time()
         billed = len(day.site.edge.cdrs())
-        await day.until(25_200)
+        await day.until(21_600)
         assert len(day.site.edge.cdrs()) > billed + 20
         assert day.wall.banner_between(cut_s, asyncio.get_running_loop().time())[True] == 0
         assert day.site.wan.traffic.swallowed > 0

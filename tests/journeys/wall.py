@@ -1,7 +1,7 @@
 """Somebody who looks at the wall display all day and compares it with the chargers themselves.
 
-The display's own client listens to the edge; beside it, `Truth` notes from inside the simulator what every EVSE really
-does. Afterwards every picture that was shown as fresh is held against what was true at that moment or shortly before.
+The display's own client listens to the edge; beside it, the watcher notes from inside the simulator what every EVSE
+really does. Afterwards every picture that was shown as fresh is held against what was true then or shortly before.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,8 +17,9 @@ from typing import Final
 
 from deploy.demo.site import Site
 from firmware_sim.evse import Evse
-from firmware_sim.fleet import Fleet, Station
-from firmware_sim.messages import ConnectorState
+from firmware_sim.fleet import Fleet
+from firmware_sim.messages import ConnectorState, Note
+from firmware_sim.station import Station
 from firmware_sim.transaction import Transaction
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.tariff import TariffDimensionType
@@ -58,12 +59,14 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All tiles as they were shown as fresh at `heard_s`, the meters' registers then, and when each tile was made."""
+    """All tiles as they were shown as fresh at `heard_s`, the meters' registers then, when each tile was made, and how
+    often the display had lost the agent before."""
 
     heard_s: float
     site: Snapshot
-    delivered_wh: dict[EvseRef, int]
+    register_wh: dict[EvseRef, int]
     made_at: dict[EvseRef, datetime]
+    life: int
 
 
 @dataclass(slots=True)
@@ -75,7 +78,7 @@ class Watcher:
     lost_s: list[float] = field(default_factory=list)
     truth: dict[EvseRef, list[Moment]] = field(default_factory=lambda: defaultdict(list))
     _shown: Snapshot | None = None
-    _delivered: dict[EvseRef, int] = field(default_factory=dict)
+    _register_wh: dict[EvseRef, int] = field(default_factory=dict)
     _made_at: dict[EvseRef, datetime] = field(default_factory=dict)
 
     def hear(self, report: Report) -> None:
@@ -95,25 +98,42 @@ class Watcher:
             case _:
                 return
         if self._shown is not None:
-            self.pictures.append(Picture(now_s, self._shown, dict(self._delivered), dict(self._made_at)))
+            self.pictures.append(
+                Picture(now_s, self._shown, dict(self._register_wh), dict(self._made_at), len(self.lost_s))
+            )
 
     def _note_made(self, message: Snapshot | Patch) -> None:
         for view in message.evses:
             self._made_at[EvseRef(view.station_id, view.evse_id)] = message.totals.at
 
-    def note_truth(self, fleet: Fleet) -> None:
-        """Called often: what every EVSE does now, kept where it differs from before."""
-        now_s = asyncio.get_running_loop().time()
+    def note(self, station_id: str, note: Note) -> None:
+        """What the simulator tells of itself: every change, however short."""
+        if note.evse_id is None:
+            return
+        ref = EvseRef(station_id, note.evse_id)
+        before = self.truth[ref][-1] if self.truth[ref] else Moment(0.0, frozenset(), False)
+        match note.what:
+            case "status":
+                words = _SHOWN_AS[ConnectorState(str(note.detail["status"]))]
+                self._add(ref, frozenset(words), before.is_charging_somebody)
+            case "transaction_started":
+                self._add(ref, before.words, True)
+            case "transaction_ended":
+                self._add(ref, before.words, False)
+
+    def look(self, fleet: Fleet) -> None:
+        """Called often: what every EVSE does now, and what its meter shows."""
         for station in fleet.stations.values():
             for evse in station.charger.evses.values():
                 ref = EvseRef(station.spec.station_id, evse.evse_id)
-                running = station.charger.transactions.get(evse.transaction_id or "")
-                if running is not None:
-                    self._delivered[ref] = evse.meter.register_wh
-                words = _words(station, evse)
-                moments = self.truth[ref]
-                if not moments or (moments[-1].words, moments[-1].is_charging_somebody) != (words, running is not None):
-                    moments.append(Moment(now_s, words, running is not None))
+                if evse.transaction_id is not None:
+                    self._register_wh[ref] = evse.meter.register_wh
+                self._add(ref, _words(station, evse), evse.transaction_id is not None)
+
+    def _add(self, ref: EvseRef, words: frozenset[EvseState], is_charging_somebody: bool) -> None:
+        moments = self.truth[ref]
+        if not moments or (moments[-1].words, moments[-1].is_charging_somebody) != (words, is_charging_somebody):
+            moments.append(Moment(asyncio.get_running_loop().time(), words, is_charging_somebody))
 
     # --- waiting ---
 
@@ -126,6 +146,22 @@ class Watcher:
         """Wait for a picture that was made from now on."""
         count = len(self.pictures)
         await wait_until(lambda: self._shown is not None and len(self.pictures) > count + 1)
+
+    def tile(self, ref: EvseRef) -> EvseView:
+        """What is shown of an EVSE now."""
+        assert self._shown is not None
+        return next(view for view in self._shown.evses if EvseRef(view.station_id, view.evse_id) == ref)
+
+    async def see(
+        self, condition: Callable[[EvseView], bool], stations: Collection[str], timeout_s: float = 15
+    ) -> None:
+        """Wait until the first EVSE of each station is shown so."""
+
+        def is_seen() -> bool:
+            shown = self._shown.evses if self._shown is not None else ()
+            return {v.station_id for v in shown if v.evse_id == 1 and condition(v)} >= set(stations)
+
+        await wait_until(is_seen, 20)
 
     async def see_uplink(self, *, is_online: bool, timeout_s: float = 10.0) -> None:
         """Wait until the banner is down or up."""
@@ -179,6 +215,7 @@ class _Judge:
     watcher: Watcher
     fleet: Fleet
     cdrs: list[Cdr]
+    _life: int = 0
     _energy: dict[str, int] = field(default_factory=dict)
     _cost: dict[str, Decimal] = field(default_factory=dict)
     _bills: dict[tuple[str, int, datetime], Cdr] = field(init=False)
@@ -198,6 +235,8 @@ class _Judge:
                 yield from ((kind, where) for kind in self._transaction(picture, view))
 
     def _state(self, picture: Picture, view: EvseView) -> Iterator[str]:
+        if view.is_reading_old:
+            return  # it says itself that it is not the present: a charger that is silent, or delivers its queue
         moments = _between(
             self.watcher.truth[EvseRef(view.station_id, view.evse_id)], picture.heard_s - LATENCY_S, picture.heard_s
         )
@@ -217,9 +256,13 @@ class _Judge:
             return
         energy_wh, cost = view.energy_wh or 0, view.cost or Decimal(0)
         key = transaction.transaction_id
-        stop_wh = transaction.meter_stop_wh if transaction.meter_stop_wh is not None else picture.delivered_wh[ref]
+        stop_wh = transaction.meter_stop_wh if transaction.meter_stop_wh is not None else picture.register_wh[ref]
         if energy_wh > stop_wh - transaction.meter_start_wh:
             yield "more energy than the meter had counted"
+        if self._life != picture.life:  # an agent that was killed goes on from its last checkpoint, at most 60 s old
+            self._life = picture.life
+            self._energy = {each: wh - view.max_power_w // 30 for each, wh in self._energy.items()}
+            self._cost.clear()
         if energy_wh < self._energy.get(key, 0):
             yield "the energy of a transaction sank"
         bill = self._bills.get((view.station_id, view.evse_id, transaction.started_at))
@@ -243,7 +286,7 @@ def _one_step(bill: Cdr) -> Decimal:
     """What the step of a time component can add to a bill that ends now, and take away again when it goes on: only
     the last billable time is stepped up (OCPI 2.2.1 §11.4.2)."""
     steps = [
-        part.price * part.step_size / 3600 * (1 + (part.vat or 0) / 100)
+        part.price * part.step_size / 3600 * (1 + (part.vat or Decimal(0)) / 100)
         for element in bill.tariff.elements
         for part in element.price_components
         if part.type in (TariffDimensionType.TIME, TariffDimensionType.PARKING_TIME)
@@ -262,20 +305,20 @@ def _between(moments: list[Moment], from_s: float, to_s: float) -> list[Moment]:
 
 
 @contextlib.asynccontextmanager
-async def watching(site: Site, fleet: Fleet) -> AsyncIterator[Watcher]:
-    """Look at the display while the block runs."""
-    watcher = Watcher(site)
+async def watching(watcher: Watcher, fleet: Fleet) -> AsyncIterator[None]:
+    """Look at the display and at the chargers while the block runs."""
+    site = watcher.site
 
     async def poll() -> None:
         while True:
-            watcher.note_truth(fleet)
+            watcher.look(fleet)
             await asyncio.sleep(POLL_S)
 
     def hear(report: Report) -> None:
-        watcher.note_truth(fleet)
+        watcher.look(fleet)
         watcher.hear(report)
 
-    async def look() -> None:
+    async def stand_there() -> None:
         await follow(
             address=site.edge.local_url,
             token=lambda: read_token(site.edge.token_file),
@@ -285,7 +328,7 @@ async def watching(site: Site, fleet: Fleet) -> AsyncIterator[Watcher]:
         )
 
     async with asyncio.TaskGroup() as tasks:
-        running = (tasks.create_task(poll()), tasks.create_task(look()))
-        yield watcher
+        running = (tasks.create_task(poll()), tasks.create_task(stand_there()))
+        yield
         for task in running:
             task.cancel()
