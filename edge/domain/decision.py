@@ -39,7 +39,7 @@ class Decision:
         return entry
 
     def checkpoint(self, transaction: Transaction, now: datetime) -> None:
-        transaction.checkpointed_at = now
+        transaction.checkpointed_at, transaction.kept_until = now, transaction.last_at
         self.checkpoints[transaction.transaction_id] = transaction
 
     def raise_alarm(

@@ -390,8 +390,14 @@ def note_charging_state(
 
 
 def _checkpoint_if_due(site: Site, decision: Decision, transaction: Transaction, now: datetime) -> None:
-    last = transaction.checkpointed_at
-    if last is None or (now - last).total_seconds() >= site.rules.checkpoint_s:
+    """At least every `checkpoint_s` of charging (sync 11), by our clock or by that of the readings: a station that
+    delivers its queue tells hours in a second, and will not tell them again."""
+    kept_at, kept_until = transaction.checkpointed_at, transaction.kept_until or transaction.started_at
+    is_due = kept_at is None or (now - kept_at).total_seconds() >= site.rules.checkpoint_s
+    is_ahead = transaction.last_at is not None and (
+        (transaction.last_at - kept_until).total_seconds() >= site.rules.checkpoint_s
+    )
+    if is_due or is_ahead:
         decision.checkpoint(transaction, now)
 
 

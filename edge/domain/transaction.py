@@ -71,6 +71,7 @@ class Transaction:
 
     `start_key` tells a retried start from a new one. `is_start_assumed`: the station's Started message never came and
     the transaction was opened by a later one. `is_evse_assumed`: the start named no EVSE; a later message does.
+    `kept_until`: the time of the newest reading in the last checkpoint.
     """
 
     transaction_id: str
@@ -91,6 +92,7 @@ class Transaction:
     last_wh: int | None = None
     last_at: datetime | None = None
     checkpointed_at: datetime | None = None
+    kept_until: datetime | None = None
     doubts: list[Doubt] = field(default_factory=list)
     is_start_assumed: bool = False
     is_evse_assumed: bool = False

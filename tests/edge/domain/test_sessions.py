@@ -149,6 +149,21 @@ def test_energy_without_a_known_token_is_billed_to_suspense(play: Play) -> None:
 # --- repeated, stray and late messages (field quirks 3, 5, 8, 13; attacks 5, 6) ---
 
 
+def test_readings_of_hours_that_come_in_a_second_are_kept(play: Play) -> None:
+    """A station delivers its queue: what it is told was received must survive the agent, for it will not come again."""
+    began = play.now
+    transaction = number(play.start(1000))
+    play.after(180)
+    for hour in (1, 2):
+        reading = register(1000 + 5000 * hour, began + timedelta(hours=hour))
+        event = MeterValuesReported(station_id="A", evse_id=1, charger_transaction_id=transaction, samples=(reading,))
+        (kept,) = play.tell(event).checkpoints.values()
+        assert kept.last_wh == 1000 + 5000 * hour
+    near = register(11_100, began + timedelta(hours=2, seconds=10))
+    event = MeterValuesReported(station_id="A", evse_id=1, charger_transaction_id=transaction, samples=(near,))
+    assert not play.tell(event).checkpoints, "but not every one of a charger that sends one every ten seconds"
+
+
 def test_a_retried_start_is_the_same_transaction_even_after_its_end(play: Play) -> None:
     at = play.now
     first = number(play.start(1000, at=at))
