@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Final
 
 from deploy.demo.site import Site
+from edge.agent import TICK_S
 from firmware_sim.evse import Evse
 from firmware_sim.fleet import Fleet
 from firmware_sim.messages import ConnectorState, Note
@@ -159,7 +160,8 @@ class Watcher:
 
         def is_seen() -> bool:
             shown = self._shown.evses if self._shown is not None else ()
-            return {v.station_id for v in shown if v.evse_id == 1 and condition(v)} >= set(stations)
+            first = [view for view in shown if view.station_id in stations and view.evse_id == 1]
+            return len(first) == len(stations) and all(condition(view) for view in first)
 
         await wait_until(is_seen, 20)
 
@@ -203,9 +205,21 @@ def _words(station: Station, evse: Evse) -> frozenset[EvseState]:
     words = set(_SHOWN_AS[evse.state])
     if not station.charger.registered:
         words |= {EvseState.OFFLINE, EvseState.UNAVAILABLE}
+    if any(message.offline for message in station.outbox.durable):
+        # It still delivers what happened while it could not: what is shown follows that, but is never "free".
+        words |= {EvseState.CHARGING, EvseState.OCCUPIED}
     if evse.state is ConnectorState.PREPARING and evse.vehicle is None:
         words.add(EvseState.FREE)  # a card without a cable: OCPP 2.0.1 has no word for that
     return frozenset(words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What was last shown of a transaction, in which life of the agent."""
+
+    life: int
+    energy_wh: int
+    cost: Decimal
 
 
 @dataclass(slots=True)
@@ -215,9 +229,7 @@ class _Judge:
     watcher: Watcher
     fleet: Fleet
     cdrs: list[Cdr]
-    _life: int = 0
-    _energy: dict[str, int] = field(default_factory=dict)
-    _cost: dict[str, Decimal] = field(default_factory=dict)
+    _shown: dict[str, _Shown] = field(default_factory=dict)
     _bills: dict[tuple[str, int, datetime], Cdr] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -229,6 +241,10 @@ class _Judge:
         if totals.power_w != shown_w:
             yield "the site's power is not that of its tiles", f"{totals.at}: {totals.power_w} W, tiles {shown_w} W"
         for view in picture.site.evses:
+            if view.station_id not in self.fleet.stations:
+                if view.state is not EvseState.OFFLINE:
+                    yield "a station that does not exist is not shown as offline", str(view)
+                continue
             where = f"{totals.at:%d. %H:%M:%S} {view.station_id}*{view.evse_id} {view}"
             yield from ((kind, where) for kind in self._state(picture, view))
             if view.energy_wh is not None:
@@ -237,11 +253,15 @@ class _Judge:
     def _state(self, picture: Picture, view: EvseView) -> Iterator[str]:
         if view.is_reading_old:
             return  # it says itself that it is not the present: a charger that is silent, or delivers its queue
-        moments = _between(
-            self.watcher.truth[EvseRef(view.station_id, view.evse_id)], picture.heard_s - LATENCY_S, picture.heard_s
-        )
-        if not any(view.state in moment.words for moment in moments):
-            yield f"shown {view.state}, but it was {sorted({word for m in moments for word in m.words})}"
+        truth = self.watcher.truth[EvseRef(view.station_id, view.evse_id)]
+        moments = _between(truth, picture.heard_s - LATENCY_S, picture.heard_s)
+        words = {word for moment in moments for word in moment.words}
+        if view.state is EvseState.UNAVAILABLE:
+            # "Not known": a station that was away is believed again when it has told its state, or after a tick.
+            moments_of_return = _between(truth, picture.heard_s - LATENCY_S - TICK_S, picture.heard_s)
+            words |= {EvseState.UNAVAILABLE for m in moments_of_return if EvseState.OFFLINE in m.words}
+        if view.state not in words:
+            yield f"shown {view.state}, but it was {sorted(words)}"
         if view.state is EvseState.FREE and all(moment.is_charging_somebody for moment in moments):
             yield "shown free while a transaction ran there"
         if view.power_w is not None and view.power_w > view.max_power_w:
@@ -259,20 +279,24 @@ class _Judge:
         stop_wh = transaction.meter_stop_wh if transaction.meter_stop_wh is not None else picture.register_wh[ref]
         if energy_wh > stop_wh - transaction.meter_start_wh:
             yield "more energy than the meter had counted"
-        if self._life != picture.life:  # an agent that was killed goes on from its last checkpoint, at most 60 s old
-            self._life = picture.life
-            self._energy = {each: wh - view.max_power_w // 30 for each, wh in self._energy.items()}
-            self._cost.clear()
-        if energy_wh < self._energy.get(key, 0):
+        if energy_wh < self._least_wh(picture, view, key):
             yield "the energy of a transaction sank"
         bill = self._bills.get((view.station_id, view.evse_id, transaction.started_at))
         if bill is not None:
-            if cost < self._cost.get(key, Decimal(0)) - _one_step(bill):
+            before = self._shown.get(key)
+            if before is not None and before.life == picture.life and cost < before.cost - _one_step(bill):
                 yield "the cost of a transaction sank"
             is_over = transaction.ended_at is not None and made_at > transaction.ended_at
             if not is_over and cost > bill.total_cost.incl_vat + _one_step(bill):
                 yield f"a higher cost than on the bill, {bill.total_cost.incl_vat}"
-        self._energy[key], self._cost[key] = energy_wh, cost
+        self._shown[key] = _Shown(picture.life, energy_wh, cost)
+
+    def _least_wh(self, picture: Picture, view: EvseView, key: str) -> int:
+        """Not less than before; but an agent that was killed goes on from its last checkpoint, at most 60 s old."""
+        before = self._shown.get(key)
+        if before is None:
+            return 0
+        return before.energy_wh if before.life == picture.life else before.energy_wh - view.max_power_w // 60 - 1
 
     def _find(self, view: EvseView, began: datetime) -> Transaction | None:
         """The transaction of that EVSE that began then; whole seconds are shown, at the speed of the site's clock."""

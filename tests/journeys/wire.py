@@ -33,7 +33,7 @@ class Wire:
         message_id = await self.send(action, **payload)
         while True:
             frame = json.loads(await self.socket.recv())
-            if frame[0] in (3, 4) and frame[1] == message_id:
+            if frame[0] in (3, 4) and frame[1] in (message_id, "-1"):  # "-1" answers what could not be read
                 if frame[0] == 4:
                     raise CallError(f"{frame[2]}: {frame[3]}")
                 answer: dict[str, Any] = frame[2]
