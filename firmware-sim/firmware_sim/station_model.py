@@ -121,7 +121,7 @@ class StationModel:
         """Begin a transaction now."""
         register_wh = evse.meter.register_wh
         transaction = Transaction(
-            transaction_id=new_transaction_id(self.spec.station_id, evse.evse_id, self.now, register_wh),
+            transaction_id=new_transaction_id(self.spec.station_id, evse.evse_id, self.now, len(self.transactions)),
             evse_id=evse.evse_id,
             id_token=driver.id_token,
             token_type=driver.token_type,

@@ -36,6 +36,9 @@ class Transaction:
         return self.acknowledged_start and self.acknowledged_stop
 
 
-def new_transaction_id(station_id: str, evse_id: int, at: datetime, register_wh: int) -> str:
-    """An id of 32 characters that no other transaction of this station has: derived, not drawn."""
-    return hashlib.sha256(f"{station_id}/{evse_id}/{iso(at)}/{register_wh}".encode()).hexdigest()[:32]
+def new_transaction_id(station_id: str, evse_id: int, at: datetime, number: int) -> str:
+    """An id of 32 characters that no other transaction of this station has: derived, not drawn.
+
+    `number` counts the station's transactions: two may begin at one instant.
+    """
+    return hashlib.sha256(f"{station_id}/{evse_id}/{iso(at)}/{number}".encode()).hexdigest()[:32]

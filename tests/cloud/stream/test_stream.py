@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import Any
 
 import httpx
@@ -150,7 +151,11 @@ async def test_a_slow_reader_is_cut_off_and_resumes(
 async def raw_stream(hub: RunningHub) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A WebSocket by hand, so that the test decides when its socket is read."""
     host, port = hub.url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # set before the connect, it also keeps the kernel's
+    narrow.setblocking(False)  # buffers from growing to megabytes
+    await asyncio.get_running_loop().sock_connect(narrow, (host, int(port)))
+    reader, writer = await asyncio.open_connection(sock=narrow, limit=1024)
     request = (
         f"GET /v1/stream?kinds=session HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
