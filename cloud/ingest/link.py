@@ -58,6 +58,18 @@ class BrokerAddress:
     client_id: str = "ohmstead-hub"
 
 
+class _Client(aiomqtt.Client):
+    """Can be cancelled at any moment: `asyncio.wait_for` of Python 3.11, which aiomqtt uses, loses a cancellation that
+    comes as a call is confirmed, and the hub would not end."""
+
+    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                return await fut
+        except TimeoutError:
+            raise aiomqtt.MqttError("the broker did not answer in time") from None
+
+
 class Ingest:
     """Run it as a task; cancel it `at_rest`, so that the message in hand is finished."""
 
@@ -124,7 +136,7 @@ class Ingest:
 
     async def _serve_connection(self) -> str:
         """From connect to loss; returns why it ended."""
-        client = aiomqtt.Client(
+        client = _Client(
             hostname=self._broker.host,
             port=self._broker.port,
             username=self._broker.username,
