@@ -92,7 +92,8 @@ class Agent:
     async def _work(self, group: Sequence[Asked]) -> None:
         await self._recall(group)
         async with self._deciding:
-            decisions = [decide(self.site, event, self.clock()) for event, _ in group]
+            now = self.clock()
+            decisions = [decide(self.site, event, now) for event, _ in group]
             commit = self._commit_of(decisions)
             if not commit.is_empty:
                 with self.metrics.commit_seconds.time():

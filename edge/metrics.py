@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from edge.ports import Commit
+from protocols.sync.topics import Stream
 
 
 class AgentMetrics:
@@ -32,5 +33,7 @@ class AgentMetrics:
 
     def count_commit(self, commit: Commit) -> None:
         self.commit_entries.observe(len(commit.entries))
-        for entry in commit.entries:
-            self.entries.labels(entry.stream).inc()
+        streams = [entry.stream for entry in commit.entries]
+        for stream in Stream:
+            if count := streams.count(stream):
+                self.entries.labels(stream).inc(count)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from fractions import Fraction
 from typing import Final
 
 from edge.domain.accounts import post_cdr
@@ -17,7 +16,7 @@ from protocols.sync.topics import Stream
 from protocols.sync.up import CdrIssued, CdrQuarantined, Severity, TransactionEnded
 
 ENERGY_MARGIN_WH: Final = 1000
-ENERGY_MARGIN: Final = Fraction(6, 5)
+ENERGY_MARGIN_PERCENT: Final = 120
 """A bill is suspect above 1.2 times what the EVSE's rating can deliver in the time, plus 1 kWh."""
 
 
@@ -76,8 +75,8 @@ def _doubt_energy(site: Site, transaction: Transaction, ended_at: datetime) -> N
     status = site.evses.get(transaction.ref)
     rating_w = status.evse.max_power_w if status else site.rules.default_max_power_w
     duration_s = max(0, int((ended_at - transaction.started_at).total_seconds()))
-    possible_wh = Fraction(rating_w * duration_s, 3600) * ENERGY_MARGIN + ENERGY_MARGIN_WH
-    if transaction.energy_wh > possible_wh:
+    beyond_margin_wh = transaction.energy_wh - ENERGY_MARGIN_WH
+    if beyond_margin_wh * 3600 * 100 > rating_w * duration_s * ENERGY_MARGIN_PERCENT:
         transaction.doubt(Doubt.TOO_MUCH_ENERGY)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from protocols.money import Price, round_line
+from protocols.money import ZERO, Price, round_line
 from protocols.ocpi.cdr import ChargingPeriod, PriceLine
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType
 
@@ -103,13 +103,17 @@ def _step_up(quantity: int, step_size: int) -> int:
 
 
 def _line(component: PriceComponent, quantity: int, billed: int) -> PriceLine:
-    excl_vat = round_line(Fraction(billed, _UNITS_PER_PRICE[component.type]) * Fraction(component.price))
-    vat_factor = 1 + Fraction(component.vat or 0) / 100
+    # Both amounts are one exact fraction each: their parts are multiplied as integers and reduced once.
+    price, per_unit = component.price.as_integer_ratio()
+    excl_vat = round_line(Fraction(billed * price, _UNITS_PER_PRICE[component.type] * per_unit))
+    percent, per_percent = (component.vat or ZERO).as_integer_ratio()
+    net, per_net = excl_vat.as_integer_ratio()
+    incl_vat = round_line(Fraction(net * (100 * per_percent + percent), per_net * 100 * per_percent))
     return PriceLine(
         type=component.type,
         quantity=quantity,
         billed_quantity=billed,
         price=component.price,
         vat=component.vat,
-        cost=Price(excl_vat=excl_vat, incl_vat=round_line(Fraction(excl_vat) * vat_factor)),
+        cost=Price(excl_vat=excl_vat, incl_vat=incl_vat),
     )

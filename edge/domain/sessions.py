@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from edge.domain.accounts import SUSPENSE_CONTRACT
@@ -339,8 +339,9 @@ def _take_samples(
     site: Site, transaction: Transaction, samples: tuple[Sample, ...], at: datetime, now: datetime
 ) -> None:
     """Meter readings of a transaction, each at its own time stamp; `at` where it has none that can be believed."""
+    register = Measurand.ENERGY_REGISTER
     for sample in samples:
-        if sample.measurand is Measurand.ENERGY_REGISTER and sample.phase is None:
+        if sample.measurand is register and sample.phase is None:
             stamp, is_believed = believed(sample.at, now, transaction.started_at)
             transaction.read(sample.value, stamp if is_believed else at)
     status = site.evses.get(transaction.ref)
@@ -350,23 +351,30 @@ def _take_samples(
 
 def _show_samples(site: Site, status: EvseStatus, samples: tuple[Sample, ...], now: datetime) -> None:
     """The present of an EVSE. Samples from an offline queue are the past and are not shown as the present."""
-    fresh = [
-        sample
-        for sample in samples
-        if sample.at is None or (now - sample.at).total_seconds() <= site.rules.silent_after_s
-    ]
-    if not fresh:
-        return
-    status.read_at = now
-    whole = [s.value for s in fresh if s.measurand is Measurand.POWER and s.phase is None]
-    by_phase = [s.value for s in fresh if s.measurand is Measurand.POWER and s.phase is not None]
-    if whole or by_phase:
-        site.set_power(status, whole[-1] if whole else sum(by_phase))
-    for sample in fresh:
-        if sample.measurand is Measurand.STATE_OF_CHARGE:
+    oldest = now - timedelta(seconds=site.rules.silent_after_s)
+    power, state_of_charge, end = Measurand.POWER, Measurand.STATE_OF_CHARGE, ReadingContext.TRANSACTION_END
+    whole_w: int | None = None
+    by_phase_w: int | None = None
+    is_fresh = has_ended = False
+    for sample in samples:
+        if sample.at is not None and sample.at < oldest:
+            continue
+        is_fresh = True
+        if sample.context is end:
+            has_ended = True
+        if sample.measurand is power:
+            if sample.phase is None:
+                whole_w = sample.value
+            else:
+                by_phase_w = (by_phase_w or 0) + sample.value
+        elif sample.measurand is state_of_charge:
             status.state_of_charge_percent = sample.value
-        if sample.context is ReadingContext.TRANSACTION_END:
-            site.set_power(status, 0)
+    if is_fresh:
+        status.read_at = now
+    if has_ended:
+        site.set_power(status, 0)
+    elif whole_w is not None or by_phase_w is not None:
+        site.set_power(status, whole_w if whole_w is not None else by_phase_w)
 
 
 def _stand_still(site: Site, ref: EvseRef) -> None:
