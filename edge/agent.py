@@ -32,6 +32,10 @@ log = structlog.get_logger("agent")
 INBOX_SIZE: Final = 20_000
 """When it is full, `ask` waits `PATIENCE_S` for a place and then raises Overloaded: the charger will say it again."""
 GROUP_SIZE: Final = 512
+COMMIT_EVERY_S: Final = 0.005
+"""At least so long from one commit to the next, so that what comes meanwhile shares it: a commit costs half a
+millisecond of CPU, and a row alone wears the disk six times as much as one among others. After a pause the first
+event goes at once."""
 PATIENCE_S: Final = 5.0
 TICK_S: Final = 10.0
 
@@ -51,6 +55,7 @@ class Agent:
     _screens: Screens | None = None
     _uplink: Uplink | None = None
     _started_s: float = field(default_factory=time.monotonic)
+    _committed_s: float = 0.0
     _deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def attach(self, *, chargers: Chargers, screens: Screens | None, uplink: Uplink | None) -> None:
@@ -85,6 +90,9 @@ class Agent:
 
     async def _gather(self) -> list[Asked]:
         group = [await self._inbox.get()]
+        early_s = self._committed_s + COMMIT_EVERY_S - time.monotonic()
+        if early_s > 0:
+            await asyncio.sleep(early_s)
         while len(group) < GROUP_SIZE and not self._inbox.empty():
             group.append(self._inbox.get_nowait())
         return group
@@ -96,6 +104,7 @@ class Agent:
             decisions = [decide(self.site, event, now) for event, _ in group]
             commit = self._commit_of(decisions)
             if not commit.is_empty:
+                self._committed_s = time.monotonic()
                 with self.metrics.commit_seconds.time():
                     await self.ledger.commit(commit)
                 self.metrics.count_commit(commit)

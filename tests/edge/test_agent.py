@@ -144,6 +144,21 @@ async def test_what_waits_is_committed_together(parts: tuple[Agent, SlowLedger, 
     assert len(ledger.commits) - before == 2
 
 
+async def test_what_comes_soon_after_a_commit_shares_the_next_one(
+    parts: tuple[Agent, SlowLedger, Outside], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, ledger, _ = parts
+    monkeypatch.setattr("edge.agent.COMMIT_EVERY_S", 0.5)
+    await agent.ask(StationConnected(station_id="A", abilities=OCPP_16))
+    before = len(ledger.commits)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(agent.ask(began(1)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        tasks.create_task(agent.ask(began(2)))
+    assert len(ledger.commits) - before == 1
+
+
 async def test_commands_go_out_after_their_commit(parts: tuple[Agent, SlowLedger, Outside]) -> None:
     agent, ledger, outside = parts
     await agent.ask(StationConnected(station_id="A", abilities=OCPP_16))
