@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """`ratio` is value over baseline_value, taken as the median over the rounds, in which both were measured in turn;
+    """`ratio` is value over baseline_value, where there are rounds the median of theirs, each with both sides in turn.
     `is_better` says which way is good. `details` are further figures of the same run."""
 
     name: str
