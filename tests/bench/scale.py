@@ -75,6 +75,5 @@ def cost_per_message(sizes: ScaleSizes) -> Result:
 
 def _cost(reports: list[dict[str, Any]]) -> float:
     """The mean, not the median: a pause for collecting garbage is a cost, however rare."""
-    return sum(report["cpu_us_per_message"] * report["messages"] for report in reports) / sum(
-        report["messages"] for report in reports
-    )
+    messages = sum(report["messages"] for report in reports)
+    return float(sum(report["cpu_us_per_message"] * report["messages"] for report in reports) / messages)

@@ -158,13 +158,12 @@ def metering(station: Voice) -> Script:
 
 
 def beating_and_metering(station: Voice) -> Script:
-    """Heartbeats and MeterValues of a running transaction, in turn."""
+    """Heartbeats and MeterValues of a running transaction, in turn; every other station begins with the other."""
     yield from _boot_16(station)
     transaction_id = _transaction_id((yield _start_16(station, 0)))
     yield None
-    for register_wh in itertools.count(1):
-        yield _heartbeat(station)
-        yield meter_values_16(station, transaction_id, register_wh)
+    for count in itertools.count(station.number):
+        yield meter_values_16(station, transaction_id, count) if count % 2 else _heartbeat(station)
 
 
 def pairing(station: Voice) -> Script:
