@@ -74,10 +74,13 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
         runner: Callable[..., Any] = uvloop.run
     except ImportError:
         runner = asyncio.run
+    problems: list[str] = []
     try:
         runner(run_agent(settings, clock))
     except* (OhmsteadError, OSError) as group:
-        _fail("\n".join(str(error) for error in _leaves(group)))
+        problems += [str(error) for error in _leaves(group)]
+    if problems:  # not raised above: what leaves an `except*` is wrapped in a group again
+        _fail("\n".join(problems))
 
 
 @app.command()
