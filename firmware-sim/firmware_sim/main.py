@@ -19,6 +19,7 @@ from websockets.uri import parse_uri
 from firmware_sim import scenario as scenarios
 from firmware_sim.clock import unix_now_s
 from firmware_sim.fleet import Fleet
+from firmware_sim.load import command as load
 from firmware_sim.messages import Note, masked
 from firmware_sim.player import Player
 from firmware_sim.scenario import Scenario
@@ -194,6 +195,9 @@ def _clear_errors() -> Iterator[None]:
     except BadText as error:
         print(error, file=sys.stderr)
         raise typer.Exit(_USAGE) from error
+
+
+app.command()(load.fleet)
 
 
 def main() -> None:

@@ -1,0 +1,87 @@
+"""The site that fits a fleet: a configuration and a token list for an edge agent, written as a person would."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from firmware_sim.load.plan import Identities
+from protocols.errors import BadText
+
+_SITE: Final = """\
+# The site of a fleet of {stations} simulated charging stations, written by `ohmstead-sim fleet --write-config`.
+
+edge_id = "fleet"
+data_dir = "data"
+currency = "EUR"
+default_tariff = "ac"
+
+[location]
+id = "LOC-FLEET"
+name = "Fleet"
+time_zone = "Europe/Berlin"
+country_code = "DE"
+party_id = "OHM"
+
+[ocpp]
+host = "127.0.0.1"
+port = {port}
+heartbeat_interval_s = {heartbeat_s}
+
+[local]
+port = 0
+
+[log]
+level = "warning"
+
+[[tariffs]]
+id = "ac"
+last_updated = 2026-01-01T00:00:00Z
+tariff_alt_text = "0.50 EUR per session, 0.49 EUR/kWh; plus 19 % VAT"
+
+[[tariffs.elements]]
+price_components = [
+    {{ type = "FLAT", price = 0.50, vat = 19 }},
+    {{ type = "ENERGY", price = 0.49, vat = 19, step_size = 1 }},
+]
+"""
+_SALT_BYTES: Final = 16
+_HASH_BYTES: Final = 32
+
+
+def password_hash(password: str) -> str:
+    """`blake2b$<salt>$<hash>`, as the edge agent's settings keep a station's password."""
+    salt = secrets.token_bytes(_SALT_BYTES)
+    digest = blake2b(password.encode(), digest_size=_HASH_BYTES, salt=salt).hexdigest()
+    return f"blake2b${salt.hex()}${digest}"
+
+
+def write_config(path: Path, identities: Identities, *, port: int, evses: int, heartbeat_s: float) -> None:
+    """Write the edge agent's TOML file. Raises BadText."""
+    site = _SITE.format(stations=identities.stations, port=port, heartbeat_s=max(1, round(heartbeat_s)))
+    _write(path, site + "".join(_stations(identities, evses)))
+
+
+def write_tokens(path: Path, identities: Identities) -> None:
+    """Write the fleet's tokens, one for each station, as `ohmstead-edge tokens import` takes them. Raises BadText."""
+    rows = (f"{traits.token},CONTRACT-{traits.number}\n" for traits in identities.all())
+    _write(path, "uid,contract_id\n" + "".join(rows))
+
+
+def _stations(identities: Identities, evses: int) -> Iterator[str]:
+    for traits in identities.all():
+        hashed = password_hash(identities.password_of(traits.station_id))
+        bays = ", ".join(
+            f'{{ id = {evse}, label = "{traits.number}-{evse}", max_power_kw = 22 }}' for evse in range(1, evses + 1)
+        )
+        yield f'\n[[stations]]\nid = "{traits.station_id}"\npassword_hash = "{hashed}"\nevses = [{bays}]\n'
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadText(f"cannot write {path}: {error.strerror}") from error
