@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from edge.domain import remote, sessions, stations
+from edge.domain import drivers, metering, remote, sessions, stations
 from edge.domain.billing import end_transaction
 from edge.domain.decision import Decision
 from edge.domain.events import (
@@ -41,7 +41,7 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
     decision = Decision()
     match event:
         case MeterValuesReported():
-            sessions.meter(site, decision, event, now)
+            metering.meter(site, decision, event, now)
         case TransactionContinued():
             sessions.continue_(site, decision, event, now)
         case StatusReported():
@@ -51,7 +51,7 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
         case TransactionFinished():
             sessions.finish(site, decision, event, now)
         case IdTokenPresented():
-            sessions.present(site, decision, event.station_id, event.token_uid, now)
+            drivers.present(site, decision, event.station_id, event.token_uid, now)
         case BootReported():
             stations.boot(site, decision, event, now)
         case StationConnected():

@@ -1,28 +1,26 @@
-"""What chargers say of transactions: begun, continued, finished, metered. Repeated messages change nothing."""
+"""What chargers say of transactions: begun, continued, finished. Repeated messages change nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from edge.domain.accounts import SUSPENSE_CONTRACT
-from edge.domain.authorization import answer, judge
 from edge.domain.billing import end_transaction, money_id
 from edge.domain.clock import believed
 from edge.domain.decision import Decision
+from edge.domain.drivers import identify, judge_start, known_token
+from edge.domain.metering import checkpoint_if_due, register_of, stand_still, take_samples
 from edge.domain.site import EvseStatus, PastKey, PastTransaction, Site
 from edge.domain.transaction import Cause, Doubt, Transaction
 from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
 from protocols.charger.events import (
-    MeterValuesReported,
-    Sample,
     TransactionBegan,
     TransactionContinued,
     TransactionFinished,
 )
-from protocols.sync.up import IdTokenRefused, Severity, TransactionStarted, UnknownStopReceived
-from protocols.terms import AuthorizationStatus, ChargingState, EvseRef, Measurand, ReadingContext
+from protocols.sync.up import Severity, TransactionStarted, UnknownStopReceived
+from protocols.terms import ChargingState
 
 SUPERSEDED: Final = "Superseded"
 _NUMBERS_SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
@@ -43,7 +41,7 @@ def begin(site: Site, decision: Decision, event: TransactionBegan, now: datetime
     if known is not None:
         decision.reply = TransactionAnswer(
             charger_transaction_id=known.charger_transaction_id,
-            id_token=_known_token(site, known.token_uid) if event.token_uid else None,
+            id_token=known_token(site, known.token_uid) if event.token_uid else None,
         )
         return
     if event.charger_transaction_id is not None:
@@ -84,22 +82,22 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
         return
     id_token = None
     if event.token_uid is not None and transaction.token_uid is None:
-        id_token = _identify(site, decision, transaction, event.token_uid, now)
+        id_token = identify(site, decision, transaction, event.token_uid, now)
     elif event.token_uid is not None:
-        id_token = _known_token(site, event.token_uid)
+        id_token = known_token(site, event.token_uid)
     if transaction.is_evse_assumed and event.evse_id is not None:
         decision.shown.add(transaction.ref)
         site.place(transaction, event.evse_id)
     at, _ = believed(event.at, now, transaction.started_at)
     transaction.move(Cause.HEARD_OF)
-    _take_samples(site, transaction, event.samples, at, now)
+    take_samples(site, transaction, event.samples, at, now)
     is_changed = event.charging_state is not None and transaction.enter(event.charging_state, at)
     if is_changed and not transaction.phases[-1].is_charging:
-        _stand_still(site, transaction.ref)
+        stand_still(site, transaction.ref)
     if is_changed or id_token is not None:
         decision.checkpoint(transaction, now)
     else:
-        _checkpoint_if_due(site, decision, transaction, now)
+        checkpoint_if_due(site, decision, transaction, now)
     decision.shown.add(transaction.ref)
     decision.reply = TransactionAnswer(
         charger_transaction_id=event.charger_transaction_id, id_token=id_token if event.token_uid else None
@@ -108,7 +106,7 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
 
 def finish(site: Site, decision: Decision, event: TransactionFinished, now: datetime) -> None:
     """OCPP 1.6 §4.10, 2.0.1 E06. A stop that belongs to nothing is answered and kept (field quirk 8, attack 5)."""
-    id_token = _known_token(site, event.token_uid) if event.token_uid else None
+    id_token = known_token(site, event.token_uid) if event.token_uid else None
     decision.reply = TransactionAnswer(charger_transaction_id=event.charger_transaction_id, id_token=id_token)
     transaction = site.by_charger_id(event.station_id, event.charger_transaction_id)
     if transaction is None:
@@ -120,7 +118,7 @@ def finish(site: Site, decision: Decision, event: TransactionFinished, now: date
     if not is_believed:
         transaction.doubt(Doubt.CLOCK)
     transaction.move(Cause.HEARD_OF)
-    _take_samples(site, transaction, event.samples, ended_at, now)
+    take_samples(site, transaction, event.samples, ended_at, now)
     cdr = end_transaction(
         site,
         decision,
@@ -138,28 +136,6 @@ def finish(site: Site, decision: Decision, event: TransactionFinished, now: date
         )
 
 
-def meter(site: Site, decision: Decision, event: MeterValuesReported, now: datetime) -> None:
-    """A MeterValues request: the present of an EVSE, and progress of its transaction. Nothing of it is journaled."""
-    status = site.evse(event.station_id, event.evse_id)
-    if status is None:
-        return
-    transaction = None
-    if event.charger_transaction_id is not None:
-        transaction = site.by_charger_id(event.station_id, event.charger_transaction_id)
-    else:
-        transaction = site.at_evse(status.ref)  # field quirk 3: the id is missing, 0 or -1
-    if transaction is not None and transaction.ref == status.ref:
-        transaction.move(Cause.HEARD_OF)
-        _take_samples(site, transaction, event.samples, now, now)
-        _checkpoint_if_due(site, decision, transaction, now)
-    else:
-        _show_samples(site, status, event.samples, now)
-    decision.shown.add(status.ref)
-
-
-# --- opening ---
-
-
 def _open(
     site: Site, decision: Decision, event: TransactionBegan, key: str, now: datetime
 ) -> tuple[Transaction, IdTokenAnswer | None]:
@@ -170,9 +146,9 @@ def _open(
         # The station forgot how it ended: billed up to what was last heard of it.
         ended_at = max(running.last_at or running.started_at, running.started_at)
         end_transaction(site, decision, running, now, meter_stop_wh=None, ended_at=ended_at, reason=SUPERSEDED)
-    id_token = _judge_start(site, decision, event, status, now)
+    id_token = judge_start(site, decision, event, now)
     token = site.tokens.find(event.token_uid) if event.token_uid else None
-    register = _register(event.samples)
+    register = register_of(event.samples)
     transaction = Transaction(
         transaction_id=money_id(site),
         charger_transaction_id=event.charger_transaction_id or _next_number(site, now),
@@ -193,7 +169,7 @@ def _open(
     # Without a word to the contrary a transaction charges: OCPP 1.6 says so in a StatusNotification, if at all.
     transaction.enter(event.charging_state or ChargingState.CHARGING, started_at)
     site.open_transaction(transaction)
-    _take_samples(site, transaction, event.samples, started_at, now)
+    take_samples(site, transaction, event.samples, started_at, now)
     decision.journal(
         site,
         now,
@@ -244,169 +220,18 @@ def _adopt_start(site: Site, decision: Decision, running: Transaction, event: Tr
         started_at, _ = believed(event.at, now)
         running.started_at = min(running.started_at, started_at)
         running.phases[0].start = running.started_at
-        register = event.meter_start_wh if event.meter_start_wh is not None else _register(event.samples)
+        register = event.meter_start_wh if event.meter_start_wh is not None else register_of(event.samples)
         if register is not None and register <= (running.meter_start_wh or register):
             running.meter_start_wh = running.phases[0].start_wh = register
         decision.checkpoint(running, now)
     id_token = None
     if event.token_uid is not None:
         if running.token_uid is None:
-            id_token = _identify(site, decision, running, event.token_uid, now)
+            id_token = identify(site, decision, running, event.token_uid, now)
             decision.checkpoint(running, now)
         else:
-            id_token = _known_token(site, event.token_uid)
+            id_token = known_token(site, event.token_uid)
     decision.reply = TransactionAnswer(charger_transaction_id=running.charger_transaction_id, id_token=id_token)
-
-
-# --- tokens ---
-
-
-def _judge_start(
-    site: Site, decision: Decision, event: TransactionBegan, status: EvseStatus, now: datetime
-) -> IdTokenAnswer | None:
-    if event.token_uid is None:
-        return None
-    return _judge(site, decision, event.station_id, event.token_uid, now, elsewhere=_charges(site, event.token_uid))
-
-
-def _identify(site: Site, decision: Decision, transaction: Transaction, token_uid: str, now: datetime) -> IdTokenAnswer:
-    verdict = _judge(site, decision, transaction.station_id, token_uid, now, elsewhere=_charges(site, token_uid))
-    token = site.tokens.find(token_uid)
-    site.identify(
-        transaction,
-        token_uid,
-        token.contract_id if token else SUSPENSE_CONTRACT,
-        token.group_id if token else None,
-    )
-    return verdict
-
-
-def _charges(site: Site, token_uid: str) -> bool:
-    """Whether a token charges at a station that can be reached: one that is cut off must not lock its driver out."""
-    return any(site.stations[running.station_id].is_online for running in site.by_token(token_uid))
-
-
-def _judge(
-    site: Site, decision: Decision, station_id: str, token_uid: str, now: datetime, *, elsewhere: bool
-) -> IdTokenAnswer:
-    station = site.station(station_id)
-    verdict = judge(
-        site.tokens,
-        token_uid,
-        now,
-        allowed_groups=station.rules.allowed_groups,
-        is_charging_elsewhere=elsewhere,
-    )
-    if verdict is not AuthorizationStatus.ACCEPTED:
-        decision.journal(site, now, IdTokenRefused(station_id=station_id, token_uid=token_uid, status=str(verdict)))
-    return answer(site.tokens, token_uid, verdict)
-
-
-def _known_token(site: Site, token_uid: str | None) -> IdTokenAnswer | None:
-    """The answer for a token that is only named again: its own state, not whether it may begin something new."""
-    if token_uid is None:
-        return None
-    if site.tokens.find(token_uid) is None:
-        return IdTokenAnswer(status=AuthorizationStatus.UNKNOWN)
-    blocked = site.tokens.is_blocked(token_uid)
-    return answer(site.tokens, token_uid, AuthorizationStatus.BLOCKED if blocked else AuthorizationStatus.ACCEPTED)
-
-
-def present(site: Site, decision: Decision, station_id: str, token_uid: str, now: datetime) -> None:
-    """An Authorize request. A card that charges here is presented to stop, so only other stations count."""
-    mine = site.tokens.find(token_uid)
-    charging = [running for running in site.by_token(token_uid) if site.stations[running.station_id].is_online]
-    is_here = any(
-        running is not None
-        and running.token_uid is not None
-        and (running in charging or (mine is not None and mine.group_id and running.group_id == mine.group_id))
-        for running in (site.at_evse(ref) for ref in site.refs_of(station_id))
-    )
-    decision.reply = _judge(site, decision, station_id, token_uid, now, elsewhere=bool(charging) and not is_here)
-
-
-# --- readings ---
-
-
-def _register(samples: Iterable[Sample]) -> int | None:
-    for sample in samples:
-        if sample.measurand is Measurand.ENERGY_REGISTER and sample.phase is None:
-            return sample.value
-    return None
-
-
-def _take_samples(
-    site: Site, transaction: Transaction, samples: tuple[Sample, ...], at: datetime, now: datetime
-) -> None:
-    """Meter readings of a transaction, each at its own time stamp; `at` where it has none that can be believed."""
-    register = Measurand.ENERGY_REGISTER
-    for sample in samples:
-        if sample.measurand is register and sample.phase is None:
-            stamp, is_believed = believed(sample.at, now, transaction.started_at)
-            transaction.read(sample.value, stamp if is_believed else at)
-    status = site.evses.get(transaction.ref)
-    if status is not None and status.transaction_id == transaction.transaction_id:
-        _show_samples(site, status, samples, now)
-
-
-def _show_samples(site: Site, status: EvseStatus, samples: tuple[Sample, ...], now: datetime) -> None:
-    """The present of an EVSE. Samples from an offline queue are the past and are not shown as the present."""
-    oldest = now - timedelta(seconds=site.rules.silent_after_s)
-    power, state_of_charge, end = Measurand.POWER, Measurand.STATE_OF_CHARGE, ReadingContext.TRANSACTION_END
-    whole_w: int | None = None
-    by_phase_w: int | None = None
-    is_fresh = has_ended = False
-    for sample in samples:
-        if sample.at is not None and sample.at < oldest:
-            continue
-        is_fresh = True
-        if sample.context is end:
-            has_ended = True
-        if sample.measurand is power:
-            if sample.phase is None:
-                whole_w = sample.value
-            else:
-                by_phase_w = (by_phase_w or 0) + sample.value
-        elif sample.measurand is state_of_charge:
-            status.state_of_charge_percent = sample.value
-    if is_fresh:
-        status.read_at = now
-    if has_ended:
-        site.set_power(status, 0)
-    elif whole_w is not None or by_phase_w is not None:
-        site.set_power(status, whole_w if whole_w is not None else by_phase_w)
-
-
-def _stand_still(site: Site, ref: EvseRef) -> None:
-    status = site.evses.get(ref)
-    if status is not None:
-        site.set_power(status, 0)
-
-
-def note_charging_state(
-    site: Site, decision: Decision, ref: EvseRef, charging_state: ChargingState, at: datetime, now: datetime
-) -> None:
-    """OCPP 1.6 tells the charging state of a transaction in a StatusNotification."""
-    transaction = site.at_evse(ref)
-    if transaction is None:
-        return
-    stamp, _ = believed(at, now, transaction.started_at)
-    if transaction.enter(charging_state, stamp):
-        decision.checkpoint(transaction, now)
-    if charging_state is not ChargingState.CHARGING:
-        _stand_still(site, ref)
-
-
-def _checkpoint_if_due(site: Site, decision: Decision, transaction: Transaction, now: datetime) -> None:
-    """At least every `checkpoint_s` of charging (sync 11), by our clock or by that of the readings: a station that
-    delivers its queue tells hours in a second, and will not tell them again."""
-    kept_at, kept_until = transaction.checkpointed_at, transaction.kept_until or transaction.started_at
-    is_due = kept_at is None or (now - kept_at).total_seconds() >= site.rules.checkpoint_s
-    is_ahead = transaction.last_at is not None and (
-        (transaction.last_at - kept_until).total_seconds() >= site.rules.checkpoint_s
-    )
-    if is_due or is_ahead:
-        decision.checkpoint(transaction, now)
 
 
 def _keep_stray_stop(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from edge.domain.decision import Decision
-from edge.domain.sessions import note_charging_state
+from edge.domain.metering import note_charging_state
 from edge.domain.site import Site, Station
 from edge.domain.transaction import Cause
 from protocols.charger.commands import BootAnswer

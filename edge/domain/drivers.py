@@ -1,0 +1,79 @@
+"""Drivers and their cards: who may begin, who is known already, and who presents a card only to stop."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from edge.domain.accounts import SUSPENSE_CONTRACT
+from edge.domain.authorization import answer, judge
+from edge.domain.decision import Decision
+from edge.domain.site import Site
+from edge.domain.transaction import Transaction
+from protocols.charger.commands import IdTokenAnswer
+from protocols.charger.events import TransactionBegan
+from protocols.sync.up import IdTokenRefused
+from protocols.terms import AuthorizationStatus
+
+
+def present(site: Site, decision: Decision, station_id: str, token_uid: str, now: datetime) -> None:
+    """An Authorize request. A card that charges here is presented to stop, so only other stations count."""
+    mine = site.tokens.find(token_uid)
+    charging = [running for running in site.by_token(token_uid) if site.stations[running.station_id].is_online]
+    is_here = any(
+        running is not None
+        and running.token_uid is not None
+        and (running in charging or (mine is not None and mine.group_id and running.group_id == mine.group_id))
+        for running in (site.at_evse(ref) for ref in site.refs_of(station_id))
+    )
+    decision.reply = _judge(site, decision, station_id, token_uid, now, elsewhere=bool(charging) and not is_here)
+
+
+def judge_start(site: Site, decision: Decision, event: TransactionBegan, now: datetime) -> IdTokenAnswer | None:
+    """May the token of a start charge? None where the start names none."""
+    if event.token_uid is None:
+        return None
+    return _judge(site, decision, event.station_id, event.token_uid, now, elsewhere=_charges(site, event.token_uid))
+
+
+def identify(site: Site, decision: Decision, transaction: Transaction, token_uid: str, now: datetime) -> IdTokenAnswer:
+    """Give a running transaction its driver, who pays for it whatever the verdict on the card is."""
+    verdict = _judge(site, decision, transaction.station_id, token_uid, now, elsewhere=_charges(site, token_uid))
+    token = site.tokens.find(token_uid)
+    site.identify(
+        transaction,
+        token_uid,
+        token.contract_id if token else SUSPENSE_CONTRACT,
+        token.group_id if token else None,
+    )
+    return verdict
+
+
+def known_token(site: Site, token_uid: str | None) -> IdTokenAnswer | None:
+    """The answer for a token that is only named again: its own state, not whether it may begin something new."""
+    if token_uid is None:
+        return None
+    if site.tokens.find(token_uid) is None:
+        return IdTokenAnswer(status=AuthorizationStatus.UNKNOWN)
+    blocked = site.tokens.is_blocked(token_uid)
+    return answer(site.tokens, token_uid, AuthorizationStatus.BLOCKED if blocked else AuthorizationStatus.ACCEPTED)
+
+
+def _judge(
+    site: Site, decision: Decision, station_id: str, token_uid: str, now: datetime, *, elsewhere: bool
+) -> IdTokenAnswer:
+    station = site.station(station_id)
+    verdict = judge(
+        site.tokens,
+        token_uid,
+        now,
+        allowed_groups=station.rules.allowed_groups,
+        is_charging_elsewhere=elsewhere,
+    )
+    if verdict is not AuthorizationStatus.ACCEPTED:
+        decision.journal(site, now, IdTokenRefused(station_id=station_id, token_uid=token_uid, status=str(verdict)))
+    return answer(site.tokens, token_uid, verdict)
+
+
+def _charges(site: Site, token_uid: str) -> bool:
+    """Whether a token charges at a station that can be reached: one that is cut off must not lock its driver out."""
+    return any(site.stations[running.station_id].is_online for running in site.by_token(token_uid))
