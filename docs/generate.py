@@ -61,6 +61,15 @@ def _settings() -> str:
         + "\n## The hub\n\nA TOML file (`ohmstead-cloud … --config FILE`) or variables such as"
         " OHMSTEAD_CLOUD_MQTT_HOST.\n\n"
         + _table(("setting", "default", "meaning"), _hub_rows())
+        + "\n## The wall display\n\n"
+        + _table(
+            ("option of `ohmstead-ui bigscreen`", "variable", "meaning"),
+            [
+                ("`--edge`", "OHMSTEAD_UI_EDGE", "the edge's local WebSocket, ws://127.0.0.1:9001 without it"),
+                ("`--token-file`", "OHMSTEAD_UI_TOKEN_FILE", "`local.token` in the edge's data folder"),
+                ("`--language`", "OHMSTEAD_UI_LANGUAGE", "`en` or `zh`; the key l switches"),
+            ],
+        )
         + "\nOHMSTEAD_TIMELINE, when set, gives all processes of one run the same fast clock (demo and tests).\n"
     )
 

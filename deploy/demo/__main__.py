@@ -91,7 +91,7 @@ async def _show(site: Site) -> int:
         weather = tasks.create_task(_wan_weather(site, None))
         display = await asyncio.create_subprocess_exec(
             *(program("ohmstead-ui"), "bigscreen", "--edge", site.edge.local_url),
-            *("--token-file", str(site.edge.token_file)),
+            *("--token-file", str(site.edge.token_file), "--timeline", str(site.timeline)),
         )
         try:
             code = await display.wait()
