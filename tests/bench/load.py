@@ -95,7 +95,7 @@ class Load:
             if time.monotonic() > deadline_s:
                 raise TimeoutError(f"only {ready} of {len(self._stations)} stations are there")
         seconds = (time.perf_counter_ns() - began_ns) / 1e9
-        return {"seconds": seconds, "messages": self._sockets.answered, **self._latency(), **self._state()}
+        return {"seconds": seconds, "retries": self._sockets.retries, **self._latency(), **self._state()}
 
     def closed(self, warm_s: float, window_s: float) -> dict[str, Any]:
         """Every station sends its next message as soon as it has its answer."""

@@ -51,37 +51,52 @@ class StationSockets:
         self._epoll = select.epoll()
         self.on_answer: Callable[[Station], None] = lambda _: None
         self.answered = 0
+        self.retries = 0
+        """Connections that the server gave up before they were open; their stations try again, as real ones do."""
         self.errors: dict[str, int] = {}
 
     def open(self, station: Station) -> None:
         """Begin to connect; the script's first request goes out with the end of the handshake."""
+        station.due_ns = time.perf_counter_ns()
+        self._dial(station)
+
+    def _dial(self, station: Station) -> None:
         sock = station.sock
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Without a port of its own at this point, ports are drawn per destination (IP_BIND_ADDRESS_NO_PORT).
         sock.setsockopt(socket.IPPROTO_IP, 24, 1)
         sock.bind((f"127.0.0.{2 + station.number // STATIONS_PER_ADDRESS}", 0))
-        station.due_ns = time.perf_counter_ns()
         sock.connect_ex((self._handshake.host, self._handshake.port))
         self._stations[sock.fileno()] = station
         self._epoll.register(sock.fileno(), select.EPOLLOUT)
 
     def turn(self, timeout_s: float) -> None:
-        """Let happen what wants to happen. Raises ConnectionError when the server turns a station away."""
+        """Let happen what wants to happen. Raises ConnectionError or PermissionError when the server sends one away."""
         for fd, event in self._epoll.poll(timeout_s):
             station = self._stations[fd]
-            if event & select.EPOLLIN:
-                self._hear(station)
-            elif event & (select.EPOLLERR | select.EPOLLHUP):
-                raise ConnectionError(f"station {station.number}: the connection failed")
-            else:
-                self._epoll.modify(fd, select.EPOLLIN)
-                station.sock.send(self._handshake.request(station_id(station.number)))
+            try:
+                if event & select.EPOLLOUT and not event & select.EPOLLERR:
+                    self._epoll.modify(fd, select.EPOLLIN)
+                    station.sock.send(self._handshake.request(station_id(station.number)))
+                else:
+                    self._hear(station)
+            except ConnectionError:
+                if station.is_open:
+                    raise
+                self._redial(station)
+
+    def _redial(self, station: Station) -> None:
+        self.retries += 1
+        del self._stations[station.sock.fileno()]
+        station.sock.close()
+        station.sock, station.buffer = socket.socket(), b""
+        self._dial(station)
 
     def _hear(self, station: Station) -> None:
         data = station.sock.recv(65536)
         if not data:
-            raise ConnectionError(f"station {station.number}: the server closed the connection")
+            raise ConnectionResetError(f"station {station.number}: the server closed the connection")
         if station.buffer:
             data = station.buffer + data
         if not station.is_open:
@@ -98,7 +113,7 @@ class StationSockets:
 
     def _enter(self, station: Station, status: bytes) -> None:
         if b" 101 " not in status:
-            raise ConnectionError(f"station {station.number} was refused: {status.decode(errors='replace')}")
+            raise PermissionError(f"station {station.number} was refused: {status.decode(errors='replace')}")
         station.is_open = True
         station.message = next(station.script)
         station.say(station.due_ns)

@@ -39,6 +39,8 @@ def connect_storm(sizes: StormSizes) -> Result:
         details={
             "p99_ms": median(report["p99_ms"] for report in ours),
             "baseline_p99_ms": median(report["p99_ms"] for report in usual),
+            "retries": sum(report["retries"] for report in ours),
+            "baseline_retries": sum(report["retries"] for report in usual),
             "cpu_us_per_station": median(report["cpu_us_per_station"] for report in ours),
             "baseline_cpu_us_per_station": median(report["cpu_us_per_station"] for report in usual),
         },
