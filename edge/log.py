@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Literal
 
 import structlog
@@ -17,7 +18,8 @@ def set_up(level: str, form: Literal["text", "json"], clock: Clock) -> None:
 
     def stamp(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
         now: datetime = clock()
-        return {"at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"), **event}
+        words = {key: str(value) if isinstance(value, StrEnum) else value for key, value in event.items()}
+        return {"at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"), **words}
 
     structlog.configure(
         processors=[
