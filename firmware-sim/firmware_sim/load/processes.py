@@ -43,6 +43,7 @@ class FleetRun:
         for each in caught:
             loop.add_signal_handler(each, self._interrupt)
         load = Watched([])
+        problems: list[str] = []
         try:
             async with asyncio.TaskGroup() as tasks:
                 for index in range(self._plan.processes):
@@ -59,7 +60,7 @@ class FleetRun:
                         process.stdin.close()
                     await process.wait()
         except* FleetFailed as failed:
-            raise FleetFailed(str(failed.exceptions[0])) from None
+            problems += [str(each) for each in failed.exceptions]
         finally:
             for each in caught:
                 loop.remove_signal_handler(each)
@@ -68,6 +69,8 @@ class FleetRun:
                     with suppress(ProcessLookupError):
                         process.kill()
                     await process.wait()
+        if problems:  # not raised above: what leaves an `except*` is wrapped in a group again
+            raise FleetFailed(problems[0])
         return summary(self._plan, self._reports, load, self._server if self._server_pids else None)
 
     @property
