@@ -133,7 +133,9 @@ class Lines:
 
     def turn(self, timeout_s: float) -> None:
         """Let happen what wants to happen."""
-        for fd, event in self._epoll.poll(timeout_s):
+        # epoll waits in whole ms, select in µs; of the thousands of sockets select sees the one epoll alone.
+        select.select((self._epoll,), (), (), timeout_s)
+        for fd, event in self._epoll.poll(0):
             line = self._lines.get(fd)
             if line is None:
                 if fd in self._watched:
