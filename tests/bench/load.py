@@ -21,11 +21,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from firmware_sim.load.websocket import Handshake
 from protocols.timeline import REAL_TIME, Timeline
 from tests.bench import machine
 from tests.bench.scripts import SCRIPTS, SUBPROTOCOLS, Stamps, voice
 from tests.bench.station_sockets import Station, StationSockets
-from tests.bench.websocket import Handshake
 
 CONNECT_TIMEOUT_S: Final = 240.0
 DRAIN_TIMEOUT_S: Final = 60.0
@@ -65,7 +65,7 @@ class Load:
         script = SCRIPTS[plan.script]
         self._pid = plan.pid
         self._stations = [Station(number, script(voice(number, stamps))) for number in range(plan.stations)]
-        self._sockets = StationSockets(Handshake(plan.host, plan.port, SUBPROTOCOLS[plan.script], plan.password))
+        self._sockets = StationSockets(Handshake(plan.host, plan.port), plan.password, SUBPROTOCOLS[plan.script])
         self._latencies_ns: list[int] = []
 
     def connect(self, at_once: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tests.bench import websocket
+from firmware_sim.load import websocket
 from tests.bench.scripts import Script, station_id
 
 STATIONS_PER_ADDRESS: Final = 5_000
@@ -45,8 +45,10 @@ class Station:
 class StationSockets:
     """`on_answer` is called with each station that has an answer, its next message ready; set it before `turn`."""
 
-    def __init__(self, handshake: websocket.Handshake) -> None:
+    def __init__(self, handshake: websocket.Handshake, password: str, subprotocol: str) -> None:
         self._handshake = handshake
+        self._password = password
+        self._subprotocol = subprotocol
         self._stations: dict[int, Station] = {}
         self._epoll = select.epoll()
         self.on_answer: Callable[[Station], None] = lambda _: None
@@ -78,7 +80,8 @@ class StationSockets:
             try:
                 if event & select.EPOLLOUT and not event & select.EPOLLERR:
                     self._epoll.modify(fd, select.EPOLLIN)
-                    station.sock.send(self._handshake.request(station_id(station.number)))
+                    request = self._handshake.request(station_id(station.number), self._password, self._subprotocol)
+                    station.sock.send(request)
                 else:
                     self._hear(station)
             except ConnectionError:
