@@ -284,10 +284,10 @@ class _Judge:
         bill = self._bills.get((view.station_id, view.evse_id, transaction.started_at))
         if bill is not None:
             before = self._shown.get(key)
-            if before is not None and before.life == picture.life and cost < before.cost - _one_step(bill):
+            if before is not None and before.life == picture.life and cost < before.cost - self._revisable(bill):
                 yield "the cost of a transaction sank"
             is_over = transaction.ended_at is not None and made_at > transaction.ended_at
-            if not is_over and cost > bill.total_cost.incl_vat + _one_step(bill):
+            if not is_over and cost > bill.total_cost.incl_vat + self._revisable(bill):
                 yield f"a higher cost than on the bill, {bill.total_cost.incl_vat}"
         self._shown[key] = _Shown(picture.life, energy_wh, cost)
 
@@ -298,24 +298,24 @@ class _Judge:
             return 0
         return before.energy_wh if before.life == picture.life else before.energy_wh - view.max_power_w // 60 - 1
 
+    def _revisable(self, bill: Cdr) -> Decimal:
+        """What a shown cost may lose again. Only the last billable time is stepped up (OCPI 2.2.1 §11.4.2), and what
+        time was is known only when the charger's word of it has come: for so long, standing counts as standing."""
+        late_s = Decimal(LATENCY_S * self.watcher.site.timeline.speed)
+        steps = [
+            part.price * (part.step_size + late_s) / 3600 * (1 + (part.vat or Decimal(0)) / 100)
+            for element in bill.tariff.elements
+            for part in element.price_components
+            if part.type in (TariffDimensionType.TIME, TariffDimensionType.PARKING_TIME)
+        ]
+        return max(steps, default=Decimal(0)) + ROUNDING
+
     def _find(self, view: EvseView, began: datetime) -> Transaction | None:
         """The transaction of that EVSE that began then; whole seconds are shown, at the speed of the site's clock."""
         margin = timedelta(seconds=2 + 0.1 * self.watcher.site.timeline.speed)
         known = self.fleet[view.station_id].charger.transactions.values()
         near = [t for t in known if t.evse_id == view.evse_id and abs(t.started_at - began) <= margin]
         return min(near, key=lambda t: abs(t.started_at - began), default=None)
-
-
-def _one_step(bill: Cdr) -> Decimal:
-    """What the step of a time component can add to a bill that ends now, and take away again when it goes on: only
-    the last billable time is stepped up (OCPI 2.2.1 §11.4.2)."""
-    steps = [
-        part.price * part.step_size / 3600 * (1 + (part.vat or Decimal(0)) / 100)
-        for element in bill.tariff.elements
-        for part in element.price_components
-        if part.type in (TariffDimensionType.TIME, TariffDimensionType.PARKING_TIME)
-    ]
-    return max(steps, default=Decimal(0)) + ROUNDING
 
 
 def _between(moments: list[Moment], from_s: float, to_s: float) -> list[Moment]:
