@@ -20,14 +20,6 @@ def round_line(amount: Fraction) -> Decimal:
     return Decimal(units if amount >= 0 else -units).scaleb(-2)
 
 
-def decimal_of(text: str | int | Decimal) -> Decimal:
-    """A finite Decimal from text or a number that is exact already. Raises ValueError for anything else."""
-    value = Decimal(text)
-    if not value.is_finite():
-        raise ValueError(f"not a finite number: {text!r}")
-    return value
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """A sum before and after taxes (OCPI 2.2.1 Price)."""

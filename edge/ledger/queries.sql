@@ -116,6 +116,3 @@ SELECT key, value FROM meta
 
 -- name: cdrs
 SELECT document FROM cdrs WHERE end_date_time >= ? AND end_date_time < ? ORDER BY end_date_time, cdr_id
-
--- name: count_cdrs
-SELECT COUNT(*), COALESCE(SUM(is_quarantined), 0) FROM cdrs

@@ -10,9 +10,7 @@ class Abilities:
     """What the site may ask of a station. `ocpp_version` is the negotiated subprotocol's version, such as "1.6"."""
 
     ocpp_version: str
-    assigns_transaction_ids: bool
-    """True when the station makes its transaction ids (OCPP 2.0.1), False when the CSMS does (OCPP 1.6)."""
 
 
-OCPP_16 = Abilities(ocpp_version="1.6", assigns_transaction_ids=False)
-OCPP_201 = Abilities(ocpp_version="2.0.1", assigns_transaction_ids=True)
+OCPP_16 = Abilities(ocpp_version="1.6")
+OCPP_201 = Abilities(ocpp_version="2.0.1")
