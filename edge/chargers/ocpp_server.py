@@ -32,7 +32,9 @@ from edge.chargers.fleet import Fleet
 from edge.chargers.handshake import Gate, Turned
 from edge.chargers.station_socket import StationSocket
 from edge.ports import Clock, Inbox
+from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.frame import MAX_FRAME_BYTES
+from protocols.ocpp.schema import load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,8 @@ class OcppServer:
 
         Raises OSError when the address cannot be bound.
         """
+        for dialect in DIALECTS.values():
+            load(dialect.version, dialect.requests)
         server = await self._listen()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._fleet.run())

@@ -5,6 +5,7 @@ Reading the package's own files, once, is the only I/O of this room; it happens 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -57,6 +58,13 @@ def validate(version: Version, action: str, direction: Direction, payload: dict[
     validator = _validator(version, action, direction)
     if not validator.is_valid(payload):
         raise _explained(validator, version, payload)
+
+
+def load(version: Version, actions: Iterable[str]) -> None:
+    """Compile the request schemas of these actions now: later a frame would wait for it, or there may be no file handle
+    left to read them with."""
+    for action in actions:
+        _validator(version, action, Direction.REQUEST)
 
 
 @cache

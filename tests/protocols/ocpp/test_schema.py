@@ -7,7 +7,8 @@ import contextlib
 import pytest
 
 from protocols.errors import BadPayload
-from protocols.ocpp.schema import Direction, known_actions, validate
+from protocols.ocpp import schema
+from protocols.ocpp.schema import Direction, known_actions, load, validate
 from protocols.ocpp.version import Version
 
 
@@ -43,3 +44,16 @@ def test_a_refusal_tells_the_first_three_problems_and_no_values() -> None:
 def test_a_time_without_zone_does_not_refuse_the_frame() -> None:
     payload = {"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": "yesterday"}
     validate(Version.V16, "StatusNotification", Direction.REQUEST, payload)
+
+
+def test_what_is_loaded_needs_no_file_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all file handles taken by stations, the first MeterValues would otherwise be answered InternalError."""
+    load(Version.V16, ["Heartbeat", "MeterValues"])
+
+    def no_file_left(_: str) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(schema, "files", no_file_left)
+    validate(Version.V16, "Heartbeat", Direction.REQUEST, {})
+    with pytest.raises(BadPayload):
+        validate(Version.V16, "MeterValues", Direction.REQUEST, {})
