@@ -220,6 +220,7 @@ class _Shown:
     life: int
     energy_wh: int
     cost: Decimal
+    state: EvseState
 
 
 @dataclass(slots=True)
@@ -284,12 +285,16 @@ class _Judge:
         bill = self._bills.get((view.station_id, view.evse_id, transaction.started_at))
         if bill is not None:
             before = self._shown.get(key)
-            if before is not None and before.life == picture.life and cost < before.cost - self._revisable(bill):
+            if (
+                before is not None
+                and before.life == picture.life
+                and cost < before.cost - self._revisable(bill, before.state)
+            ):
                 yield "the cost of a transaction sank"
             is_over = transaction.ended_at is not None and made_at > transaction.ended_at
-            if not is_over and cost > bill.total_cost.incl_vat + self._revisable(bill):
+            if not is_over and cost > bill.total_cost.incl_vat + self._revisable(bill, view.state):
                 yield f"a higher cost than on the bill, {bill.total_cost.incl_vat}"
-        self._shown[key] = _Shown(picture.life, energy_wh, cost)
+        self._shown[key] = _Shown(picture.life, energy_wh, cost, view.state)
 
     def _least_wh(self, picture: Picture, view: EvseView, key: str) -> int:
         """Not less than before; but an agent that was killed goes on from its last checkpoint, at most 60 s old."""
@@ -298,10 +303,12 @@ class _Judge:
             return 0
         return before.energy_wh if before.life == picture.life else before.energy_wh - view.max_power_w // 60 - 1
 
-    def _revisable(self, bill: Cdr) -> Decimal:
-        """What a shown cost may lose again. Only the last billable time is stepped up (OCPI 2.2.1 §11.4.2), and what
-        time was is known only when the charger's word of it has come: for so long, standing counts as standing."""
-        late_s = Decimal(LATENCY_S * self.watcher.site.timeline.speed)
+    def _revisable(self, bill: Cdr, state: EvseState) -> Decimal:
+        """What a cost shown beside this state may lose again. Only the last billable time is stepped up (OCPI 2.2.1
+        §11.4.2). And a car that stands counts as standing until the word that it charges has come, which may take
+        LATENCY_S; a tile that says CHARGING is given no such time."""
+        is_standing = state is EvseState.OCCUPIED
+        late_s = Decimal(LATENCY_S * self.watcher.site.timeline.speed) if is_standing else Decimal(0)
         steps = [
             part.price * (part.step_size + late_s) / 3600 * (1 + (part.vat or Decimal(0)) / 100)
             for element in bill.tariff.elements
