@@ -45,7 +45,7 @@ def cost_per_message(sizes: ScaleSizes) -> Result:
                 rounds[count].append(report)
                 say(
                     f"cost_per_message {number + 1}/{sizes.rounds}: {count} stations, {report['per_s']:,.0f}/s,"
-                    f" {report['cpu_us_per_message']:.1f} µs, p99 {report['p99_ms']:.1f} ms, missed {report['missed']}"
+                    f" {report['cpu_us_per_message']:.1f} µs, p99 {report['p99_ms']:.1f} ms, behind {report['behind']}"
                 )
     few, many = min(rounds), max(rounds)
     return Result(
@@ -61,7 +61,7 @@ def cost_per_message(sizes: ScaleSizes) -> Result:
             "p99_ms": {str(count): median(r["p99_ms"] for r in reports) for count, reports in rounds.items()},
             "worst_p99_ms": {str(count): max(r["p99_ms"] for r in reports) for count, reports in rounds.items()},
             "memory_kb_per_station": {str(count): kb for count, kb in memory_kb.items()},
-            "missed": sum(report["missed"] for reports in rounds.values() for report in reports),
+            "behind": sum(report["behind"] for reports in rounds.values() for report in reports),
         },
         conditions=conditions(cores, [report for reports in rounds.values() for report in reports])
         | {

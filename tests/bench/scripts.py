@@ -1,4 +1,5 @@
-"""What the stations say: OCPP conversations as generators that yield a request and are sent its answer.
+"""What the stations say: OCPP conversations as generators that yield a request, a WebSocket frame ready to be sent, and
+are sent its answer.
 
 A script first brings its station to where the measured messages begin, yields None once, and then goes on for ever.
 """
@@ -13,12 +14,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from firmware_sim.load.websocket import frame
 from protocols.timeline import Timeline
 
 Script = Generator[bytes | None, bytes, None]
 
 _TRANSACTION_ID: Final = re.compile(rb'"transactionId"\s*:\s*(\d+)')
 _STAMP_AGE_NS: Final = 100_000_000
+_ID_BYTES: Final = 36
+"""Of a message id: as long as the UUIDs that chargers use."""
 
 
 class Stamps:
@@ -40,7 +44,7 @@ class Stamps:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A station's number, its clock and its message ids: as long as the UUIDs that chargers use."""
+    """A station's number, its clock and its message ids."""
 
     number: int
     stamps: Stamps
@@ -52,8 +56,8 @@ class Voice:
 
 
 def voice(number: int, stamps: Stamps) -> Voice:
-    ids = (b"%08x-0000-4000-8000-%012x" % (count, number) for count in itertools.count())
-    return Voice(number, stamps, ids)
+    tail = b"-0000-4000-8000-%012x" % number
+    return Voice(number, stamps, (b"%08x" % count + tail for count in itertools.count()))
 
 
 def station_id(number: int) -> str:
@@ -95,37 +99,34 @@ def meter_values_16(station: Voice, transaction_id: bytes, register_wh: int) -> 
 
 def _boot_16(station: Voice) -> Script:
     """OCPP 1.6 §4.2: BootNotification, then a StatusNotification per connector, 0 for the station itself."""
-    yield b'[2,"%b","BootNotification",{"chargePointVendor":"Bench","chargePointModel":"B1"}]' % next(
-        station.message_ids
-    )
+    about = b'"chargePointVendor":"Bench","chargePointModel":"B1"'
+    yield frame(b'[2,"%b","BootNotification",{%b}]' % (next(station.message_ids), about))
     for connector in (0, 1):
-        yield (
+        status = (next(station.message_ids), connector, station.stamps.now())
+        yield frame(
             b'[2,"%b","StatusNotification",{"connectorId":%d,"errorCode":"NoError","status":"Available","timestamp":"%b"}]'
-            % (next(station.message_ids), connector, station.stamps.now())
+            % status
         )
 
 
 def _start_16(station: Voice, register_wh: int) -> bytes:
-    return b'[2,"%b","StartTransaction",{"connectorId":1,"idTag":"%b","meterStart":%d,"timestamp":"%b"}]' % (
-        next(station.message_ids),
-        station.token,
-        register_wh,
-        station.stamps.now(),
+    values = (next(station.message_ids), station.token, register_wh, station.stamps.now())
+    return frame(
+        b'[2,"%b","StartTransaction",{"connectorId":1,"idTag":"%b","meterStart":%d,"timestamp":"%b"}]' % values
     )
 
 
 def _stop_16(station: Voice, transaction_id: bytes, register_wh: int) -> bytes:
-    return b'[2,"%b","StopTransaction",{"transactionId":%b,"idTag":"%b","meterStop":%d,"timestamp":"%b"}]' % (
-        next(station.message_ids),
-        transaction_id,
-        station.token,
-        register_wh,
-        station.stamps.now(),
+    values = (next(station.message_ids), transaction_id, station.token, register_wh, station.stamps.now())
+    return frame(
+        b'[2,"%b","StopTransaction",{"transactionId":%b,"idTag":"%b","meterStop":%d,"timestamp":"%b"}]' % values
     )
 
 
-def _heartbeat(station: Voice) -> bytes:
-    return b'[2,"%b","Heartbeat",{}]' % next(station.message_ids)
+def _heartbeats(station: Voice) -> Generator[bytes, None, None]:
+    """All frames are the same but for the message id: it is put into the one frame that was made."""
+    head, _, tail = frame(b'[2,"%b","Heartbeat",{}]' % (b"?" * _ID_BYTES)).partition(b"?" * _ID_BYTES)
+    return (head + message_id + tail for message_id in station.message_ids)
 
 
 def _transaction_id(answer: bytes) -> bytes:
@@ -135,17 +136,11 @@ def _transaction_id(answer: bytes) -> bytes:
     return found[1]
 
 
-def booting(station: Voice) -> Script:
-    """Arrives, and then beats now and then."""
-    yield from _boot_16(station)
-    yield None
-    while True:
-        yield _heartbeat(station)
-
-
 def beating(station: Voice) -> Script:
     """Heartbeats."""
-    yield from booting(station)
+    yield from _boot_16(station)
+    yield None
+    yield from _heartbeats(station)
 
 
 def metering(station: Voice) -> Script:
@@ -154,7 +149,7 @@ def metering(station: Voice) -> Script:
     transaction_id = _transaction_id((yield _start_16(station, 0)))
     yield None
     for register_wh in itertools.count(1):
-        yield meter_values_16(station, transaction_id, register_wh)
+        yield frame(meter_values_16(station, transaction_id, register_wh))
 
 
 def beating_and_metering(station: Voice) -> Script:
@@ -162,8 +157,9 @@ def beating_and_metering(station: Voice) -> Script:
     yield from _boot_16(station)
     transaction_id = _transaction_id((yield _start_16(station, 0)))
     yield None
+    heartbeats = _heartbeats(station)
     for count in itertools.count(station.number):
-        yield meter_values_16(station, transaction_id, count) if count % 2 else _heartbeat(station)
+        yield frame(meter_values_16(station, transaction_id, count)) if count % 2 else next(heartbeats)
 
 
 def pairing(station: Voice) -> Script:
@@ -212,23 +208,22 @@ def transaction_event(station: Voice, seq_no: int, register_wh: int) -> bytes:
 
 def updating(station: Voice) -> Script:
     """TransactionEvents (Updated, with samples) of a running transaction."""
-    yield (
+    yield frame(
         b'[2,"%b","BootNotification",{"reason":"PowerUp","chargingStation":{"vendorName":"Bench","model":"B2"}}]'
         % next(station.message_ids)
     )
-    yield (
+    yield frame(
         b'[2,"%b","StatusNotification",{"timestamp":"%b","connectorStatus":"Occupied","evseId":1,"connectorId":1}]'
         % (next(station.message_ids), station.stamps.now())
     )
-    yield transaction_event(station, 0, 0)
+    yield frame(transaction_event(station, 0, 0))
     yield None
     for seq_no in itertools.count(1):
-        yield transaction_event(station, seq_no, seq_no)
+        yield frame(transaction_event(station, seq_no, seq_no))
 
 
 SCRIPTS: Final = MappingProxyType[str, Callable[[Voice], Script]](
     {
-        "booting": booting,
         "beating": beating,
         "metering": metering,
         "beating_and_metering": beating_and_metering,

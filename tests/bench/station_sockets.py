@@ -1,4 +1,9 @@
-"""Many charging stations on epoll: one socket and one script each, one message in flight."""
+"""Many charging stations on epoll: one socket and one script each, one message in flight.
+
+Light enough to drive a server that is as fast as its socket: of the CPU time here four fifths are the kernel's. An
+edge-triggered event, one read, one write; frames come ready from the scripts, and what nearly always comes back, one
+whole short CALLRESULT, is recognised by four bytes.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +19,24 @@ from tests.bench.scripts import Script, station_id
 
 STATIONS_PER_ADDRESS: Final = 5_000
 """How many share a source address: one address has 28,000 ports towards one server."""
+_READ_BYTES: Final = 4_096
+_HEADER_BYTES: Final = 2
+_RESULT: Final = ord("3")
+_LISTENING: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+_IP_BIND_ADDRESS_NO_PORT: Final = 24
+"""Of Linux: the port is chosen at connect, so that every destination has all ports to itself."""
 
 
 class Station:
-    """`message` is what it says next, None while its script is not yet, or no longer, in its steady state."""
+    """`message` is the frame it sends next, None while its script is not yet, or no longer, in its steady state."""
 
-    __slots__ = ("buffer", "due_ns", "is_open", "is_waiting", "message", "number", "owes_ns", "script", "sock")
+    __slots__ = ("behind", "buffer", "due_ns", "hear", "is_open", "is_waiting", "message", "number", "script", "sock")
 
     def __init__(self, number: int, script: Script) -> None:
         self.number = number
         self.script = script
         self.sock = socket.socket()
+        self.hear = self.sock.recv
         self.buffer = b""
         self.is_open = False
         self.is_waiting = False
@@ -32,14 +44,14 @@ class Station:
         self.message: bytes | None = None
         self.due_ns = 0
         """When the message in flight was sent or was meant to be; until then, when the connection was begun."""
-        self.owes_ns = 0
-        """Since when the next message is overdue (paced load); 0 for not at all."""
+        self.behind = 0
+        """How many messages are overdue (paced load) because an answer was waited for."""
 
     def say(self, due_ns: int) -> None:
         if self.message is None:
             raise RuntimeError("the station has nothing to say")
         self.due_ns, self.is_waiting = due_ns, True
-        self.sock.send(websocket.frame(self.message))
+        self.sock.send(self.message)
 
 
 class StationSockets:
@@ -62,46 +74,75 @@ class StationSockets:
         station.due_ns = time.perf_counter_ns()
         self._dial(station)
 
+    def turn(self, timeout_s: float) -> None:
+        """Let happen what wants to happen. Raises ConnectionError or PermissionError when the server sends one away."""
+        stations, on_answer = self._stations, self.on_answer
+        for fd, event in self._epoll.poll(timeout_s):
+            station = stations[fd]
+            if event != select.EPOLLIN or not station.is_open:
+                self._see(station, event)
+                continue
+            data = station.hear(_READ_BYTES)
+            size = len(data)
+            if (
+                size > 4
+                and data[3] == _RESULT
+                and data[1] == size - _HEADER_BYTES
+                and data[0] == websocket.TEXT
+                and not station.buffer
+            ):
+                self.answered += 1
+                station.is_waiting = False
+                station.message = station.script.send(data)
+                on_answer(station)
+            else:
+                self._digest(station, data)
+
+    # --- seldom ---
+
     def _dial(self, station: Station) -> None:
         sock = station.sock
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Without a port of its own at this point, ports are drawn per destination (IP_BIND_ADDRESS_NO_PORT).
-        sock.setsockopt(socket.IPPROTO_IP, 24, 1)
+        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
         sock.bind((f"127.0.0.{2 + station.number // STATIONS_PER_ADDRESS}", 0))
         sock.connect_ex((self._handshake.host, self._handshake.port))
         self._stations[sock.fileno()] = station
         self._epoll.register(sock.fileno(), select.EPOLLOUT)
 
-    def turn(self, timeout_s: float) -> None:
-        """Let happen what wants to happen. Raises ConnectionError or PermissionError when the server sends one away."""
-        for fd, event in self._epoll.poll(timeout_s):
-            station = self._stations[fd]
-            try:
-                if event & select.EPOLLOUT and not event & select.EPOLLERR:
-                    self._epoll.modify(fd, select.EPOLLIN)
-                    request = self._handshake.request(station_id(station.number), self._password, self._subprotocol)
-                    station.sock.send(request)
-                else:
-                    self._hear(station)
-            except ConnectionError:
-                if station.is_open:
-                    raise
-                self._redial(station)
+    def _see(self, station: Station, event: int) -> None:
+        """While it connects, and when the connection ends."""
+        try:
+            if event & select.EPOLLOUT and not event & select.EPOLLERR:
+                self._epoll.modify(station.sock.fileno(), _LISTENING)
+                request = self._handshake.request(station_id(station.number), self._password, self._subprotocol)
+                station.sock.send(request)
+            else:
+                self._digest(station, station.hear(_READ_BYTES))
+        except ConnectionError:
+            if station.is_open:
+                raise
+            self._redial(station)
 
     def _redial(self, station: Station) -> None:
         self.retries += 1
         del self._stations[station.sock.fileno()]
         station.sock.close()
         station.sock, station.buffer = socket.socket(), b""
+        station.hear = station.sock.recv
         self._dial(station)
 
-    def _hear(self, station: Station) -> None:
-        data = station.sock.recv(65536)
-        if not data:
-            raise ConnectionResetError(f"station {station.number}: the server closed the connection")
-        if station.buffer:
-            data = station.buffer + data
+    def _digest(self, station: Station, data: bytes) -> None:
+        """Any number of frames, and parts of them, from the end of the handshake on; reads until nothing is left."""
+        while data:
+            self._unpack(station, station.buffer + data)
+            try:
+                data = station.hear(_READ_BYTES)
+            except BlockingIOError:
+                return
+        raise ConnectionResetError(f"station {station.number}: the server closed the connection")
+
+    def _unpack(self, station: Station, data: bytes) -> None:
         if not station.is_open:
             head, end, rest = data.partition(b"\r\n\r\n")
             if not end:

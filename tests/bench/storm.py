@@ -55,7 +55,7 @@ def connect_storm(sizes: StormSizes) -> Result:
 
 def _storm(server: Server, sizes: StormSizes, cores: machine.Cores) -> dict[str, Any]:
     before_s = machine.cpu_s(server.pid)
-    with load(server, sizes.stations, "booting", cores) as side:
+    with load(server, sizes.stations, "beating", cores) as side:
         report = side.ask("connect", at_once=sizes.stations)
         used_s = machine.cpu_s(server.pid) - before_s
     return report | {"cpu_us_per_station": 1e6 * used_s / sizes.stations}
