@@ -9,6 +9,7 @@ from edge.domain import drivers, metering, remote, sessions, stations
 from edge.domain.billing import end_transaction
 from edge.domain.decision import Decision
 from edge.domain.events import (
+    ConnectionLimitReached,
     DocumentUnreadable,
     Restarted,
     SiteEvent,
@@ -75,6 +76,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
         case UplinkChanged():
             if site.is_uplink_online != event.is_online or site.uplink_since is None:
                 site.is_uplink_online, site.uplink_since = event.is_online, now
+        case ConnectionLimitReached():
+            stations.note_connection_limit(site, decision, event, now)
         case Ticked():
             _tick(site, decision, now)
         case Restarted():

@@ -42,6 +42,14 @@ class UplinkChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimitReached:
+    """Stations are turned away because the agent may open no more files; or there is room again."""
+
+    is_reached: bool
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked:
     """Time has passed: a second of the machine's time or more."""
 
@@ -60,6 +68,7 @@ SiteEvent = (
     | TokensImported
     | TokenBlocked
     | UplinkChanged
+    | ConnectionLimitReached
     | Ticked
     | Restarted
 )

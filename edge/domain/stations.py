@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from edge.domain.decision import Decision
+from edge.domain.events import ConnectionLimitReached
 from edge.domain.metering import note_charging_state
 from edge.domain.site import Site, Station
 from edge.domain.transaction import Cause
@@ -118,6 +119,14 @@ def report_status(site: Site, decision: Decision, event: StatusReported, now: da
     if status.transaction_id is None and event.status is not ConnectorStatus.OCCUPIED:
         site.set_power(status, 0)
     _alarm_fault(site, decision, status.ref, event, now)
+
+
+def note_connection_limit(site: Site, decision: Decision, event: ConnectionLimitReached, now: datetime) -> None:
+    if event.is_reached:
+        text = f"stations are turned away: this agent holds {event.limit} connections and may open no more files"
+        decision.raise_alarm(site, now, "connections_at_limit", Severity.CRITICAL, text, "agent")
+    else:
+        decision.clear_alarm(site, now, "connections_at_limit", "agent")
 
 
 def _journal_status(site: Site, decision: Decision, event: StatusReported, now: datetime) -> None:
