@@ -28,6 +28,7 @@ from protocols.sync.up import (
     DocumentApplied,
     Entry,
     IdTokenRefused,
+    MeterValuesSampled,
     PostingMade,
     StationBooted,
     StationConnectionChanged,
@@ -139,7 +140,7 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.documents.append(body)
         case TokensChanged(source="site") as body:
             changes.site_tokens.append(body)
-        case TokensChanged() | IdTokenRefused() | UnknownStopReceived():
+        case TokensChanged() | IdTokenRefused() | UnknownStopReceived() | MeterValuesSampled():
             pass  # kept as they came; nothing here is shown from them
         case _ as never:
             assert_never(never)

@@ -25,6 +25,7 @@ class Stream(StrEnum):
 
     MONEY = "money"
     EVENT = "event"
+    TELEMETRY = "telemetry"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, NamedTuple, get_args
 
 from pydantic import AwareDatetime, Discriminator
 
@@ -16,7 +16,7 @@ from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.location import Location
 from protocols.ocpi.token import Token
 from protocols.sync.topics import Count, Stream
-from protocols.terms import ChargingState, ConnectorStatus, EvseState
+from protocols.terms import ChargingState, ConnectorStatus, EvseState, Measurand, ReadingContext
 
 SCHEMA_VERSION = 1
 
@@ -232,6 +232,39 @@ class TokensChanged:
     kind: Literal["tokens_changed"] = "tokens_changed"
 
 
+# --- telemetry -------------------------------------------------------------------------------------------------------
+
+
+class SampledValue(NamedTuple):
+    """A meter reading, on the wire an array: `value` in the measurand's base unit (Wh, W, mA, mV, percent), `after_ms`
+    behind the entry's `at`."""
+
+    measurand: Measurand
+    value: int
+    phase: str | None = None
+    context: ReadingContext = ReadingContext.SAMPLE_PERIODIC
+    after_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterValuesSampled:
+    """What the telemetry filter kept of a message from a charger, at least one reading. `evse_id` 0: the station itself.
+
+    `at` is the time of the earliest of its readings, by the charger's clock where that can be believed. `dropped` counts
+    the readings of this EVSE that the filter let go since its entry before. `filter` names the filter's rules: what lies
+    between two readings can be told from nothing else.
+    """
+
+    station_id: str
+    evse_id: int
+    transaction_id: str | None
+    at: AwareDatetime
+    samples: tuple[SampledValue, ...]
+    dropped: int = 0
+    filter: str = "deadband-1"
+    kind: Literal["meter_values_sampled"] = "meter_values_sampled"
+
+
 MoneyBody = TransactionStarted | TransactionEnded | CdrIssued | CdrQuarantined | PostingMade
 EventBody = (
     ConnectorStatusChanged
@@ -246,12 +279,19 @@ EventBody = (
     | DocumentApplied
     | TokensChanged
 )
-Body = Annotated[MoneyBody | EventBody, Discriminator("kind")]
+TelemetryBody = MeterValuesSampled
+Body = Annotated[MoneyBody | EventBody | TelemetryBody, Discriminator("kind")]
+
+_STREAMS: Final = {
+    **dict.fromkeys(get_args(MoneyBody), Stream.MONEY),
+    **dict.fromkeys(get_args(EventBody), Stream.EVENT),
+    TelemetryBody: Stream.TELEMETRY,
+}
 
 
-def stream_of(body: MoneyBody | EventBody) -> Stream:
+def stream_of(body: MoneyBody | EventBody | TelemetryBody) -> Stream:
     """The stream that a body belongs to."""
-    return Stream.MONEY if isinstance(body, MoneyBody) else Stream.EVENT
+    return _STREAMS[type(body)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

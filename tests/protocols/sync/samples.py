@@ -12,7 +12,7 @@ from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, T
 from protocols.ocpi.token import Token
 from protocols.sync import down, up
 from protocols.sync.topics import Stream
-from protocols.terms import ChargingState, ConnectorStatus, EvseState
+from protocols.terms import ChargingState, ConnectorStatus, EvseState, Measurand, ReadingContext
 
 EPOCH = "0f6f1f6e-5a5b-4c43-9f55-0f8d7f4a7c11"
 T0 = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -125,9 +125,26 @@ EVENT_BODIES = (
     up.DocumentApplied(document="tokens", version=4),
     up.TokensChanged(source="hub", tokens=(TOKEN,), is_complete=True),
 )
+TELEMETRY_BODIES = (
+    up.MeterValuesSampled(
+        station_id="CS-1",
+        evse_id=1,
+        transaction_id="tx-1",
+        at=T0,
+        samples=(
+            up.SampledValue(Measurand.ENERGY_REGISTER, 4200, context=ReadingContext.TRANSACTION_END, after_ms=1500),
+            up.SampledValue(Measurand.VOLTAGE, 231_400, "L1-N"),
+        ),
+        dropped=41,
+    ),
+)
 ENTRIES = tuple(
     up.Entry(stream=stream, seq=seq, at=T0, body=body)
-    for stream, bodies in ((Stream.MONEY, MONEY_BODIES), (Stream.EVENT, EVENT_BODIES))
+    for stream, bodies in (
+        (Stream.MONEY, MONEY_BODIES),
+        (Stream.EVENT, EVENT_BODIES),
+        (Stream.TELEMETRY, TELEMETRY_BODIES),
+    )
     for seq, body in enumerate(bodies, 1)
 )
 
