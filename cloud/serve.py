@@ -69,6 +69,7 @@ async def _serve(
         broker_presence=hub.broker_presence,
         metrics=hub.metrics,
         feed_keep=settings.feed_keep,
+        telemetry_keep=settings.telemetry_keep,
     )
     server = WebServer(
         uvicorn.Config(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -134,6 +134,30 @@ async def _take_carefully(
                 raise
             taken.dead.append(DeadLetter(seq=entry.seq, reason=_reason(error), raw=raw[entry.seq]))
     return taken
+
+
+async def prune_telemetry(store: Store, keep: int) -> None:
+    """Drop all but the newest `keep` raw telemetry entries of each edge's epoch. Money and events stay.
+
+    They are the hub's only copy until the readings are rolled up; a position remembers what was dropped, so a repeated
+    batch brings nothing back. A range of the primary key, and one transaction an edge: nobody waits long.
+    """
+    positions = select(stream_positions).where(
+        stream_positions.c.stream == Stream.TELEMETRY.value, stream_positions.c.seq > keep
+    )
+    async with store.read() as connection:
+        full = (await connection.execute(positions)).all()
+    for row in full:
+        async with store.write() as connection:
+            await connection.execute(
+                delete(entries).where(
+                    entries.c.domain == row.domain,
+                    entries.c.edge_id == row.edge_id,
+                    entries.c.epoch == row.epoch,
+                    entries.c.stream == row.stream,
+                    entries.c.seq <= row.seq - keep,
+                )
+            )
 
 
 async def lock_position(

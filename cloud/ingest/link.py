@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cloud.clock import Clock
 from cloud.ingest import presence
-from cloud.ingest.batches import store_batch
+from cloud.ingest.batches import prune_telemetry, store_batch
 from cloud.ingest.downlink import Downlink
 from cloud.live import Bell, BrokerPresence
 from cloud.metrics import Metrics
@@ -84,6 +84,7 @@ class Ingest:
         broker_presence: BrokerPresence,
         metrics: Metrics,
         feed_keep: int,
+        telemetry_keep: int,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -93,6 +94,7 @@ class Ingest:
         self._presence = broker_presence
         self._metrics = metrics
         self._feed_keep = feed_keep
+        self._telemetry_keep = telemetry_keep
         self._turn = asyncio.Lock()  # one writer: a message, the live values or the way down
         self._met: set[tuple[EdgeAddress, str]] = set()
         self._lives: dict[tuple[EdgeAddress, str], dict[tuple[str, int], presence.LiveValue]] = {}
@@ -283,12 +285,13 @@ class Ingest:
             _log.warning("live_refused", reason=reason[:300])
 
     async def _prune(self) -> None:
-        """Keep the feed bounded."""
+        """Keep the feed and the raw telemetry bounded."""
         while True:
 
             async def prune() -> None:
                 async with self._store.write() as connection:
                     await feed.prune(connection, self._feed_keep)
+                await prune_telemetry(self._store, self._telemetry_keep)
 
             async with self._turn:
                 await self._patiently(prune)

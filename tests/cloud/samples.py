@@ -19,16 +19,18 @@ from protocols.sync.up import (
     Entry,
     EventBody,
     EvseLive,
+    MeterValuesSampled,
     MoneyBody,
     PostingLeg,
     PostingMade,
+    SampledValue,
     StationBooted,
     StationConnectionChanged,
     StreamPosition,
     TransactionEnded,
     TransactionStarted,
 )
-from protocols.terms import ChargingState, ConnectorStatus, EvseState
+from protocols.terms import ChargingState, ConnectorStatus, EvseState, Measurand, ReadingContext
 
 T0 = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 EDGE = EdgeAddress(0, "edge-1")
@@ -188,6 +190,29 @@ def event_journal() -> list[Entry]:
         ),
     )
     return [Entry(stream=Stream.EVENT, seq=seq, at=minute(seq), body=body) for seq, body in enumerate(bodies, 1)]
+
+
+def telemetry_journal(count: int = 6) -> list[Entry]:
+    """The filtered readings of a session, one entry a minute."""
+    return [
+        Entry(
+            stream=Stream.TELEMETRY,
+            seq=seq,
+            at=minute(seq),
+            body=MeterValuesSampled(
+                station_id="CP-1",
+                evse_id=1,
+                transaction_id="tx-1",
+                at=minute(seq),
+                samples=(
+                    SampledValue(Measurand.ENERGY_REGISTER, 1000 + 180 * seq),
+                    SampledValue(Measurand.VOLTAGE, 230_000 + seq, "L1-N", ReadingContext.SAMPLE_CLOCK, 250),
+                ),
+                dropped=seq % 3,
+            ),
+        )
+        for seq in range(1, count + 1)
+    ]
 
 
 def wire(entries: Sequence[Entry], epoch: str = EPOCH) -> bytes:
