@@ -1,4 +1,9 @@
-"""What an OCPP version's table of messages is made of: each action with its two pure functions."""
+"""What an OCPP version's table of messages is made of: each action with its two pure functions.
+
+What a station sends is read from a Struct with the names of its schema (`schema.decode`): `payload.connectorId`, UNSET
+where an optional field was left out. The parts in `reading` take UNSET for what it is, nothing; `given` turns it into a
+default. What goes back is rendered as a dict.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,7 @@ R = TypeVar("R", bound=Reply)
 class Decided:
     """A request that the site decides upon: `read` gives the event (or raises BadPayload), `render` its answer."""
 
-    read: Callable[[str, Payload], ChargerEvent]
+    read: Callable[[str, Any], ChargerEvent]
     render: Callable[[Reply], Payload]
 
 

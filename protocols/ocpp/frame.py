@@ -1,15 +1,17 @@
 """OCPP-J frames (1.6 §4.2, 2.0.1 Part 4 §4.2): bytes to CALL, CALLRESULT or CALLERROR and back.
 
-Size and nesting are bounded before anything is built. There is one JSON parser and it lets the last of duplicate keys
-win, as JSON.parse does, so no two readers of a frame can understand it differently.
+Size and nesting are bounded before anything is built. A CALL that is as it should be is recognised in one step, its
+payload left as it came for `schema.decode`; every other frame is read again, whole, to say what is wrong with it or to
+take it as it is meant. Both readers let the last of duplicate keys win, as JSON.parse does, so no frame can be
+understood in two ways.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
 import orjson
 
 from protocols.errors import BadFrame
@@ -24,35 +26,41 @@ NO_MESSAGE_ID: Final = "-1"
 """Answers a CALL whose message id cannot be read (2.0.1 Part 4 §4.2.3)."""
 
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_BRACES_ALONE: Final = bytes.maketrans(b"[]", b"{}")
+_NO_BRACKET: Final = bytes(byte for byte in range(256) if byte not in b'[]{}"\\')
+"""What may be left out without changing how brackets nest; quotes and backslashes say which of them are text."""
+
+_MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_MESSAGE_ID_LENGTH)]
+_CALL: Final = msgspec.json.Decoder(tuple[Literal[2], _MessageId, str, msgspec.Raw])
 
 Payload = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request: `[2, message_id, action, payload]`."""
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """A request that came in: `[2, message_id, action, payload]`, the payload a JSON object that nobody has read yet.
+
+    The payload lies in the bytes of the frame and keeps them alive.
+    """
 
     message_id: str
     action: str
-    payload: Payload
+    payload: msgspec.Raw
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(msgspec.Struct, frozen=True, gc=False):
     """An answer: `[3, message_id, payload]`."""
 
     message_id: str
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class CallError:
+class CallError(msgspec.Struct, frozen=True, gc=False):
     """A refusal: `[4, message_id, code, description, details]`."""
 
     message_id: str
     code: str
     description: str = ""
-    details: Payload = field(default_factory=dict)
+    details: Payload = msgspec.field(default_factory=dict)
 
 
 Frame = Call | CallResult | CallError
@@ -68,6 +76,9 @@ def parse(raw: bytes, version: Version) -> Frame:
         raise _bad(ErrorCode.RPC_FRAMEWORK_ERROR, version, f"a frame may have {MAX_FRAME_BYTES} bytes")
     if _is_too_deep(raw):
         raise _bad(ErrorCode.RPC_FRAMEWORK_ERROR, version, f"a frame may nest {MAX_DEPTH} levels")
+    call = _proper_call(raw)
+    if call is not None:
+        return call
     try:
         items = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -83,16 +94,32 @@ def parse(raw: bytes, version: Version) -> Frame:
     raise _bad(ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED, version, "message types are 2, 3 and 4", message_id)
 
 
-def encode(frame: Frame) -> bytes:
-    """Write one frame. Raises TypeError where a raw payload holds what JSON cannot say."""
+def encode(frame: CallResult | CallError) -> bytes:
+    """Write one answer. Raises TypeError where a payload holds what JSON cannot say."""
     match frame:
-        case Call():
-            return orjson.dumps([2, frame.message_id, frame.action, frame.payload])
         case CallResult():
             return orjson.dumps([3, frame.message_id, frame.payload])
         case CallError():
             description = frame.description[:MAX_DESCRIPTION_LENGTH]
             return orjson.dumps([4, frame.message_id, frame.code, description, frame.details])
+
+
+def encode_call(message_id: str, action: str, payload: Payload) -> bytes:
+    """Write one request of ours. Raises TypeError where its payload holds what JSON cannot say."""
+    return orjson.dumps([2, message_id, action, payload])
+
+
+def _proper_call(raw: bytes) -> Call | None:
+    """The CALL, where it is one in every respect; None where somebody must look closer."""
+    try:
+        _, message_id, action, payload = _CALL.decode(raw)
+        if not raw.isascii():
+            raw.decode()  # what is left raw is not checked to be UTF-8
+    except ValueError:  # msgspec's DecodeError and UnicodeDecodeError are both one
+        return None
+    if memoryview(payload)[0] != 0x7B:  # {
+        return None
+    return Call(message_id, action, payload)
 
 
 def _call(items: list[Any], version: Version) -> Call:
@@ -107,7 +134,7 @@ def _call(items: list[Any], version: Version) -> Call:
         raise _bad(ErrorCode.RPC_FRAMEWORK_ERROR, version, "the action is a text", message_id)
     if type(payload) is not dict:
         raise _bad(ErrorCode.FORMAT_VIOLATION, version, "the payload is a JSON object", message_id)
-    return Call(message_id, action, payload)
+    return Call(message_id, action, msgspec.Raw(orjson.dumps(payload)))
 
 
 def _answer(items: list[Any], version: Version) -> CallResult | CallError:
@@ -132,10 +159,16 @@ def _message_id(items: list[Any]) -> str | None:
 
 
 def _is_too_deep(raw: bytes) -> bool:
-    # Counting is enough for nearly every frame; only those with many brackets are walked, up to the first that is too
-    # deep.
+    # Counting is enough for most frames. Of the others the innermost pairs of brackets are taken away, level by level;
+    # where a text has brackets or quotes of its own, something remains. Only then is the frame walked, up to the first
+    # bracket that is too deep.
     if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return False
+    brackets = raw.translate(_BRACES_ALONE, _NO_BRACKET).replace(b'""', b"")
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"{}", b"")
+        if not brackets:
+            return False
     depth = 0
     for token in _STRING_OR_BRACKET.finditer(raw):
         match raw[token.start()]:

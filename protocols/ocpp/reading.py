@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from protocols.errors import BadPayload
 
 MAX_INT: Final = 2**53 - 1
@@ -16,6 +18,11 @@ MAX_EVSE_ID: Final = 999
 """More than any ChargingStation has; a bound on the state that a peer can make us keep."""
 
 _SHORTEST_STAMP: Final = len("20260302T0600Z")
+
+
+def given(value: Any, default: Any = None) -> Any:
+    """The value of an optional field, or `default` where it was left out."""
+    return default if value is UNSET else value
 
 
 def read_stamp(text: Any) -> datetime | None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from msgspec import UNSET
 
 from protocols.charger.events import Sample
-from protocols.ocpp.reading import MAX_INT, read_stamp
+from protocols.ocpp.reading import MAX_INT, given, read_stamp
 from protocols.terms import Measurand, ReadingContext
 
 _POWER: Final = MappingProxyType({None: 0, "W": 0, "kW": 3})
@@ -30,41 +32,69 @@ _UNITS: Final[Mapping[str, tuple[Measurand, Mapping[str | None, int]]]] = Mappin
 
 _CONTEXTS: Final = MappingProxyType({context.value: context for context in ReadingContext})
 _DEFAULT_MEASURAND: Final = Measurand.ENERGY_REGISTER.value
+_KINDS_KEPT: Final = 1024
+"""A station writes a handful, and a site's stations mostly the same: only who makes them up ever goes beyond."""
 _NUMBER: Final = re.compile(r"\s*([+-]?)([0-9]{1,20})(?:\.([0-9]{0,20}))?(?:[eE]([+-]?[0-9]{1,3}))?\s*")
 _MAX_DIGITS: Final = 41
 """Longer than whole and fraction of a _NUMBER together: what is divided by more is nothing."""
 _MAX_POWER_OF_TEN: Final = 15
 """One and more times a higher power is beyond MAX_INT."""
+_POWERS: Final[tuple[int, ...]] = tuple(10**exponent for exponent in range(_MAX_POWER_OF_TEN + 1))
+_PLAIN_LENGTH: Final = _MAX_POWER_OF_TEN
+"""Longer texts are read by the rule alone: the powers above would not do for so many places."""
+_EXACT_POWER: Final = 9
+_EXACT_LIMIT: Final = 2.0**40
+"""A product of a float and a power of ten up to these is off by less than 0.001 of what the decimal would give."""
 
 
-def read_samples_16(meter_values: Iterable[Mapping[str, Any]]) -> tuple[Sample, ...]:
+class _Kind(NamedTuple):
+    """How sampled values of one kind are read. `is_part`: an energy register of a single phase."""
+
+    measurand: Measurand
+    power_of_ten: int
+    context: ReadingContext
+    phase: str | None
+    is_part: bool
+
+
+def read_samples_16(meter_values: Iterable[Any]) -> tuple[Sample, ...]:
     """OCPP 1.6 §7.33 MeterValue: values are texts, the unit is a field beside them."""
     samples = []
+    has_parts = False
     for meter_value in meter_values:
-        at = read_stamp(meter_value.get("timestamp"))
-        for item in meter_value.get("sampledValue", ()):
-            if item.get("format") == "SignedData":
+        at = read_stamp(meter_value.timestamp)
+        for item in meter_value.sampledValue:
+            kind = _kind(item.measurand, item.unit, 0, item.context, item.phase)
+            if kind is None or item.format == "SignedData":
                 continue  # a signed blob of hex digits may look like a number
-            sample = _sample(item, item.get("unit"), 0, at)
-            if sample is not None:
-                samples.append(sample)
-    return _without_parts(samples)
+            measurand, power_of_ten, context, phase, is_part = kind
+            value = scaled(item.value, power_of_ten)
+            if value is not None:
+                samples.append(Sample(measurand=measurand, value=value, at=at, context=context, phase=phase))
+                has_parts |= is_part
+    return _without_parts(samples) if has_parts else tuple(samples)
 
 
-def read_samples_201(meter_values: Iterable[Mapping[str, Any]]) -> tuple[Sample, ...]:
+def read_samples_201(meter_values: Iterable[Any]) -> tuple[Sample, ...]:
     """OCPP 2.0.1 MeterValueType: values are numbers, the unit has a multiplier (a power of ten)."""
     samples = []
+    has_parts = False
     for meter_value in meter_values:
-        at = read_stamp(meter_value.get("timestamp"))
-        for item in meter_value.get("sampledValue", ()):
-            unit = item.get("unitOfMeasure")
-            if unit is None:
-                sample = _sample(item, None, 0, at)
+        at = read_stamp(meter_value.timestamp)
+        for item in meter_value.sampledValue:
+            unit = item.unitOfMeasure
+            if unit is UNSET:
+                kind = _kind(item.measurand, UNSET, 0, item.context, item.phase)
             else:
-                sample = _sample(item, unit.get("unit"), unit.get("multiplier", 0), at)
-            if sample is not None:
-                samples.append(sample)
-    return _without_parts(samples)
+                kind = _kind(item.measurand, unit.unit, unit.multiplier, item.context, item.phase)
+            if kind is None:
+                continue
+            measurand, power_of_ten, context, phase, is_part = kind
+            value = scaled(item.value, power_of_ten)
+            if value is not None:
+                samples.append(Sample(measurand=measurand, value=value, at=at, context=context, phase=phase))
+                has_parts |= is_part
+    return _without_parts(samples) if has_parts else tuple(samples)
 
 
 def register_wh(samples: tuple[Sample, ...], context: ReadingContext, *, is_last: bool) -> int | None:
@@ -77,28 +107,58 @@ def register_wh(samples: tuple[Sample, ...], context: ReadingContext, *, is_last
     return chosen[-1 if is_last else 0].value
 
 
-def _sample(item: Mapping[str, Any], unit: str | None, multiplier: Any, at: datetime | None) -> Sample | None:
-    known = _UNITS.get(item.get("measurand", _DEFAULT_MEASURAND))
+@lru_cache(_KINDS_KEPT)
+def _kind(measurand: Any, unit: Any, multiplier: Any, context: Any, phase: Any) -> _Kind | None:
+    """None where the house does not read it: another measurand, a unit that does not fit, a multiplier beyond sense."""
+    known = _UNITS.get(given(measurand, _DEFAULT_MEASURAND))
     if known is None:
         return None
-    measurand, units = known
-    power_of_ten = units.get(unit)
-    if power_of_ten is None:
+    read_as, units = known
+    power_of_ten = units.get(given(unit))
+    multiplier = given(multiplier, 0)
+    if power_of_ten is None or abs(multiplier) > _MAX_POWER_OF_TEN:
         return None
-    if multiplier != 0:
-        if abs(multiplier) > _MAX_POWER_OF_TEN:
-            return None
-        power_of_ten += int(multiplier)
-    value = _scaled(item.get("value"), power_of_ten)
-    if value is None:
-        return None
-    context = _CONTEXTS.get(item.get("context", ""), ReadingContext.SAMPLE_PERIODIC)
-    return Sample(measurand=measurand, value=value, at=at, context=context, phase=item.get("phase"))
+    read_phase = given(phase)
+    return _Kind(
+        measurand=read_as,
+        power_of_ten=power_of_ten + int(multiplier),
+        context=_CONTEXTS.get(given(context), ReadingContext.SAMPLE_PERIODIC),
+        phase=read_phase,
+        is_part=read_phase is not None and read_as is Measurand.ENERGY_REGISTER,
+    )
 
 
-def _scaled(value: Any, power_of_ten: int) -> int | None:
-    """The number times a power of ten, exact until it is rounded once; None where it is no sane number."""
-    found = _NUMBER.fullmatch(value if type(value) is str else repr(value))  # a float's repr is what the charger wrote
+def scaled(value: str | float, power_of_ten: int) -> int | None:
+    """The number times a power of ten, exact until it is rounded once; None where it is no sane number.
+
+    A float stands for the decimal that the charger wrote, which is its repr. What nearly all chargers send is read in a
+    short way here; `scaled_by_rule` is the definition, and all others go by it.
+    """
+    if not 0 <= power_of_ten <= _EXACT_POWER:
+        return scaled_by_rule(value, power_of_ten)
+    if type(value) is str:
+        whole, _, fraction = value.partition(".")
+        if len(value) <= _PLAIN_LENGTH and value.isascii() and whole.isdigit() and (not fraction or fraction.isdigit()):
+            shift = power_of_ten - len(fraction)
+            number = int(whole + fraction)
+            result = number * _POWERS[shift] if shift >= 0 else _divided(number, _POWERS[-shift])
+            return result if result <= MAX_INT else None
+    elif type(value) is float:
+        product = value * _POWERS[power_of_ten]
+        if -_EXACT_LIMIT < product < _EXACT_LIMIT:
+            nearest = round(product)
+            if -0.499 < product - nearest < 0.499:  # too close to a half, and the float may lie on the wrong side
+                return nearest
+    elif type(value) is int:
+        result = value * _POWERS[power_of_ten]
+        if -MAX_INT <= result <= MAX_INT:
+            return result
+    return scaled_by_rule(value, power_of_ten)
+
+
+def scaled_by_rule(value: Any, power_of_ten: int) -> int | None:
+    """What `scaled` gives, read digit by digit."""
+    found = _NUMBER.fullmatch(value if type(value) is str else repr(value))
     if found is None:
         return None
     sign, whole, fraction, exponent = found.groups("")
@@ -108,10 +168,10 @@ def _scaled(value: Any, power_of_ten: int) -> int | None:
         return 0
     if power_of_ten > _MAX_POWER_OF_TEN:
         return None
-    scaled = number * 10**power_of_ten if power_of_ten >= 0 else _divided(number, 10**-power_of_ten)
-    if scaled > MAX_INT:
+    result = number * 10**power_of_ten if power_of_ten >= 0 else _divided(number, 10**-power_of_ten)
+    if result > MAX_INT:
         return None
-    return -scaled if sign == "-" else scaled
+    return -result if sign == "-" else result
 
 
 def _divided(number: int, divisor: int) -> int:
@@ -123,8 +183,6 @@ def _divided(number: int, divisor: int) -> int:
 
 def _without_parts(samples: list[Sample]) -> tuple[Sample, ...]:
     """Leave out the energy registers of single phases where the overall register is there too."""
-    if any(sample.phase is not None and sample.measurand is Measurand.ENERGY_REGISTER for sample in samples):
-        registers = [sample for sample in samples if sample.measurand is Measurand.ENERGY_REGISTER]
-        if any(sample.phase is None for sample in registers):
-            return tuple(s for s in samples if s.phase is None or s.measurand is not Measurand.ENERGY_REGISTER)
+    if any(sample.phase is None and sample.measurand is Measurand.ENERGY_REGISTER for sample in samples):
+        return tuple(s for s in samples if s.phase is None or s.measurand is not Measurand.ENERGY_REGISTER)
     return tuple(samples)

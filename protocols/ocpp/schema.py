@@ -1,4 +1,7 @@
-"""Payload validation against the schemas that ship in the `ocpp` package, compiled once per action and direction.
+"""Payloads and the schemas that ship in the `ocpp` package, compiled once per action and direction.
+
+What comes in is decoded into a Struct made from its schema, which checks it on the way; whatever that refuses is put to
+a JSON Schema validator, which has the last word and explains.
 
 Reading the package's own files, once, is the only I/O of this room; it happens here and nowhere else in it.
 """
@@ -13,9 +16,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import jsonschema_rs
+import msgspec
 import orjson
 
 from protocols.errors import BadPayload
+from protocols.ocpp import structs
 from protocols.ocpp.version import ErrorCode, Version, wire_code
 
 
@@ -49,6 +54,18 @@ _CODES: Final = MappingProxyType(
 _MAX_PROBLEMS_TOLD: Final = 3
 
 
+def decode(version: Version, action: str, payload: msgspec.Raw | bytes) -> Any:
+    """The payload of a request of a known action, as a Struct with the schema's names (see `structs.make`).
+
+    Raises BadPayload as `validate` does, and with RpcFrameworkError where it is no JSON.
+    """
+    decoder = _decoder(version, action)
+    try:
+        return decoder.decode(payload)
+    except ValueError:  # msgspec's DecodeError and UnicodeDecodeError are both one
+        return _decoded_slowly(version, action, payload)
+
+
 def validate(version: Version, action: str, direction: Direction, payload: dict[str, Any]) -> None:
     """Check a payload of a known action.
 
@@ -65,6 +82,7 @@ def load(version: Version, actions: Iterable[str]) -> None:
     left to read them with."""
     for action in actions:
         _validator(version, action, Direction.REQUEST)
+        _decoder(version, action)
 
 
 @cache
@@ -77,14 +95,39 @@ def known_actions(version: Version) -> frozenset[str]:
     )
 
 
+def _decoded_slowly(version: Version, action: str, payload: msgspec.Raw | bytes) -> Any:
+    try:
+        document = orjson.loads(memoryview(payload))
+    except orjson.JSONDecodeError:
+        raise BadPayload(wire_code(ErrorCode.RPC_FRAMEWORK_ERROR, version), "not JSON") from None
+    validate(version, action, Direction.REQUEST, document)
+    return structs.build(_struct(version, action), document)
+
+
+@cache
+def _decoder(version: Version, action: str) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(_struct(version, action))
+
+
+@cache
+def _struct(version: Version, action: str) -> Any:
+    return structs.make(_schema(version, action, Direction.REQUEST))
+
+
 @cache
 def _validator(version: Version, action: str, direction: Direction) -> jsonschema_rs.Validator:
+    # Formats are not checked: chargers send date-times without zone, and the tolerant reader sorts them out.
+    return jsonschema_rs.validator_for(_schema(version, action, direction), validate_formats=False, mask="the value")
+
+
+def _schema(version: Version, action: str, direction: Direction) -> structs.JsonSchema:
     if action not in known_actions(version):
         raise ValueError(f"not an action of OCPP {version}: {action!r}")
     name = f"{action}{_SUFFIXES[version, direction]}.json"
-    text = files(f"ocpp.{_FOLDERS[version]}").joinpath("schemas", name).read_text("utf-8-sig")
-    # Formats are not checked: chargers send date-times without zone, and the tolerant reader sorts them out.
-    return jsonschema_rs.validator_for(orjson.loads(text), validate_formats=False, mask="the value")
+    schema: structs.JsonSchema = orjson.loads(
+        files(f"ocpp.{_FOLDERS[version]}").joinpath("schemas", name).read_text("utf-8-sig")
+    )
+    return schema
 
 
 def _explained(validator: jsonschema_rs.Validator, version: Version, payload: dict[str, Any]) -> BadPayload:

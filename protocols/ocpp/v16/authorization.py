@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from protocols.charger.commands import IdTokenAnswer, Reply
 from protocols.charger.events import IdTokenPresented
@@ -24,9 +24,9 @@ _STATUSES: Final = MappingProxyType(
 """§7.2; 1.6 has no words for the other refusals: they are Invalid."""
 
 
-def read_authorize(station_id: str, payload: Payload) -> IdTokenPresented:
+def read_authorize(station_id: str, payload: Any) -> IdTokenPresented:
     """§6.1."""
-    return IdTokenPresented(station_id=station_id, token_uid=read_text(payload["idTag"]) or "")
+    return IdTokenPresented(station_id=station_id, token_uid=read_text(payload.idTag) or "")
 
 
 def render_authorize(reply: Reply) -> Payload:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from protocols.charger.events import StatusReported
-from protocols.ocpp.dialect import Payload
 from protocols.ocpp.reading import read_evse_id, read_stamp
 from protocols.terms import ChargingState, ConnectorStatus
 
@@ -26,11 +25,11 @@ _STATUSES: Final = MappingProxyType(
 """§7.7 ChargePointStatus in OCPP 2.0.1's two words."""
 
 
-def read_status_notification(station_id: str, payload: Payload) -> StatusReported:
+def read_status_notification(station_id: str, payload: Any) -> StatusReported:
     """§6.47. A 1.6 connector is an EVSE with one connector; connector 0 is the station itself."""
-    evse_id = read_evse_id(payload["connectorId"], name="connectorId", lowest=0)
-    status, charging_state = _STATUSES[payload["status"]]
-    error_code = payload["errorCode"]
+    evse_id = read_evse_id(payload.connectorId, name="connectorId", lowest=0)
+    status, charging_state = _STATUSES[payload.status]
+    error_code = payload.errorCode
     return StatusReported(
         station_id=station_id,
         evse_id=evse_id,
@@ -38,5 +37,5 @@ def read_status_notification(station_id: str, payload: Payload) -> StatusReporte
         status=status,
         charging_state=charging_state,
         error_code=None if error_code == "NoError" else error_code,
-        at=read_stamp(payload.get("timestamp")),
+        at=read_stamp(payload.timestamp),
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from protocols.charger.commands import IdTokenAnswer, Reply, TransactionAnswer
 from protocols.charger.events import TransactionBegan, TransactionFinished
 from protocols.ocpp.dialect import Payload, expect
-from protocols.ocpp.reading import read_evse_id, read_int, read_stamp, read_text
+from protocols.ocpp.reading import given, read_evse_id, read_int, read_stamp, read_text
 from protocols.ocpp.sampled_values import read_samples_16
 from protocols.ocpp.v16.authorization import render_id_tag_info
 from protocols.terms import AuthorizationStatus
@@ -21,18 +21,18 @@ _REASONS: Final = MappingProxyType(
 _NOT_AUTHORIZED: Final = IdTokenAnswer(status=AuthorizationStatus.INVALID)
 
 
-def read_start_transaction(station_id: str, payload: Payload) -> TransactionBegan:
+def read_start_transaction(station_id: str, payload: Any) -> TransactionBegan:
     """§6.45."""
-    connector_id = read_evse_id(payload["connectorId"], name="connectorId")
+    connector_id = read_evse_id(payload.connectorId, name="connectorId")
     return TransactionBegan(
         station_id=station_id,
         evse_id=connector_id,
         connector_id=1,
         charger_transaction_id=None,
-        token_uid=read_text(payload["idTag"]),
-        meter_start_wh=read_int(payload["meterStart"]),
-        at=read_stamp(payload["timestamp"]),
-        reservation_id=read_int(payload.get("reservationId")),
+        token_uid=read_text(payload.idTag),
+        meter_start_wh=read_int(payload.meterStart),
+        at=read_stamp(payload.timestamp),
+        reservation_id=read_int(payload.reservationId),
     )
 
 
@@ -43,17 +43,17 @@ def render_start_transaction(reply: Reply) -> Payload:
     return {"idTagInfo": id_tag_info, "transactionId": int(answer.charger_transaction_id)}
 
 
-def read_stop_transaction(station_id: str, payload: Payload) -> TransactionFinished:
+def read_stop_transaction(station_id: str, payload: Any) -> TransactionFinished:
     """§6.49. The id goes on as it came, known or not: an unknown stop is answered and kept (field_quirks 8)."""
-    reason = payload.get("reason", "Local")
+    reason = given(payload.reason, "Local")
     return TransactionFinished(
         station_id=station_id,
-        charger_transaction_id=str(payload["transactionId"]),
-        token_uid=read_text(payload.get("idTag")),
-        meter_stop_wh=read_int(payload["meterStop"]),
-        at=read_stamp(payload["timestamp"]),
+        charger_transaction_id=str(payload.transactionId),
+        token_uid=read_text(payload.idTag),
+        meter_stop_wh=read_int(payload.meterStop),
+        at=read_stamp(payload.timestamp),
         reason=_REASONS.get(reason, reason),
-        samples=read_samples_16(payload.get("transactionData", ())),
+        samples=read_samples_16(given(payload.transactionData, ())),
     )
 
 

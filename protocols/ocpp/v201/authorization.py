@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from protocols.charger.commands import IdTokenAnswer, Reply
 from protocols.charger.events import IdTokenPresented
 from protocols.ocpp.dialect import Payload, expect
@@ -13,9 +15,9 @@ _MAX_ID_TOKEN_LENGTH: Final = 36
 _MAX_LANGUAGE_LENGTH: Final = 8
 
 
-def read_authorize(station_id: str, payload: Payload) -> IdTokenPresented:
+def read_authorize(station_id: str, payload: Any) -> IdTokenPresented:
     """C01 AuthorizeRequest."""
-    return IdTokenPresented(station_id=station_id, token_uid=read_id_token(payload["idToken"]) or "")
+    return IdTokenPresented(station_id=station_id, token_uid=read_id_token(payload.idToken) or "")
 
 
 def render_authorize(reply: Reply) -> Payload:
@@ -25,7 +27,7 @@ def render_authorize(reply: Reply) -> Payload:
 
 def read_id_token(id_token: Any) -> str | None:
     """IdTokenType; None where there is none, or an empty one (NoAuthorization)."""
-    return None if id_token is None else read_text(id_token["idToken"])
+    return None if id_token is UNSET else read_text(id_token.idToken)
 
 
 def render_id_token_info(answer: IdTokenAnswer) -> Payload:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from protocols.charger.commands import BootAnswer, Reply
 from protocols.charger.events import BootReported
@@ -10,16 +11,16 @@ from protocols.ocpp.dialect import Payload, expect
 from protocols.ocpp.reading import read_text, write_stamp
 
 
-def read_boot_notification(station_id: str, payload: Payload) -> BootReported:
+def read_boot_notification(station_id: str, payload: Any) -> BootReported:
     """Part 2 §1.4.1."""
-    station = payload["chargingStation"]
+    station = payload.chargingStation
     return BootReported(
         station_id=station_id,
-        vendor=read_text(station["vendorName"]) or "",
-        model=read_text(station["model"]) or "",
-        serial_number=read_text(station.get("serialNumber")),
-        firmware_version=read_text(station.get("firmwareVersion")),
-        reason=payload["reason"],
+        vendor=read_text(station.vendorName) or "",
+        model=read_text(station.model) or "",
+        serial_number=read_text(station.serialNumber),
+        firmware_version=read_text(station.firmwareVersion),
+        reason=payload.reason,
     )
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec import UNSET
+
 from protocols.charger.commands import Reply, TransactionAnswer
 from protocols.charger.events import ChargerEvent, TransactionBegan, TransactionContinued, TransactionFinished
 from protocols.errors import BadPayload
 from protocols.ocpp.dialect import Payload, expect
-from protocols.ocpp.reading import read_evse_id, read_int, read_stamp, read_text
+from protocols.ocpp.reading import given, read_evse_id, read_int, read_stamp, read_text
 from protocols.ocpp.sampled_values import read_samples_201, register_wh
 from protocols.ocpp.v201.authorization import read_id_token, render_id_token_info
 from protocols.terms import ChargingState, ReadingContext
 
 
-def read_transaction_event(station_id: str, payload: Payload) -> ChargerEvent:
+def read_transaction_event(station_id: str, payload: Any) -> ChargerEvent:
     """E01–E15 TransactionEventRequest: Started, Updated or Ended."""
-    match payload["eventType"]:
+    match payload.eventType:
         case "Started":
             return _began(station_id, payload)
         case "Updated":
@@ -34,77 +38,77 @@ def render_transaction_event(reply: Reply) -> Payload:
     return payload
 
 
-def _began(station_id: str, payload: Payload) -> TransactionBegan:
-    info = payload["transactionInfo"]
+def _began(station_id: str, payload: Any) -> TransactionBegan:
+    info = payload.transactionInfo
     evse_id, connector_id = _evse(payload)
-    samples = read_samples_201(payload.get("meterValue", ()))
+    samples = read_samples_201(given(payload.meterValue, ()))
     return TransactionBegan(
         station_id=station_id,
         evse_id=evse_id,
         connector_id=connector_id,
         charger_transaction_id=_transaction_id(info),
-        token_uid=read_id_token(payload.get("idToken")),
+        token_uid=read_id_token(payload.idToken),
         meter_start_wh=register_wh(samples, ReadingContext.TRANSACTION_BEGIN, is_last=False),
-        at=read_stamp(payload["timestamp"]),
+        at=read_stamp(payload.timestamp),
         charging_state=_charging_state(info),
         samples=samples,
-        seq_no=read_int(payload["seqNo"]),
-        is_offline=payload.get("offline", False),
-        remote_start_id=read_int(info.get("remoteStartId")),
-        reservation_id=read_int(payload.get("reservationId")),
+        seq_no=read_int(payload.seqNo),
+        is_offline=given(payload.offline, False),
+        remote_start_id=read_int(info.remoteStartId),
+        reservation_id=read_int(payload.reservationId),
     )
 
 
-def _continued(station_id: str, payload: Payload) -> TransactionContinued:
-    info = payload["transactionInfo"]
+def _continued(station_id: str, payload: Any) -> TransactionContinued:
+    info = payload.transactionInfo
     evse_id, connector_id = _evse(payload)
     return TransactionContinued(
         station_id=station_id,
         charger_transaction_id=_transaction_id(info),
         evse_id=evse_id,
         connector_id=connector_id,
-        token_uid=read_id_token(payload.get("idToken")),
-        at=read_stamp(payload["timestamp"]),
+        token_uid=read_id_token(payload.idToken),
+        at=read_stamp(payload.timestamp),
         charging_state=_charging_state(info),
-        samples=read_samples_201(payload.get("meterValue", ())),
-        seq_no=read_int(payload["seqNo"]),
-        is_offline=payload.get("offline", False),
-        remote_start_id=read_int(info.get("remoteStartId")),
+        samples=read_samples_201(given(payload.meterValue, ())),
+        seq_no=read_int(payload.seqNo),
+        is_offline=given(payload.offline, False),
+        remote_start_id=read_int(info.remoteStartId),
     )
 
 
-def _finished(station_id: str, payload: Payload) -> TransactionFinished:
-    info = payload["transactionInfo"]
+def _finished(station_id: str, payload: Any) -> TransactionFinished:
+    info = payload.transactionInfo
     evse_id, _ = _evse(payload)
-    samples = read_samples_201(payload.get("meterValue", ()))
+    samples = read_samples_201(given(payload.meterValue, ()))
     return TransactionFinished(
         station_id=station_id,
         charger_transaction_id=_transaction_id(info),
-        token_uid=read_id_token(payload.get("idToken")),
+        token_uid=read_id_token(payload.idToken),
         meter_stop_wh=register_wh(samples, ReadingContext.TRANSACTION_END, is_last=True),
-        at=read_stamp(payload["timestamp"]),
-        reason=info.get("stoppedReason", "Local"),
+        at=read_stamp(payload.timestamp),
+        reason=given(info.stoppedReason, "Local"),
         samples=samples,
-        seq_no=read_int(payload["seqNo"]),
-        is_offline=payload.get("offline", False),
+        seq_no=read_int(payload.seqNo),
+        is_offline=given(payload.offline, False),
         evse_id=evse_id,
     )
 
 
-def _transaction_id(info: Payload) -> str:
-    transaction_id = read_text(info["transactionId"])
+def _transaction_id(info: Any) -> str:
+    transaction_id = read_text(info.transactionId)
     if transaction_id is None:
         raise BadPayload("PropertyConstraintViolation", "/transactionInfo/transactionId: may not be empty")
     return transaction_id
 
 
-def _charging_state(info: Payload) -> ChargingState | None:
-    state = info.get("chargingState")
-    return None if state is None else ChargingState(state)
+def _charging_state(info: Any) -> ChargingState | None:
+    state = info.chargingState
+    return None if state is UNSET else ChargingState(state)
 
 
-def _evse(payload: Payload) -> tuple[int | None, int | None]:
-    evse = payload.get("evse")
-    if evse is None:
+def _evse(payload: Any) -> tuple[int | None, int | None]:
+    evse = payload.evse
+    if evse is UNSET:
         return None, None
-    return read_evse_id(evse["id"], name="evse/id"), read_int(evse.get("connectorId"))
+    return read_evse_id(evse.id, name="evse/id"), read_int(evse.connectorId)

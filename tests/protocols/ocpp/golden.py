@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 from pydantic import TypeAdapter
 
@@ -67,7 +68,21 @@ def read_command(document: dict[str, Any]) -> ChargerCommand:
     return command
 
 
-def write_event(event: object) -> dict[str, Any]:
+def write_event(event: msgspec.Struct) -> dict[str, Any]:
     """An event as the golden files show it: its type, and the fields that are not at their defaults."""
-    fields = TypeAdapter(type(event)).dump_python(event, mode="json", exclude_defaults=True)
-    return {"type": type(event).__name__, **fields}
+    return {"type": type(event).__name__, **_fields(event)}
+
+
+def _fields(struct: msgspec.Struct) -> dict[str, Any]:
+    given = ((field.name, getattr(struct, field.name), field.default) for field in msgspec.structs.fields(struct))
+    return {name: _shown(value) for name, value, default in given if value != default}
+
+
+def _shown(value: Any) -> Any:
+    match value:
+        case msgspec.Struct():
+            return _fields(value)
+        case tuple():
+            return [_shown(item) for item in value]
+        case _:
+            return msgspec.to_builtins(value)
