@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,7 +22,8 @@ from edge.domain.decision import Decision
 from edge.domain.events import Restarted, SiteEvent, SiteReply, Ticked
 from edge.domain.site import Site
 from edge.metrics import AgentMetrics
-from edge.ports import Chargers, Clock, Commit, Ledger, Overloaded, Screens, Uplink
+from edge.ports import Chargers, Clock, Commit, Ledger, OnReply, Overloaded, Screens, Uplink
+from protocols.charger.events import MeterValuesReported
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.topics import Stream
 from protocols.sync.up import Birth, EvseLive
@@ -29,17 +31,24 @@ from protocols.terms import EvseRef
 
 log = structlog.get_logger("agent")
 
-INBOX_SIZE: Final = 20_000
-"""When it is full, `ask` waits `PATIENCE_S` for a place and then raises Overloaded: the charger will say it again."""
-GROUP_SIZE: Final = 512
+INBOX_SIZE: Final = 65_536
+"""More than three waiting requests for each station that an agent can hold. When it is full, `put` raises Overloaded at
+once and `ask` after `PATIENCE_S`: nothing was taken in, and the station keeps what it has to say."""
+GROUP_SIZE: Final = 1024
+READINGS_AT_LEAST: Final = GROUP_SIZE // 8
+"""Meter values yield to all else that waits, but so many of a group are theirs."""
+STEP_SIZE: Final = 64
+"""After so many decisions or replies of a group the others have their turn: heartbeats wait for no group."""
 COMMIT_EVERY_S: Final = 0.005
 """At least so long from one commit to the next, so that what comes meanwhile shares it: a commit costs half a
 millisecond of CPU, and a row alone wears the disk six times as much as one among others. After a pause the first
 event goes at once."""
 PATIENCE_S: Final = 5.0
 TICK_S: Final = 10.0
+LAG_EVERY_S: Final = 0.25
 
-Asked = tuple[SiteEvent, "asyncio.Future[SiteReply] | None"]
+Asked = tuple[SiteEvent, OnReply | None, float]
+"""An event, who waits for the reply, and when it came (monotonic seconds)."""
 
 
 @dataclass(slots=True)
@@ -50,7 +59,9 @@ class Agent:
     ledger: Ledger
     clock: Clock
     metrics: AgentMetrics
-    _inbox: asyncio.Queue[Asked] = field(default_factory=lambda: asyncio.Queue(INBOX_SIZE))
+    _inbox: deque[Asked] = field(default_factory=deque)
+    _readings: deque[Asked] = field(default_factory=deque)
+    _sleeper: asyncio.Future[None] | None = None
     _chargers: Chargers | None = None
     _screens: Screens | None = None
     _uplink: Uplink | None = None
@@ -63,55 +74,78 @@ class Agent:
 
     async def run(self, ready: asyncio.Event | None = None) -> None:
         """Until cancelled. An error of the ledger ends it: what cannot be kept must not be answered."""
-        await self._work([(Restarted(), None)])
+        await self._work([(Restarted(), None, time.monotonic())])
         if ready is not None:
             ready.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick(), name="tick")
+            tasks.create_task(self._watch_lag(), name="lag")
             while True:
                 await self._work(await self._gather())
 
     # --- port Inbox ---
 
+    def put(self, event: SiteEvent, on_reply: OnReply | None = None) -> None:
+        if len(self._inbox) + len(self._readings) >= INBOX_SIZE:
+            self.metrics.inbox_full.inc()
+            raise Overloaded
+        line = self._readings if type(event) is MeterValuesReported else self._inbox
+        line.append((event, on_reply, time.monotonic()))
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
+
     async def ask(self, event: SiteEvent) -> SiteReply:
         future: asyncio.Future[SiteReply] = asyncio.get_running_loop().create_future()
-        try:
-            self._inbox.put_nowait((event, future))
-        except asyncio.QueueFull:
-            self.metrics.inbox_full.inc()
+
+        def on_reply(reply: SiteReply) -> None:
+            if not future.done():
+                future.set_result(reply)
+
+        ends_s = time.monotonic() + PATIENCE_S
+        while True:
             try:
-                async with asyncio.timeout(PATIENCE_S):
-                    await self._inbox.put((event, future))
-            except TimeoutError as error:
-                raise Overloaded from error
-        return await future
+                self.put(event, on_reply)
+            except Overloaded:
+                if time.monotonic() > ends_s:
+                    raise
+                await asyncio.sleep(PATIENCE_S / 50)
+            else:
+                return await future
 
     # --- the way of an event ---
 
     async def _gather(self) -> list[Asked]:
-        group = [await self._inbox.get()]
+        """What waits, oldest first; money and commands before meter values."""
+        if not self._inbox and not self._readings:
+            self._sleeper = asyncio.get_running_loop().create_future()
+            await self._sleeper
         early_s = self._committed_s + COMMIT_EVERY_S - time.monotonic()
         if early_s > 0:
             await asyncio.sleep(early_s)
-        while len(group) < GROUP_SIZE and not self._inbox.empty():
-            group.append(self._inbox.get_nowait())
+        inbox, readings = self._inbox, self._readings
+        group = [inbox.popleft() for _ in range(min(len(inbox), GROUP_SIZE - min(len(readings), READINGS_AT_LEAST)))]
+        group += [readings.popleft() for _ in range(min(len(readings), GROUP_SIZE - len(group)))]
         return group
 
     async def _work(self, group: Sequence[Asked]) -> None:
         await self._recall(group)
         async with self._deciding:
             now = self.clock()
-            decisions = [decide(self.site, event, now) for event, _ in group]
+            decisions = []
+            for number, (event, _, _) in enumerate(group, 1):
+                decisions.append(decide(self.site, event, now))
+                if number % STEP_SIZE == 0:
+                    await asyncio.sleep(0)
             commit = self._commit_of(decisions)
             if not commit.is_empty:
                 self._committed_s = time.monotonic()
                 with self.metrics.commit_seconds.time():
                     await self.ledger.commit(commit)
                 self.metrics.count_commit(commit)
-        self._act(group, decisions, commit)
+        await self._act(group, decisions, commit)
 
     async def _recall(self, group: Sequence[Asked]) -> None:
-        keys = {key for event, _ in group if (key := wanted(self.site, event)) is not None}
+        keys = {key for event, _, _ in group for key in wanted(self.site, event)}
         if keys:
             for past in await self.ledger.recall(tuple(keys)):
                 self.site.remember(past)
@@ -128,15 +162,20 @@ class Agent:
             last_charger_number=self.site.last_charger_number,
         )
 
-    def _act(self, group: Sequence[Asked], decisions: Sequence[Decision], commit: Commit) -> None:
+    async def _act(self, group: Sequence[Asked], decisions: Sequence[Decision], commit: Commit) -> None:
         shown: set[EvseRef] = set()
-        for (_, future), decision in zip(group, decisions, strict=True):
-            if future is not None and not future.done():
-                future.set_result(decision.reply)
+        for number, ((event, on_reply, _), decision) in enumerate(zip(group, decisions, strict=True), 1):
+            if on_reply is not None:
+                try:
+                    on_reply(decision.reply)
+                except Exception:
+                    log.exception("reply_failed", event_type=type(event).__name__)
             shown |= decision.shown
             for command in decision.commands:
                 if self._chargers is not None:
                     self._chargers.send(command)
+            if number % STEP_SIZE == 0:
+                await asyncio.sleep(0)
         if self._screens is not None and shown:
             self._screens.changed(shown)
         if self._uplink is not None:
@@ -148,8 +187,15 @@ class Agent:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            if not self._inbox.full():
-                self._inbox.put_nowait((Ticked(), None))
+            with contextlib.suppress(Overloaded):
+                self.put(Ticked())
+
+    async def _watch_lag(self) -> None:
+        """How late the event loop is: the wait of whatever happens next."""
+        while True:
+            due_s = time.monotonic() + LAG_EVERY_S
+            await asyncio.sleep(LAG_EVERY_S)
+            self.metrics.loop_lag_seconds.observe(max(0.0, time.monotonic() - due_s))
 
     # --- port Window ---
 
@@ -196,7 +242,7 @@ class Agent:
             "alarms": [
                 {"alarm": alarm.alarm, "severity": alarm.severity, "text": alarm.text} for alarm in site.alarms.values()
             ],
-            "inbox": self._inbox.qsize(),
+            "inbox": len(self._inbox) + len(self._readings),
             "uplink": {
                 "configured": site.rules.has_uplink,
                 "online": site.is_uplink_online,

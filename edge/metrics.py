@@ -15,6 +15,12 @@ class AgentMetrics:
         self.inbox_full = Counter(
             "ohmstead_edge_inbox_full", "Events that had to wait because the inbox was full", registry=registry
         )
+        self.loop_lag_seconds = Histogram(
+            "ohmstead_edge_loop_lag_seconds",
+            "How late the event loop is, looked at four times a second",
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+            registry=registry,
+        )
         self.entries = Counter(
             "ohmstead_edge_journal_entries", "Entries committed to the journal", ["stream"], registry=registry
         )

@@ -26,8 +26,18 @@ class Overloaded(Exception):
     """The inbox is full: nothing was taken in, nothing may be acknowledged; the asker should try again."""
 
 
+OnReply = Callable[[SiteReply], None]
+
+
 class Inbox(Protocol):
     """The one way in for everything that the site decides upon."""
+
+    def put(self, event: SiteEvent, on_reply: OnReply | None = None) -> None:
+        """Have an event decided. `on_reply` is called when all that was decided is durable: it must be short.
+
+        Raises Overloaded at once when the bounded inbox is full.
+        """
+        ...
 
     async def ask(self, event: SiteEvent) -> SiteReply:
         """Have an event decided; returns only when all that was decided is durable.

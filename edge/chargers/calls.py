@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 from uuid import uuid4
 
 from edge.ports import CallFailed
-from protocols.ocpp.frame import Call, CallError, CallResult, encode
+from protocols.ocpp.frame import CallError, CallResult, encode_call
 
 MAX_WAITING: Final = 16
 """How many calls may wait for one station, the outstanding one included; a further one is refused as Busy."""
@@ -19,8 +19,8 @@ class Calls:
 
     __slots__ = ("_is_closed", "_message_id", "_outstanding", "_send", "_turn", "_waiting")
 
-    def __init__(self, send: Callable[[bytes], Awaitable[None]]) -> None:
-        """`send` writes one frame; it raises CallFailed where the socket is gone."""
+    def __init__(self, send: Callable[[bytes], bool]) -> None:
+        """`send` writes one frame; False where the socket is gone."""
         self._send = send
         self._turn: asyncio.Lock | None = None  # made when it is needed: most stations are never called
         self._outstanding: asyncio.Future[CallResult | CallError | None] | None = None
@@ -68,12 +68,13 @@ class Calls:
         # Unique over connections: some stations answer on the new socket what they were asked on the old one.
         self._message_id = str(uuid4())
         try:
-            raw = encode(Call(self._message_id, action, payload))
+            raw = encode_call(self._message_id, action, payload)
         except TypeError as error:
             raise CallFailed("Invalid", str(error)) from None
         self._outstanding = asyncio.get_running_loop().create_future()
         try:
-            await self._send(raw)
+            if not self._send(raw):
+                raise CallFailed("NotConnected", "the connection ended before the call was sent")
             answer = await self._outstanding
         finally:
             self._outstanding = None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+LATENCY_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class ChargerMetrics(Collector):
@@ -26,7 +30,22 @@ class ChargerMetrics(Collector):
         """Stations connected now."""
         self.takeovers = 0
         self.silent_closed = 0
+        self.choked_closed = 0
+        self.slowed_down = 0
+        """How often a station's frames had to wait because it said too many in a second."""
+        self.held_by_full_inbox = 0
+        self._latencies: dict[str, list[int]] = {}
+        self._latency_sums_s: Counter[str] = Counter()
         registry.register(self)
+
+    def answered(self, action: str, latency_s: float) -> None:
+        """A request that the site decided upon was answered, so long after it had come."""
+        self.messages[action, "answered"] += 1
+        counts = self._latencies.get(action)
+        if counts is None:
+            counts = self._latencies[action] = [0] * (len(LATENCY_BUCKETS_S) + 1)
+        counts[bisect_left(LATENCY_BUCKETS_S, latency_s)] += 1
+        self._latency_sums_s[action] += latency_s  # type: ignore[assignment]  # Counter is typed for ints alone
 
     def collect(self) -> Iterable[Metric]:
         """See prometheus_client.registry.Collector."""
@@ -52,3 +71,29 @@ class ChargerMetrics(Collector):
         yield CounterMetricFamily(
             "ohmstead_ocpp_silent_closed", "Sockets closed because nothing was heard of them", self.silent_closed
         )
+        yield CounterMetricFamily(
+            "ohmstead_ocpp_choked_closed", "Sockets closed because what they were sent was not read", self.choked_closed
+        )
+        yield CounterMetricFamily(
+            "ohmstead_ocpp_slowed_down", "Times that a station had to wait for saying too much", self.slowed_down
+        )
+        yield CounterMetricFamily(
+            "ohmstead_ocpp_held_by_full_inbox",
+            "Times that a request had to wait for a place in the inbox",
+            self.held_by_full_inbox,
+        )
+        yield self._latency()
+
+    def _latency(self) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(
+            "ohmstead_ocpp_answer_seconds",
+            "Time from a request to its answer, the commit included, by action",
+            labels=("action",),
+        )
+        for action, counts in self._latencies.items():
+            buckets, total = [], 0
+            for limit, count in zip((*map(str, LATENCY_BUCKETS_S), "+Inf"), counts, strict=True):
+                total += count
+                buckets.append((limit, total))
+            family.add_metric((action,), buckets, self._latency_sums_s[action])
+        return family

@@ -1,156 +1,318 @@
-"""One station on one socket: its requests are answered strictly in order, each after it was decided and is durable."""
+"""One station on one socket: its requests are answered strictly in order, each after it was decided and is durable.
+
+Nothing here waits: a frame goes as far as it can at once, and what the site decides comes back as a call.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import structlog
-from websockets.exceptions import ConnectionClosed
 
 from edge.chargers.calls import Calls
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
-from edge.domain.events import Done, Refused
-from edge.ports import CallFailed, Clock, Inbox, Overloaded
+from edge.domain.events import Done, Refused, SiteEvent, SiteReply
+from edge.ports import Clock, Inbox, Overloaded
 from protocols.errors import BadFrame, BadPayload
 from protocols.ocpp.dialect import Decided, Immediate
 from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.frame import Call, CallError, CallResult, encode, parse
-from protocols.ocpp.schema import Direction, known_actions, validate
+from protocols.ocpp.schema import decode, known_actions
 from protocols.ocpp.version import ErrorCode, wire_code
 
-ANSWERS_KEPT: Final = 4
-"""How many of the last answers are kept for a station that repeats a request with the same message id."""
 COMPLAINTS_LOGGED: Final = 10
 """How many bad frames of one connection are logged; all are counted."""
+MAX_FRAMES_PER_S: Final = 1_000
+"""What a station says beyond it waits for the next second: one that runs wild shall not take the others' time."""
+FRAMES_HELD: Final = 32
+"""With so many frames waiting for their turn, nothing more is read from the socket: the station waits too."""
+FRAMES_PER_STEP: Final = 32
+"""How many waiting frames are served before the others have their turn."""
+CHOKED_LIMIT_S: Final = 30.0
+"""A station that does not read what it is sent is cut off after so long."""
+RETRY_S: Final = 0.25
+"""A full inbox is asked again after so long. The station waits meanwhile, within its own time-out."""
+
+_ANSWER: Final = re.compile(rb"\s*+\[\s*+[34]\s*+,")
+
+
+class Belonging(Protocol):
+    """Who must know that a conversation begins and ends: the fleet."""
+
+    def join(self, conversation: Conversation) -> None: ...
+
+    def leave(self, conversation: Conversation) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The request that the site is deciding upon."""
+
+    message_id: str
+    action: str
+    handling: Decided
+    fingerprint: int
+    at_s: float
 
 
 class Conversation:
-    """Reads, has it decided, answers. `is_stale` once a newer socket owns the station: then nothing more is read."""
+    """Hears, has it decided, answers. `is_stale` once a newer socket owns the station: then it says nothing more."""
 
     __slots__ = (
-        "_answers",
+        "_answer",
+        "_answered",
+        "_asked",
         "_clock",
         "_complaints",
+        "_frames_this_second",
         "_inbox",
+        "_is_resting",
         "_metrics",
+        "_second_ends_s",
+        "_waiting",
         "calls",
         "dialect",
+        "fleet",
+        "is_begun",
         "is_known",
         "is_stale",
+        "loop",
+        "slot",
         "socket",
         "station_id",
     )
 
     def __init__(
-        self, socket: StationSocket, admitted: Admitted, inbox: Inbox, clock: Clock, metrics: ChargerMetrics
+        self,
+        admitted: Admitted,
+        fleet: Belonging,
+        inbox: Inbox,
+        clock: Clock,
+        metrics: ChargerMetrics,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self.socket = socket
         self.station_id = admitted.station_id
         self.is_known = admitted.is_known
         self.dialect = DIALECTS[admitted.version]
         self.calls = Calls(self._send)
+        self.fleet = fleet
+        self.loop = loop
+        self.socket: StationSocket | None = None
+        self.slot = -1
+        self.is_begun = False
         self.is_stale = False
         self._inbox = inbox
         self._clock = clock
         self._metrics = metrics
-        self._answers: dict[str, tuple[int, bytes]] = {}
+        self._asked: Asked | None = None
+        self._answered: tuple[str, int] | None = None
+        self._answer = b""
+        self._waiting: list[bytes] = []
+        self._is_resting = False
         self._complaints = 0
-        socket.on_answer = self._settle
+        self._second_ends_s = 0.0
+        self._frames_this_second = 0
 
-    async def run(self) -> None:
-        """Answer until the socket ends or is no longer the station's."""
-        try:
-            while not self.is_stale:
-                raw = await self.socket.recv(decode=False)
-                if self.is_stale:
-                    return
-                answer = await self.answer(raw)
-                if answer is not None:
-                    self._metrics.frames_out += 1
-                    await self.socket.send_text(answer)
-        except ConnectionClosed:
+    # --- from the socket ---
+
+    def begin(self, socket: StationSocket) -> None:
+        """The socket is open. Nothing is answered before the site knows of it: the fleet calls `welcome`."""
+        self.socket = socket
+        self.fleet.join(self)
+
+    def welcome(self) -> None:
+        """The site knows that the station is here."""
+        self.is_begun = True
+        self.go_on()
+
+    def take(self, raw: bytes, now_s: float) -> None:
+        """A message from the station. An answer to a call of ours passes the requests that wait (1.6 J §4.1.1):
+        calls that cross on the wire would otherwise hold each other up."""
+        if self.is_stale:
             return
+        self._metrics.frames_in += 1
+        if now_s >= self._second_ends_s:
+            self._second_ends_s, self._frames_this_second = now_s + 1.0, 0
+        self._frames_this_second += 1
+        if (self._asked is None and self.is_begun and not self._waiting and self._may_serve()) or _ANSWER.match(raw):
+            self._serve(raw, now_s)
+        else:
+            self._hold(raw)
+
+    def go_on(self) -> None:
+        """Serve what waits, until a request has to be decided or the station does not read."""
+        served = 0
+        self._is_resting = False
+        while self._waiting and self._asked is None and self.is_begun and not self.is_stale:
+            if not self._may_serve():
+                return
+            if served == FRAMES_PER_STEP:
+                self._rest(0.0)
+                return
+            served += 1
+            self._serve(self._waiting.pop(0), self.loop.time())
+            if len(self._waiting) == FRAMES_HELD - 1 and self.socket is not None:
+                self.socket.resume_reading()
+
+    def choke(self) -> None:
+        """The station does not read, and the buffers towards it are full."""
+        self.loop.call_later(CHOKED_LIMIT_S, self._cut_off_if_choked)
+
+    def end(self) -> None:
+        """The socket is gone."""
+        self.retire()
+        self.fleet.leave(self)
 
     def retire(self) -> None:
         """The socket has ended or lost the station to a newer one."""
         self.is_stale = True
-        self.socket.on_answer = None
+        self._waiting.clear()
         self.calls.close()
 
-    async def answer(self, raw: bytes) -> bytes | None:
-        """One frame to the frame that answers it; None where it is itself an answer. Never raises."""
-        self._metrics.frames_in += 1
+    # --- a frame ---
+
+    def _serve(self, raw: bytes, now_s: float) -> None:
         try:
             frame = parse(raw, self.dialect.version)
         except BadFrame as bad:
             self._complain("unreadable", bad.code, bad.description)
-            return encode(CallError(bad.message_id, bad.code, bad.description))
+            self._say(encode(CallError(bad.message_id, bad.code, bad.description)))
+            return
         if not isinstance(frame, Call):
             self.calls.settle(frame)
-            return None
+            return
         handling = self.dialect.requests.get(frame.action)
-        if not isinstance(handling, Decided):
-            return encode(self._answer_alone(frame, handling))
-        fingerprint = hash(raw)
-        earlier = self._answers.get(frame.message_id)
-        if earlier is not None:
-            return self._repeated(frame, earlier[1] if earlier[0] == fingerprint else None)
-        result = await self._decide(frame, handling)
-        answer = encode(result)
-        if isinstance(result, CallResult):
-            self._answers[frame.message_id] = (fingerprint, answer)
-            if len(self._answers) > ANSWERS_KEPT:
-                del self._answers[next(iter(self._answers))]
-        return answer
+        if type(handling) is Decided:
+            self._ask(frame, handling, hash(raw), now_s)
+        else:
+            self._say(encode(self._answer_alone(frame, handling)))
 
-    def _answer_alone(self, call: Call, handling: Immediate | None) -> CallResult | CallError:
+    def _answer_alone(self, call: Call, handling: Immediate | Decided | None) -> CallResult | CallError:
         version = self.dialect.version
-        if handling is None:
+        if not isinstance(handling, Immediate):
             is_known = call.action in known_actions(version)
             code = ErrorCode.NOT_SUPPORTED if is_known else ErrorCode.NOT_IMPLEMENTED
             return self._refusal(call, wire_code(code, version), "this action is not supported here", is_known=is_known)
         try:
-            validate(version, call.action, Direction.REQUEST, call.payload)
+            decode(version, call.action, call.payload)
         except BadPayload as bad:
             return self._refusal(call, bad.code, bad.description)
         self._metrics.messages[call.action, "answered"] += 1
         return CallResult(call.message_id, handling.answer(self._clock()))
 
-    async def _decide(self, call: Call, handling: Decided) -> CallResult | CallError:
-        version = self.dialect.version
+    def _ask(self, call: Call, handling: Decided, fingerprint: int, now_s: float) -> None:
+        if self._answered is not None and self._answered[0] == call.message_id:
+            self._repeat(call, is_same=self._answered[1] == fingerprint)
+            return
         try:
-            validate(version, call.action, Direction.REQUEST, call.payload)
-            event = handling.read(self.station_id, call.payload)
-            reply = await self._inbox.ask(event)
-            if isinstance(reply, Done | Refused):
-                raise TypeError(f"the site answered a station's {call.action} with {type(reply).__name__}")
-            payload = handling.render(reply)
+            event = handling.read(self.station_id, decode(self.dialect.version, call.action, call.payload))
         except BadPayload as bad:
-            return self._refusal(call, bad.code, bad.description)
-        except Overloaded:
-            # Nothing was taken in: the station keeps its message and tries again.
-            return self._refusal(call, wire_code(ErrorCode.INTERNAL_ERROR, version), "busy; please try again")
+            self._say(encode(self._refusal(call, bad.code, bad.description)))
+            return
         except Exception:
             structlog.get_logger().exception("request_failed", station_id=self.station_id, action=call.action)
-            return self._refusal(call, wire_code(ErrorCode.INTERNAL_ERROR, version), "internal error")
-        self._metrics.messages[call.action, "answered"] += 1
-        return CallResult(call.message_id, payload)
+            self._say(encode(self._internal_error(call.message_id, call.action)))
+            return
+        self._asked = Asked(call.message_id, call.action, handling, fingerprint, now_s)
+        self._put(event)
 
-    def _repeated(self, call: Call, answer: bytes | None) -> bytes:
-        if answer is not None:
+    def _put(self, event: SiteEvent) -> None:
+        """Nothing that a station says is refused for want of time: it waits here, and the station for its answer."""
+        if self.is_stale:
+            return  # it will say it again, on its new socket
+        try:
+            self._inbox.put(event, self._replied)
+        except Overloaded:
+            self._metrics.held_by_full_inbox += 1
+            self.loop.call_later(RETRY_S, self._put, event)
+
+    def _replied(self, reply: SiteReply) -> None:
+        """What the site decided upon the request is durable."""
+        asked, self._asked = self._asked, None
+        if asked is None or self.is_stale:
+            return
+        try:
+            if isinstance(reply, Done | Refused):
+                raise TypeError(f"the site answered a station's {asked.action} with {type(reply).__name__}")
+            answer = encode(CallResult(asked.message_id, asked.handling.render(reply)))
+        except Exception:
+            structlog.get_logger().exception("request_failed", station_id=self.station_id, action=asked.action)
+            self._say(encode(self._internal_error(asked.message_id, asked.action)))
+        else:
+            self._answered, self._answer = (asked.message_id, asked.fingerprint), answer
+            self._metrics.answered(asked.action, self.loop.time() - asked.at_s)
+            self._say(answer)
+        if self._waiting:
+            self.go_on()
+
+    def _repeat(self, call: Call, *, is_same: bool) -> None:
+        """The same message again, as it is said by a station that missed the answer, gets the answer that it got."""
+        if is_same:
             self._metrics.messages[call.action, "repeated"] += 1
-            return answer
+            self._say(self._answer)
+            return
         structlog.get_logger().warning(
             "message_id_reused", security=True, station_id=self.station_id, action=call.action
         )
         code = wire_code(ErrorCode.PROTOCOL_ERROR, self.dialect.version)
-        return encode(self._refusal(call, code, "this message id was just used for another message"))
+        self._say(encode(self._refusal(call, code, "this message id was just used for another message")))
+
+    # --- waiting ---
+
+    def _may_serve(self) -> bool:
+        """Not beyond the rate, and not for a station that does not read its answers."""
+        if self.socket is not None and self.socket.choked_since_s is not None:
+            return False
+        if self._frames_this_second > MAX_FRAMES_PER_S:
+            left_s = self._second_ends_s - self.loop.time()
+            if left_s > 0:
+                self._metrics.slowed_down += 1
+                self._rest(left_s)
+                return False
+            self._frames_this_second = 0
+        return True
+
+    def _cut_off_if_choked(self) -> None:
+        since_s = self.socket.choked_since_s if self.socket is not None else None
+        if since_s is not None and self.socket is not None and self.loop.time() - since_s >= CHOKED_LIMIT_S - 1.0:
+            self._metrics.choked_closed += 1
+            self.socket.abort()
+
+    def _rest(self, delay_s: float) -> None:
+        if not self._is_resting:
+            self._is_resting = True
+            self.loop.call_later(delay_s, self.go_on)
+
+    def _hold(self, raw: bytes) -> None:
+        self._waiting.append(raw)
+        if len(self._waiting) >= FRAMES_HELD and self.socket is not None:
+            self.socket.pause_reading()
+
+    # --- towards the station ---
+
+    def _say(self, raw: bytes) -> None:
+        self._metrics.frames_out += 1
+        if self.socket is not None:
+            self.socket.send(raw)
+
+    def _send(self, raw: bytes) -> bool:
+        """For our own calls; False where the connection is at its end."""
+        self._metrics.frames_out += 1
+        return self.socket is not None and self.socket.send(raw)
 
     def _refusal(self, call: Call, code: str, description: str, *, is_known: bool = True) -> CallError:
         self._complain(call.action if is_known else "unknown", code, description)
         return CallError(call.message_id, code, description)
+
+    def _internal_error(self, message_id: str, action: str) -> CallError:
+        code = wire_code(ErrorCode.INTERNAL_ERROR, self.dialect.version)
+        self._complain(action, code, "internal error")
+        return CallError(message_id, code, "internal error")
 
     def _complain(self, action: str, code: str, description: str) -> None:
         self._metrics.messages[action, code] += 1
@@ -159,20 +321,3 @@ class Conversation:
             structlog.get_logger().warning(
                 "request_refused", station_id=self.station_id, action=action, code=code, problem=description
             )
-
-    def _settle(self, raw: bytes) -> None:
-        self._metrics.frames_in += 1
-        try:
-            frame = parse(raw, self.dialect.version)
-        except BadFrame as bad:
-            self._complain("unreadable", bad.code, bad.description)
-            return
-        if not isinstance(frame, Call):
-            self.calls.settle(frame)
-
-    async def _send(self, raw: bytes) -> None:
-        self._metrics.frames_out += 1
-        try:
-            await self.socket.send_text(raw)
-        except ConnectionClosed:
-            raise CallFailed("NotConnected", "the connection ended before the call was sent") from None

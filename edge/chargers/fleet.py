@@ -7,18 +7,19 @@ touches nothing: the site hears of it only through the StationConnected of the n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.conversation import Conversation
+from edge.chargers.station_socket import POLICY_VIOLATION
+from edge.domain.events import SiteReply
 from edge.ports import CallFailed, Inbox, Overloaded
 from protocols.charger.commands import ChargerCommand
-from protocols.charger.events import ChargerEvent, CommandAnswered, StationConnected, StationDisconnected
+from protocols.charger.events import CommandAnswered, StationConnected, StationDisconnected
 from protocols.errors import BadPayload
 from protocols.ocpp.schema import Direction, validate
 
@@ -29,14 +30,16 @@ RETRY_S: Final = 1.0
 """How long to wait before telling an overloaded site again what it has to know."""
 
 
-@dataclass(slots=True, kw_only=True)
 class _Station:
-    """`announced` is the owner that the site was last told of; the lock keeps what it is told in order."""
+    """`announced` is the owner that the site was last told of; it is told one thing at a time, so in order."""
 
-    owner: Conversation | None = None
-    announced: Conversation | None = None
-    telling: asyncio.Lock = field(default_factory=asyncio.Lock)
-    last_heard_s: float | None = None
+    __slots__ = ("announced", "is_telling", "last_heard_s", "owner")
+
+    def __init__(self) -> None:
+        self.owner: Conversation | None = None
+        self.announced: Conversation | None = None
+        self.is_telling = False
+        self.last_heard_s: float | None = None
 
 
 class Fleet:
@@ -56,7 +59,6 @@ class Fleet:
         self._retry_s = retry_s
         self._stations: dict[str, _Station] = {}
         self._commands: asyncio.Queue[ChargerCommand] = asyncio.Queue(maxsize=MAX_COMMANDS)
-        self._tasks: asyncio.TaskGroup | None = None
         self._is_closing = False
         self._log = structlog.get_logger()
 
@@ -92,7 +94,8 @@ class Fleet:
         station = self._stations.get(station_id)
         if station is None:
             return None
-        heard_s = station.owner.socket.last_heard_s if station.owner is not None else station.last_heard_s
+        owner = station.owner
+        heard_s = owner.socket.last_heard_s if owner is not None and owner.socket is not None else station.last_heard_s
         return None if heard_s is None else max(0.0, asyncio.get_running_loop().time() - heard_s)
 
     def conversations(self) -> Iterator[Conversation]:
@@ -104,7 +107,6 @@ class Fleet:
     async def run(self) -> None:
         """Carry out commands until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
             while True:
                 tasks.create_task(self._carry_out(await self._commands.get()))
 
@@ -112,46 +114,63 @@ class Fleet:
         """The agent is going away: the ends of sockets say nothing about the stations any more."""
         self._is_closing = True
 
-    @asynccontextmanager
-    async def owning(self, conversation: Conversation) -> AsyncIterator[None]:
-        """The station belongs to this conversation, and the site knows it, until the end or until a newer one comes."""
-        station = self._stations.setdefault(conversation.station_id, _Station())
+    def join(self, conversation: Conversation) -> None:
+        """The station belongs to this conversation until it leaves or a newer one comes. It is welcomed once the site
+        knows."""
+        station = self._stations.get(conversation.station_id)
+        if station is None:
+            station = self._stations[conversation.station_id] = _Station()
         previous, station.owner = station.owner, conversation
         self._metrics.connections += 1
         if previous is not None:
             self._supersede(previous)
-        try:
-            await self._announce(conversation.station_id, station)
-            yield
-        finally:
-            self._metrics.connections -= 1
-            conversation.retire()
-            if station.owner is conversation:
-                station.owner, station.last_heard_s = None, conversation.socket.last_heard_s
-                await self._announce(conversation.station_id, station)
-                if not conversation.is_known and station.owner is None:
-                    self._stations.pop(conversation.station_id, None)  # strangers leave nothing behind
+        self._announce(conversation.station_id, station)
+
+    def leave(self, conversation: Conversation) -> None:
+        self._metrics.connections -= 1
+        station = self._stations.get(conversation.station_id)
+        if station is not None and station.owner is conversation:
+            station.owner = None
+            station.last_heard_s = conversation.socket.last_heard_s if conversation.socket is not None else None
+            self._announce(conversation.station_id, station)
 
     def _supersede(self, previous: Conversation) -> None:
         previous.retire()
         self._metrics.takeovers += 1
         self._log.warning("station_taken_over", security=True, station_id=previous.station_id)
-        if self._tasks is not None:
-            self._tasks.create_task(previous.socket.close(1008, "a newer connection took over"))
+        if previous.socket is not None:
+            previous.socket.close(POLICY_VIOLATION, "a newer connection took over")
 
-    async def _announce(self, station_id: str, station: _Station) -> None:
+    def _announce(self, station_id: str, station: _Station) -> None:
         """Tell the site who owns the station now, until that is the truth; events of one station keep their order."""
-        async with station.telling:
-            while station.owner is not station.announced and not self._is_closing:
-                owner = station.owner
-                if owner is None:
-                    await self._tell(StationDisconnected(station_id=station_id))
-                else:
-                    abilities = owner.dialect.abilities
-                    await self._tell(
-                        StationConnected(station_id=station_id, abilities=abilities, is_known=owner.is_known)
-                    )
-                station.announced = owner
+        owner = station.owner
+        if station.is_telling or self._is_closing:
+            return
+        if owner is station.announced:
+            return
+        station.is_telling = True
+        self._tell_owner(station_id, station, owner)
+
+    def _tell_owner(self, station_id: str, station: _Station, owner: Conversation | None) -> None:
+        if self._is_closing:
+            return
+        event: StationConnected | StationDisconnected
+        if owner is None:
+            event = StationDisconnected(station_id=station_id)
+        else:
+            event = StationConnected(station_id=station_id, abilities=owner.dialect.abilities, is_known=owner.is_known)
+        try:
+            self._inbox.put(event, partial(self._told, station_id, station, owner))
+        except Overloaded:
+            asyncio.get_running_loop().call_later(self._retry_s, self._tell_owner, station_id, station, owner)
+
+    def _told(self, station_id: str, station: _Station, owner: Conversation | None, _reply: SiteReply) -> None:
+        was, station.is_telling, station.announced = station.announced, False, owner
+        if owner is not None and owner is station.owner:
+            owner.welcome()
+        if station.owner is None and owner is None and was is not None and not was.is_known:
+            self._stations.pop(station_id, None)  # strangers leave nothing behind
+        self._announce(station_id, station)
 
     async def _carry_out(self, command: ChargerCommand) -> None:
         """Have one command done by its station, in the order of the commands; the outcome goes to the site."""
@@ -169,7 +188,7 @@ class Fleet:
             )
         )
 
-    async def _tell(self, event: ChargerEvent) -> None:
+    async def _tell(self, event: CommandAnswered) -> None:
         """Have an event decided that no charger will repeat for us."""
         while True:
             try:

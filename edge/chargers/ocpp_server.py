@@ -1,40 +1,38 @@
-"""The OCPP-J server: one port, `ws://host/{charging_station_id}`, the version by subprotocol.
-
-How it is wired (edge.main does it):
-
-    metrics = ChargerMetrics(registry)                  # a prometheus_client CollectorRegistry
-    fleet = Fleet(inbox, metrics)                       # the Chargers port, for the agent and the local socket
-    credentials = Credentials({"CS-1": "blake2b$..."})  # from the settings
-    server = OcppServer(OcppServerSettings(port=9000), inbox, clock, fleet, credentials, metrics)
-    tasks.create_task(server.serve(started))            # runs until cancelled; started(port) once it listens
-
-The inbox must be taken from while `serve` runs: a station's connection is itself an event that is decided.
-"""
+"""The WebSocket server for charging stations: one listener, one conversation per socket, one fleet over all."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from functools import cache
+from typing import Final
 
 import structlog
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.http11 import Request, Response
-from websockets.typing import Subprotocol
+from picows import WSAutoPingStrategy, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # a Cython class without a stub
 
 from edge.chargers.attempts import Attempts
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.conversation import Conversation
 from edge.chargers.credentials import Credentials
 from edge.chargers.fleet import Fleet
-from edge.chargers.handshake import Gate, Turned
-from edge.chargers.station_socket import StationSocket
-from edge.ports import Clock, Inbox
+from edge.chargers.handshake import Admitted, Gate, Turned
+from edge.chargers.listener import ACCEPTS_PER_TURN, FILES_KEPT, listen, raise_file_limit
+from edge.chargers.silence_wheel import SilenceWheel
+from edge.chargers.station_socket import GOING_AWAY, StationSocket
+from edge.domain.events import ConnectionLimitReached
+from edge.ports import Clock, Inbox, Overloaded
 from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.frame import MAX_FRAME_BYTES
 from protocols.ocpp.schema import load
+
+READ_BUFFER_BYTES: Final = 2048
+"""What a connection begins with; it grows with the messages that come."""
+TICKS_PER_PING: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +51,6 @@ class OcppServerSettings:
     """A station that has answered pings before, and TCP itself, must answer the next one within this time."""
     silence_limit_s: float = 900.0
     """A station that never answers pings is given up after this silence."""
-    backlog: int = 4096
-    """Connections that the kernel holds while a boot storm is worked off."""
 
 
 class OcppServer:
@@ -73,8 +69,17 @@ class OcppServer:
         self._inbox = inbox
         self._clock = clock
         self._fleet = fleet
-        self._credentials = credentials
         self._metrics = metrics
+        self._talks: set[Conversation] = set()
+        self._deserted = asyncio.Event()
+        self._deserted.set()
+        self._gate = Gate(credentials, Attempts(), metrics, time.monotonic, allow_unknown=settings.allow_unknown)
+        self._wheel: SilenceWheel[Conversation] = SilenceWheel(
+            settings.ping_interval_s / TICKS_PER_PING, max(settings.ping_interval_s, settings.ping_timeout_s)
+        )
+        self._highest_file = 0
+        self._is_full = False
+        self._turned_away_s = 0.0
         self._log = structlog.get_logger()
 
     async def serve(self, started: Callable[[int], None] | None = None) -> None:
@@ -82,121 +87,189 @@ class OcppServer:
 
         Raises OSError when the address cannot be bound.
         """
+        settings = self._settings
         for dialect in DIALECTS.values():
             load(dialect.version, dialect.requests)
-        server = await self._listen()
+        self._highest_file = raise_file_limit() - FILES_KEPT
+        listeners = await listen(settings.host, settings.port, self._highest_file, self._turned_away)
+        port = int(listeners[0].getsockname()[1])
+        loop = asyncio.get_running_loop()
+        servers = [
+            await loop.create_server(self._protocol, sock=listener, backlog=ACCEPTS_PER_TURN) for listener in listeners
+        ]
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._fleet.run())
             tasks.create_task(self._watch_silence())
             try:
-                port = int(next(iter(server.sockets)).getsockname()[1])
-                self._log.info("ocpp_listening", host=self._settings.host, port=port)
-                if self._settings.allow_unknown:
+                self._log.info("ocpp_listening", host=settings.host, port=port, max_connections=self._highest_file)
+                if settings.allow_unknown:
                     self._log.warning("unknown_stations_allowed", port=port)
                 if started is not None:
                     started(port)
-                await server.wait_closed()
+                await asyncio.Event().wait()
             finally:
-                await self._shut(server)
+                await self._shut(servers)
 
-    async def _listen(self) -> Server:
-        settings = self._settings
-        loop = asyncio.get_running_loop()
-        gate = Gate(self._credentials, Attempts(), self._metrics, loop.time, allow_unknown=settings.allow_unknown)
+    # --- a connection ---
 
-        def process_request(connection: ServerConnection, request: Request) -> Response | None:
-            return _admit(gate, cast(StationSocket, connection), request)
+    def join(self, conversation: Conversation) -> None:
+        """See conversation.Belonging."""
+        socket = conversation.socket
+        if socket is not None:
+            socket.give_up_unacknowledged_after(self._settings.ping_timeout_s)
+        if not conversation.is_known:
+            self._log.warning("stranger_admitted", station_id=conversation.station_id)
+        self._talks.add(conversation)
+        self._deserted.clear()
+        self._wheel.put(conversation, conversation.loop.time() + self._settings.ping_interval_s)
+        self._fleet.join(conversation)
 
-        return await serve(
-            self._handle,
-            settings.host,
-            settings.port,
-            create_connection=StationSocket,
-            process_request=process_request,
-            select_subprotocol=_select_subprotocol,
-            compression=None,
-            server_header=None,
-            open_timeout=settings.open_timeout_s,
-            close_timeout=settings.close_timeout_s,
-            ping_interval=None,  # _watch_silence does it: any frame is a sign of life
-            max_size=MAX_FRAME_BYTES,
-            logger=_quiet_logger(),
-            backlog=settings.backlog,
+    def leave(self, conversation: Conversation) -> None:
+        self._wheel.remove(conversation)
+        self._talks.discard(conversation)
+        if not self._talks:
+            self._deserted.set()
+        self._fleet.leave(conversation)
+
+    def open(self, request: WSUpgradeRequest, source: str) -> WSUpgradeResponseWithListener:
+        """Decide upon a handshake; what is refused gets its HTTP answer and no WebSocket."""
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            upgrade = WSUpgradeResponse.create_error_response(
+                426, b"Charging stations only.\n", {"Upgrade": "websocket"}
+            )
+            return WSUpgradeResponseWithListener(upgrade, None)
+        outcome = self._gate.admit(
+            source,
+            request.path.decode("latin-1"),
+            _only(request.headers.getall("Authorization", [])),
+            request.headers.getall("Sec-WebSocket-Protocol", []),
+        )
+        if isinstance(outcome, Turned):
+            refusal = WSUpgradeResponse.create_error_response(outcome.status, outcome.text.encode(), outcome.headers)
+            return WSUpgradeResponseWithListener(refusal, None)
+        return WSUpgradeResponseWithListener(
+            WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": outcome.subprotocol}),
+            self._station_socket(outcome),
         )
 
-    async def _handle(self, connection: ServerConnection) -> None:
-        socket = cast(StationSocket, connection)
-        admitted = socket.admitted
-        if admitted is None:
-            raise RuntimeError("a socket was opened without having been admitted")
-        if not admitted.is_known:
-            self._log.warning("stranger_admitted", station_id=admitted.station_id)
-        socket.give_up_unacknowledged_after(self._settings.ping_timeout_s)
-        conversation = Conversation(socket, admitted, self._inbox, self._clock, self._metrics)
-        try:
-            async with self._fleet.owning(conversation):
-                await conversation.run()
-        except Exception:
-            self._log.exception("connection_failed", station_id=admitted.station_id)
-            await socket.close(1011)
+    def _station_socket(self, admitted: Admitted) -> StationSocket:
+        loop = asyncio.get_running_loop()
+        conversation = Conversation(admitted, self, self._inbox, self._clock, self._metrics, loop)
+        return StationSocket(conversation, loop, self._settings.close_timeout_s)
+
+    def _protocol(self) -> WSProtocol:
+        """picows' own protocol, made by hand for the one thing that its `ws_create_server` does not tell when it asks
+        whether to let a station in: from where it comes."""
+        handshake = _Handshake(self)
+        handshake.protocol = WSProtocol(
+            None,  # host, of a client
+            None,  # path, of a client
+            False,  # is_client_side
+            handshake,
+            _silent_logger(),
+            True,  # disconnect_on_exception
+            self._settings.open_timeout_s,
+            False,  # enable_auto_ping: _watch_silence does it, any frame is a sign of life
+            1.0,
+            1.0,
+            WSAutoPingStrategy.PING_WHEN_IDLE,
+            False,  # enable_auto_pong: StationSocket answers pings, for they are signs of life too
+            MAX_FRAME_BYTES,
+            None,  # extra headers, of a client
+            READ_BUFFER_BYTES,
+        )
+        return handshake.protocol
+
+    # --- silence ---
 
     async def _watch_silence(self) -> None:
         """Ping whom nothing was heard of, give up whom nothing will be heard of."""
-        settings = self._settings
         loop = asyncio.get_running_loop()
+        self._wheel.start(loop.time())
         while True:
-            await asyncio.sleep(settings.ping_interval_s / 4)
+            await asyncio.sleep(self._settings.ping_interval_s / TICKS_PER_PING)
             now_s = loop.time()
-            for conversation in self._fleet.conversations():
-                socket = conversation.socket
-                silent_s = now_s - socket.last_heard_s
-                if silent_s < settings.ping_interval_s:
-                    continue
-                pinged_limit_s = settings.ping_interval_s + settings.ping_timeout_s
-                if silent_s > (pinged_limit_s if socket.has_ponged else settings.silence_limit_s):
-                    self._metrics.silent_closed += 1
-                    self._log.info("station_silent", station_id=conversation.station_id, silent_s=round(silent_s))
-                    socket.transport.abort()
-                elif now_s - socket.last_ping_s >= settings.ping_interval_s:
-                    socket.ping_now()
+            for conversation in self._wheel.due(now_s):
+                self._look_at(conversation, now_s)
+            if self._is_full and now_s - self._turned_away_s > self._settings.ping_interval_s:
+                self._is_full = False
+                self._tell_of_limit()
 
-    async def _shut(self, server: Server) -> None:
-        """Say goodbye to all; whoever does not answer, or still waits for the site, is cut off."""
+    def _look_at(self, conversation: Conversation, now_s: float) -> None:
+        settings, socket = self._settings, conversation.socket
+        if socket is None:
+            return
+        silent_s = now_s - socket.last_heard_s
+        if silent_s < settings.ping_interval_s:
+            self._wheel.put(conversation, socket.last_heard_s + settings.ping_interval_s)
+            return
+        pinged_limit_s = settings.ping_interval_s + settings.ping_timeout_s
+        if silent_s > (pinged_limit_s if socket.has_ponged else settings.silence_limit_s):
+            self._metrics.silent_closed += 1
+            self._log.info("station_silent", station_id=conversation.station_id, silent_s=round(silent_s))
+            socket.abort()
+            return
+        if now_s - socket.last_ping_s >= settings.ping_interval_s:
+            socket.ping()
+        wait_s = settings.ping_timeout_s if socket.has_ponged else settings.ping_interval_s
+        self._wheel.put(conversation, now_s + wait_s)
+
+    # --- limits and the end ---
+
+    def _turned_away(self) -> None:
+        """A connection found no file left."""
+        self._metrics.refusals["files"] += 1
+        self._turned_away_s = asyncio.get_running_loop().time()
+        if not self._is_full:
+            self._is_full = True
+            self._log.error("connections_at_limit", connections=self._metrics.connections, files=self._highest_file)
+            self._tell_of_limit()
+
+    def _tell_of_limit(self) -> None:
+        with contextlib.suppress(Overloaded):  # it is in the log and in the metrics too
+            self._inbox.put(ConnectionLimitReached(is_reached=self._is_full, limit=self._highest_file))
+
+    async def _shut(self, servers: list[asyncio.Server]) -> None:
+        """Say goodbye to all; whoever does not answer is cut off."""
         self._fleet.close()
-        server.close(reason="the site's controller is restarting")
-        try:
+        for server in servers:
+            server.close()
+        for conversation in list(self._talks):
+            if conversation.socket is not None:
+                conversation.socket.close(GOING_AWAY, "the site's controller is restarting")
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.close_timeout_s):
-                await server.wait_closed()
-        except TimeoutError:
-            for connection in list(server.all_connections):
-                connection.transport.abort()
-            for task in list(server.handler_tasks):
-                task.cancel()
-            await server.wait_closed()
+                await self._deserted.wait()
+        for conversation in list(self._talks):
+            if conversation.socket is not None:
+                conversation.socket.abort()
+        await self._deserted.wait()
 
 
-def _admit(gate: Gate, socket: StationSocket, request: Request) -> Response | None:
-    address = socket.remote_address
-    source = str(address[0]) if address else ""
-    credentials = request.headers.get_all("Authorization")
-    authorization = credentials[0] if len(credentials) == 1 else None
-    outcome = gate.admit(source, request.path, authorization, request.headers.get_all("Sec-WebSocket-Protocol"))
-    if isinstance(outcome, Turned):
-        response = socket.respond(outcome.status, outcome.text)
-        for name, value in outcome.headers:
-            response.headers[name] = value
-        return response
-    socket.admitted = outcome
-    return None
+class _Handshake:
+    """picows asks it for the listener of a connection, once the HTTP request is there."""
+
+    __slots__ = ("_server", "protocol")
+
+    def __init__(self, server: OcppServer) -> None:
+        self._server = server
+        self.protocol: WSProtocol | None = None
+
+    def __call__(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+        protocol, self.protocol = self.protocol, None  # they hold each other until here
+        peer = protocol.transport.underlying_transport.get_extra_info("peername") if protocol is not None else None
+        return self._server.open(request, str(peer[0]) if peer else "")
 
 
-def _select_subprotocol(connection: ServerConnection, _offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    admitted = cast(StationSocket, connection).admitted
-    return Subprotocol(admitted.subprotocol) if admitted is not None else None
+def _only(values: Sequence[str]) -> str | None:
+    """The one value of a header; two of them could be understood differently by whoever stands before us."""
+    return values[0] if len(values) == 1 else None
 
 
-def _quiet_logger() -> logging.Logger:
-    """The library's own logger tells of every opening and closing; here only what it did not expect is of interest."""
-    logger = logging.getLogger("ohmstead.websockets")
-    logger.setLevel(logging.ERROR)
-    return logger
+@cache
+def _silent_logger() -> logging.LoggerAdapter[logging.Logger]:
+    """picows tells of every opening and closing, and makes a logger for each connection unless it is given an adapter;
+    what is of interest here is counted in the metrics."""
+    logger = logging.getLogger("ohmstead.picows")
+    logger.setLevel(logging.CRITICAL)
+    return logging.LoggerAdapter(logger, {})

@@ -20,7 +20,7 @@ from edge.chargers.credentials import Credentials, hash_password
 from edge.chargers.fleet import Fleet
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.domain.events import SiteEvent, SiteReply
-from edge.ports import CallFailed
+from edge.ports import CallFailed, OnReply, Overloaded
 from protocols.charger.commands import Acknowledged, BootAnswer, IdTokenAnswer, TransactionAnswer
 from protocols.charger.events import (
     BootReported,
@@ -37,16 +37,45 @@ ACCEPTED = IdTokenAnswer(status=AuthorizationStatus.ACCEPTED)
 
 
 class ScriptedInbox:
-    """Accepts everything, remembers what it was told; `hook` may wait, raise or answer otherwise."""
+    """Accepts everything at once and remembers it. `answer` may reply otherwise, `hook` wait, `is_full` refuse."""
 
     def __init__(self) -> None:
         self.events: list[SiteEvent] = []
         self.hook: Callable[[SiteEvent], Awaitable[SiteReply | None]] | None = None
+        self.answer: Callable[[SiteEvent], SiteReply] | None = None
+        self.is_full: Callable[[SiteEvent], bool] = lambda _event: False
+        self._deciding: set[asyncio.Task[None]] = set()
+
+    def put(self, event: SiteEvent, on_reply: OnReply | None = None) -> None:
+        self.events.append(event)
+        if self.is_full(event):
+            raise Overloaded
+        say = on_reply if on_reply is not None else lambda _reply: None
+        if self.hook is None:
+            say(self._reply(event))
+            return
+        task = asyncio.get_running_loop().create_task(self._decide(self.hook, event, say))
+        self._deciding.add(task)
+        task.add_done_callback(self._deciding.discard)
 
     async def ask(self, event: SiteEvent) -> SiteReply:
-        self.events.append(event)
-        reply = None if self.hook is None else await self.hook(event)
-        return _accept(event) if reply is None else reply
+        replied: asyncio.Future[SiteReply] = asyncio.get_running_loop().create_future()
+        self.put(event, replied.set_result)
+        return await replied
+
+    def _reply(self, event: SiteEvent) -> SiteReply:
+        return _accept(event) if self.answer is None else self.answer(event)
+
+    def forget(self) -> None:
+        """Whoever still waits will not be answered."""
+        for task in self._deciding:
+            task.cancel()
+
+    async def _decide(
+        self, hook: Callable[[SiteEvent], Awaitable[SiteReply | None]], event: SiteEvent, say: OnReply
+    ) -> None:
+        reply = await hook(event)
+        say(self._reply(event) if reply is None else reply)
 
     def of(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -116,6 +145,7 @@ async def running_server(
         port = await started
         yield Running(port, inbox, fleet, metrics, registry, tasks)
         serving.cancel()
+    inbox.forget()
 
 
 async def exchange(station: ClientConnection, *frame: Any) -> Any:

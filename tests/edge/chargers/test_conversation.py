@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -12,26 +13,62 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from edge.chargers.charger_metrics import ChargerMetrics
-from edge.chargers.conversation import ANSWERS_KEPT, Conversation
+from edge.chargers.conversation import FRAMES_HELD, Conversation
 from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
-from edge.domain.events import Refused, SiteEvent, SiteReply
-from edge.ports import Overloaded
+from edge.domain.events import Refused
 from protocols.ocpp.version import Version
 from tests.edge.chargers.scripted import NOW, ScriptedInbox
+from tests.kit import wait_until
 from tests.protocols.ocpp.golden import Golden, goldens, read_reply, write_event
 
 
-class NoSocket:
-    """What a Conversation needs of a socket when nothing is received or sent."""
+class Wire:
+    """What a Conversation needs of a socket: what it says is kept."""
 
-    on_answer: Any = None
+    def __init__(self) -> None:
+        self.said: list[bytes] = []
+        self.choked_since_s: float | None = None
+        self.is_reading = True
+
+    def send(self, raw: bytes) -> bool:
+        self.said.append(raw)
+        return True
+
+    def pause_reading(self) -> None:
+        self.is_reading = False
+
+    def resume_reading(self) -> None:
+        self.is_reading = True
+
+
+class NoFleet:
+    """Welcomes every conversation at once."""
+
+    def join(self, conversation: Conversation) -> None:
+        conversation.welcome()
+
+    def leave(self, conversation: Conversation) -> None: ...
 
 
 def conversation(version: Version, inbox: ScriptedInbox, now: datetime = NOW) -> Conversation:
     admitted = Admitted(station_id="CS-1", version=version, subprotocol="", is_known=True)
-    socket = cast(StationSocket, NoSocket())
-    return Conversation(socket, admitted, inbox, lambda: now, ChargerMetrics(CollectorRegistry()))
+    metrics = ChargerMetrics(CollectorRegistry())
+    talk = Conversation(admitted, NoFleet(), inbox, lambda: now, metrics, asyncio.get_running_loop())
+    talk.begin(cast(StationSocket, Wire()))
+    return talk
+
+
+def wire_of(talk: Conversation) -> Wire:
+    return cast(Wire, talk.socket)
+
+
+def hear(talk: Conversation, raw: bytes) -> bytes | None:
+    """What a message is answered with, there and then."""
+    before = len(wire_of(talk).said)
+    talk.take(raw, talk.loop.time())
+    (answer,) = wire_of(talk).said[before:] or [None]
+    return answer
 
 
 def metrics_of(talk: Conversation) -> ChargerMetrics:
@@ -39,20 +76,17 @@ def metrics_of(talk: Conversation) -> ChargerMetrics:
 
 
 async def ask(talk: Conversation, *frame: Any) -> Any:
-    answer = await talk.answer(orjson.dumps(list(frame)))
+    answer = hear(talk, orjson.dumps(list(frame)))
     return None if answer is None else orjson.loads(answer)
 
 
 @pytest.mark.parametrize("golden", goldens("out"), ids=str)
 async def test_golden_frames(golden: Golden) -> None:
     inbox = ScriptedInbox()
-
-    async def hook(_event: SiteEvent) -> SiteReply | None:
-        return read_reply(golden.document["reply"])
-
-    inbox.hook = hook
+    if golden.document.get("reply") is not None:
+        inbox.answer = lambda _event: read_reply(golden.document["reply"])
     now = datetime.fromisoformat(golden.document.get("now", NOW.isoformat())).astimezone(UTC)
-    answer = await conversation(golden.version, inbox, now).answer(golden.raw)
+    answer = hear(conversation(golden.version, inbox, now), golden.raw)
     assert answer == golden.raw_answer
     expected = [golden.document["event"]] if "event" in golden.document else []
     assert [write_event(event) for event in inbox.events] == expected
@@ -77,11 +111,10 @@ async def test_a_reused_message_id_for_another_request_is_refused() -> None:
     assert len(inbox.events) == 1
 
 
-async def test_only_the_last_answers_are_kept() -> None:
-    inbox = ScriptedInbox()
-    talk = conversation(Version.V16, inbox)
-    for number in range(ANSWERS_KEPT + 1):
-        await ask(talk, 2, f"m{number}", "Authorize", {"idTag": "A"})
+async def test_only_the_last_answer_is_kept() -> None:
+    talk = conversation(Version.V16, ScriptedInbox())
+    for message_id in ("m0", "m1"):
+        await ask(talk, 2, message_id, "Authorize", {"idTag": "A"})
     assert (await ask(talk, 2, "m0", "Authorize", {"idTag": "B"}))[0] == 3
 
 
@@ -93,35 +126,63 @@ async def test_heartbeats_are_always_answered_afresh_even_with_one_message_id() 
 
 
 @pytest.mark.parametrize("version", Version)
-async def test_an_overloaded_site_lets_the_station_try_again(version: Version) -> None:
+async def test_a_station_waits_for_an_overloaded_site_and_is_refused_nothing(version: Version) -> None:
     inbox = ScriptedInbox()
     talk = conversation(version, inbox)
-
-    async def full(_event: SiteEvent) -> SiteReply | None:
-        raise Overloaded
-
-    inbox.hook = full
+    refusals = iter([True, True])
+    inbox.is_full = lambda _event: next(refusals, False)
     payload = {"idTag": "A"} if version is Version.V16 else {"idToken": {"idToken": "A", "type": "Local"}}
-    assert (await ask(talk, 2, "m1", "Authorize", payload))[:3] == [4, "m1", "InternalError"]
-    inbox.hook = None
-    assert (await ask(talk, 2, "m1", "Authorize", payload))[0] == 3
+    assert await ask(talk, 2, "m1", "Authorize", payload) is None
+    await wait_until(lambda: wire_of(talk).said)
+    assert orjson.loads(wire_of(talk).said[0])[:2] == [3, "m1"]
+    assert metrics_of(talk).held_by_full_inbox == 2
 
 
-async def test_a_fault_of_ours_is_an_internal_error_and_the_conversation_goes_on() -> None:
+async def test_a_fault_of_ours_is_an_internal_error_and_the_conversation_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     inbox = ScriptedInbox()
     talk = conversation(Version.V16, inbox)
 
-    async def broken(_event: SiteEvent) -> SiteReply | None:
+    def broken(*_: object) -> Any:
         raise RuntimeError("boom")
 
-    async def refusing(_event: SiteEvent) -> SiteReply | None:
-        return Refused(reason="no")
-
-    for hook in (broken, refusing):
-        inbox.hook = hook
+    with monkeypatch.context() as patched:
+        patched.setattr("edge.chargers.conversation.decode", broken)
         assert (await ask(talk, 2, "m1", "Authorize", {"idTag": "A"}))[:3] == [4, "m1", "InternalError"]
-    inbox.hook = None
+    inbox.answer = lambda _event: Refused(reason="no")
+    assert (await ask(talk, 2, "m1", "Authorize", {"idTag": "A"}))[:3] == [4, "m1", "InternalError"]
+    inbox.answer = None
     assert (await ask(talk, 2, "m1", "Authorize", {"idTag": "A"}))[0] == 3
+
+
+async def test_a_station_that_runs_wild_waits_for_the_next_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.chargers.conversation.MAX_FRAMES_PER_S", 5)
+    talk = conversation(Version.V16, ScriptedInbox())
+    now_s = talk.loop.time()
+    for number in range(40):
+        talk.take(orjson.dumps([2, str(number), "Heartbeat", {}]), now_s)
+    assert len(wire_of(talk).said) == 5
+    assert not wire_of(talk).is_reading
+    assert metrics_of(talk).slowed_down > 0
+    talk._second_ends_s = 0.0  # the second is over
+    talk.go_on()
+    await wait_until(lambda: len(wire_of(talk).said) == 40)
+    assert [orjson.loads(raw)[1] for raw in wire_of(talk).said] == [str(number) for number in range(40)]
+    assert wire_of(talk).is_reading
+
+
+async def test_a_station_that_does_not_read_is_asked_for_no_more_until_it_does() -> None:
+    talk = conversation(Version.V16, ScriptedInbox())
+    wire_of(talk).choked_since_s = talk.loop.time()
+    for number in range(FRAMES_HELD):
+        talk.take(orjson.dumps([2, str(number), "Heartbeat", {}]), talk.loop.time())
+    assert wire_of(talk).said == []
+    assert not wire_of(talk).is_reading
+    wire_of(talk).choked_since_s = None
+    talk.go_on()
+    await wait_until(lambda: len(wire_of(talk).said) == FRAMES_HELD)
+    assert wire_of(talk).is_reading
 
 
 async def test_an_answer_to_nothing_is_dropped() -> None:
@@ -141,5 +202,5 @@ async def test_labels_of_metrics_are_bounded() -> None:
 @settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), st.sampled_from(Version))
 async def test_no_bytes_end_a_conversation(raw: bytes, version: Version) -> None:
-    answer = await conversation(version, ScriptedInbox()).answer(raw)
+    answer = hear(conversation(version, ScriptedInbox()), raw)
     assert answer is None or orjson.loads(answer)[0] in (3, 4)

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection
 
 from edge.chargers.calls import MAX_WAITING
 from edge.domain.events import SiteEvent, SiteReply
-from edge.ports import CallFailed, Overloaded
+from edge.ports import CallFailed
 from protocols.charger.commands import StartTransaction, StopTransaction
 from protocols.charger.events import CommandAnswered, StationConnected, StationDisconnected
 from tests.edge.chargers.scripted import exchange, expect_failure, running_server
@@ -98,12 +98,7 @@ async def test_an_overloaded_site_hears_of_the_connection_later() -> None:
     async with running_server(retry_s=0.01) as server:
         refusals = iter([True, True, False])
 
-        async def full(_event: SiteEvent) -> SiteReply | None:
-            if next(refusals, False):
-                raise Overloaded
-            return None
-
-        server.inbox.hook = full
+        server.inbox.is_full = lambda _event: next(refusals, False)
         async with server.connect() as station:
             assert (await exchange(station, 2, "1", "Heartbeat", {}))[0] == 3
             assert server.inbox.kinds() == ["StationConnected"] * 3

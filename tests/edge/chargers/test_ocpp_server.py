@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -16,9 +17,9 @@ from websockets.exceptions import ConnectionClosed
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.credentials import Credentials
 from edge.chargers.fleet import Fleet
+from edge.chargers.listener import FILES_KEPT
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
-from edge.domain.events import SiteEvent, SiteReply
-from edge.ports import Overloaded
+from edge.domain.events import ConnectionLimitReached, SiteEvent, SiteReply
 from protocols.charger.events import IdTokenPresented, MeterValuesReported, StationConnected
 from protocols.ocpp.frame import MAX_FRAME_BYTES
 from tests.edge.chargers.scripted import NOW, exchange, expect_failure, running_server
@@ -118,18 +119,12 @@ async def test_an_answer_in_fragments_is_an_answer_too() -> None:
         assert await calling == {"status": "Accepted"}
 
 
-async def test_an_overloaded_site_drops_no_connection() -> None:
+async def test_an_overloaded_site_drops_no_connection_and_refuses_nothing() -> None:
     async with running_server() as server, server.connect() as station:
-
-        async def full(event: SiteEvent) -> SiteReply | None:
-            if isinstance(event, MeterValuesReported):
-                raise Overloaded
-            return None
-
-        server.inbox.hook = full
-        assert (await exchange(station, 2, "1", "MeterValues", METER_VALUES))[2] == "InternalError"
-        server.inbox.hook = None
+        refusals = iter([True])
+        server.inbox.is_full = lambda event: isinstance(event, MeterValuesReported) and next(refusals, False)
         assert (await exchange(station, 2, "1", "MeterValues", METER_VALUES))[0] == 3
+        assert len(server.inbox.of(MeterValuesReported)) == 2
 
 
 async def test_too_large_a_frame_closes_only_its_own_connection() -> None:
@@ -274,3 +269,49 @@ async def test_a_station_that_does_not_read_its_answers_is_dropped_without_harm_
             await wait_until(lambda: not server.fleet.is_connected("CS-1"), timeout_s=20)
             station.transport.abort()
         assert (await exchange(other, 2, "2", "Heartbeat", {}))[0] == 3
+
+
+async def test_what_finds_no_file_left_is_turned_away_and_told_of_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        lowest = probe.fileno()
+    monkeypatch.setattr("edge.chargers.ocpp_server.raise_file_limit", lambda: lowest + 20 + FILES_KEPT)
+    async with running_server(ping_interval_s=1.0) as server:
+        async with contextlib.AsyncExitStack() as here:
+            station = await here.enter_async_context(server.connect())
+            idle = []
+            with contextlib.suppress(OSError):
+                for _ in range(60):
+                    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                    here.callback(writer.close)
+                    idle.append(writer)
+            await wait_until(lambda: server.metrics.refusals["files"] > 0)
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            here.callback(writer.close)
+            assert (await reader.read(100)).startswith(b"HTTP/1.1 503")
+            assert (await exchange(station, 2, "1", "Heartbeat", {}))[0] == 3
+            told = server.inbox.of(ConnectionLimitReached)
+            assert [event.is_reached for event in told] == [True]
+        await wait_until(lambda: [event.is_reached for event in server.inbox.of(ConnectionLimitReached)][-1] is False)
+
+
+async def test_fragments_pings_and_binary_between_each_other() -> None:
+    async with running_server() as server, server.connect() as station:
+
+        async def in_pieces() -> AsyncIterator[str]:
+            yield '[2,"1",'
+            await (await station.ping())
+            yield '"Heartbeat",{}]'
+
+        await station.send(in_pieces())
+        assert orjson.loads(await station.recv())[:2] == [3, "1"]
+        await station.send(b'[2,"2","Heartbeat",{}]')
+        assert orjson.loads(await station.recv())[:2] == [3, "2"]
+
+
+async def test_a_continuation_of_nothing_is_a_protocol_error() -> None:
+    async with running_server() as server, server.connect() as station:
+        station.protocol.expect_continuation_frame = True  # so that the client's library lets it out
+        station.protocol.send_continuation(b"[2", fin=True)
+        station.transport.write(b"".join(station.protocol.data_to_send()))
+        await station.wait_closed()
+        assert station.close_code == 1002
