@@ -7,6 +7,7 @@ from typing import Final
 
 from edge.domain.accounts import post_cdr
 from edge.domain.decision import Decision
+from edge.domain.metering import end_samples
 from edge.domain.pricing import ENGINE, price_session, prices_time
 from edge.domain.site import Site
 from edge.domain.transaction import Cause, Doubt, Transaction
@@ -61,6 +62,7 @@ def end_transaction(
         transaction.move(Cause.FINISHED_SOUND)
         decision.journal(site, now, CdrIssued(cdr=cdr))
         decision.journal(site, now, post_cdr(cdr, money_id(site)))
+    end_samples(site, decision, transaction, now)
     site.close_transaction(transaction, reason)
     decision.checkpoints.pop(transaction.transaction_id, None)
     status = site.evses.get(transaction.ref)

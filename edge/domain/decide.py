@@ -106,6 +106,7 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     """A transaction of which nothing was heard for `abandon_after_s` is billed up to what was last heard."""
     remote.tidy_commands(site, decision, now)
     stations.settle_the_silent(site, decision, now)
+    metering.forget_idle_readings(site, now)
     for transaction in list(site.transactions.values()):
         heard_at = max(transaction.last_at or transaction.started_at, transaction.checkpointed_at or now)
         if (now - heard_at).total_seconds() > site.rules.abandon_after_s:

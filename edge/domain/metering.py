@@ -1,28 +1,35 @@
-"""What meters say: the present of an EVSE, and the progress of its transaction. Nothing of it is journaled."""
+"""What meters say: the present of an EVSE, the progress of its transaction, and what of it is worth keeping."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Final
 
 from edge.domain.clock import believed
 from edge.domain.decision import Decision
-from edge.domain.site import EvseStatus, Site
+from edge.domain.site import EvseStatus, PastKey, Site
+from edge.domain.telemetry import FILTER, Kept, Readings
 from edge.domain.transaction import Cause, Transaction
 from protocols.charger.events import MeterValuesReported, Sample
+from protocols.sync.up import MeterValuesSampled, SampledValue
 from protocols.terms import ChargingState, EvseRef, Measurand, ReadingContext
+
+MAX_SAMPLES_PER_ENTRY: Final = 250
+"""A message may hold thousands; an entry is to fit into a batch."""
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def meter(site: Site, decision: Decision, event: MeterValuesReported, now: datetime) -> None:
     """A MeterValues request (OCPP 1.6 §4.7, 2.0.1 J01), inside a transaction or outside."""
-    status = site.evse(event.station_id, event.evse_id)
+    station_id, charger_id = event.station_id, event.charger_transaction_id
+    status = site.evse(station_id, event.evse_id)
     if status is None:
+        if event.evse_id == 0 and station_id in site.stations:  # the station's main meter (OCPP 1.6 §4.7)
+            journal_samples(site, decision, EvseRef(station_id, 0), None, event.samples, now)
         return
-    transaction = None
-    if event.charger_transaction_id is not None:
-        transaction = site.by_charger_id(event.station_id, event.charger_transaction_id)
-    else:
-        transaction = site.at_evse(status.ref)  # field quirk 3: the id is missing, 0 or -1
+    # Field quirk 3: the id is missing, 0 or -1.
+    transaction = site.by_charger_id(station_id, charger_id) if charger_id is not None else site.at_evse(status.ref)
     if transaction is not None and transaction.ref == status.ref:
         transaction.move(Cause.HEARD_OF)
         take_samples(site, transaction, event.samples, now, now)
@@ -30,6 +37,8 @@ def meter(site: Site, decision: Decision, event: MeterValuesReported, now: datet
     else:
         show_samples(site, status, event.samples, now)
     decision.shown.add(status.ref)
+    if charger_id is None or site.past(PastKey(station_id, charger_transaction_id=charger_id)) is None:
+        journal_samples(site, decision, status.ref, status.transaction_id, event.samples, now)
 
 
 def register_of(samples: Iterable[Sample]) -> int | None:
@@ -81,6 +90,84 @@ def show_samples(site: Site, status: EvseStatus, samples: tuple[Sample, ...], no
         site.set_power(status, whole_w if whole_w is not None else by_phase_w)
 
 
+def journal_samples(
+    site: Site, decision: Decision, ref: EvseRef, transaction_id: str | None, samples: tuple[Sample, ...], now: datetime
+) -> None:
+    """Let the telemetry filter journal what says something new. After all else that the message changes."""
+    rules = site.rules.telemetry
+    if not samples or not rules.is_enabled:
+        return
+    readings = site.readings.get(ref)
+    if readings is None or readings.transaction_id != transaction_id:
+        dropped = readings.dropped if readings is not None else 0
+        readings = site.readings[ref] = Readings(transaction_id, now, dropped)
+    before, thinned = readings.dropped, readings.thinned
+    kept = readings.take(samples, now, rules, site.telemetry_thinning)
+    site.telemetry_dropped += readings.dropped - before
+    site.telemetry_thinned += readings.thinned - thinned
+    if kept:
+        _journal_kept(site, decision, ref, readings, kept, now)
+
+
+def end_samples(site: Site, decision: Decision, transaction: Transaction, now: datetime) -> None:
+    """The curves of a transaction end with it: what was withheld last is journaled, and the memory is given back."""
+    readings = site.readings.get(transaction.ref)
+    if readings is not None and readings.transaction_id == transaction.transaction_id:
+        del site.readings[transaction.ref]
+        if kept := readings.end():
+            _journal_kept(site, decision, transaction.ref, readings, kept, now)
+
+
+def forget_idle_readings(site: Site, now: datetime) -> None:
+    """Outside a transaction a curve begins anew after the longest interval, so that its memory is not needed longer."""
+    if not site.readings:
+        return
+    longest = max(rule.max_interval for rule in site.rules.telemetry.by_measurand.values())
+    idle = [ref for ref, each in site.readings.items() if each.transaction_id is None and now - each.heard_at > longest]
+    for ref in idle:
+        del site.readings[ref]
+
+
+def _journal_kept(
+    site: Site, decision: Decision, ref: EvseRef, readings: Readings, kept: list[Kept], now: datetime
+) -> None:
+    site.telemetry_kept += len(kept)
+    for first in range(0, len(kept), MAX_SAMPLES_PER_ENTRY):
+        part = kept[first : first + MAX_SAMPLES_PER_ENTRY]
+        at = part[0][1]
+        for _, other in part:
+            if other is not at and other < at:
+                at = other
+        samples = tuple(
+            SampledValue(
+                sample.measurand,
+                sample.value,
+                sample.phase,
+                sample.context,
+                0 if stamp is at else (stamp - at) // _MILLISECOND,
+            )
+            for sample, stamp in part
+        )
+        body = MeterValuesSampled(
+            station_id=ref.station_id,
+            evse_id=ref.evse_id,
+            transaction_id=readings.transaction_id,
+            at=at,
+            samples=samples,
+            dropped=readings.dropped,
+            filter=FILTER,
+        )
+        readings.dropped = 0
+        decision.journal(site, now, body)
+
+
+def expect_change(site: Site, ref: EvseRef) -> None:
+    """The charging state has changed: the filter keeps the last readings before and the first after it."""
+    readings = site.readings.get(ref)
+    if readings is not None:
+        readings.expect_change()
+
+
 def stand_still(site: Site, ref: EvseRef) -> None:
     status = site.evses.get(ref)
     if status is not None:
@@ -97,6 +184,7 @@ def note_charging_state(
     stamp, _ = believed(at, now, transaction.started_at)
     if transaction.enter(charging_state, stamp):
         decision.checkpoint(transaction, now)
+        expect_change(site, ref)
     if charging_state is not ChargingState.CHARGING:
         stand_still(site, ref)
 

@@ -10,7 +10,14 @@ from edge.domain.billing import end_transaction, money_id
 from edge.domain.clock import believed
 from edge.domain.decision import Decision
 from edge.domain.drivers import identify, judge_start, known_token
-from edge.domain.metering import checkpoint_if_due, register_of, stand_still, take_samples
+from edge.domain.metering import (
+    checkpoint_if_due,
+    expect_change,
+    journal_samples,
+    register_of,
+    stand_still,
+    take_samples,
+)
 from edge.domain.site import EvseStatus, PastKey, PastTransaction, Site
 from edge.domain.transaction import Cause, Doubt, Transaction
 from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
@@ -92,8 +99,11 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
     transaction.move(Cause.HEARD_OF)
     take_samples(site, transaction, event.samples, at, now)
     is_changed = event.charging_state is not None and transaction.enter(event.charging_state, at)
-    if is_changed and not transaction.phases[-1].is_charging:
-        stand_still(site, transaction.ref)
+    if is_changed:
+        expect_change(site, transaction.ref)
+        if not transaction.phases[-1].is_charging:
+            stand_still(site, transaction.ref)
+    journal_samples(site, decision, transaction.ref, transaction.transaction_id, event.samples, now)
     if is_changed or id_token is not None:
         decision.checkpoint(transaction, now)
     else:
@@ -119,6 +129,7 @@ def finish(site: Site, decision: Decision, event: TransactionFinished, now: date
         transaction.doubt(Doubt.CLOCK)
     transaction.move(Cause.HEARD_OF)
     take_samples(site, transaction, event.samples, ended_at, now)
+    journal_samples(site, decision, transaction.ref, transaction.transaction_id, event.samples, now)
     cdr = end_transaction(
         site,
         decision,
@@ -190,6 +201,7 @@ def _open(
     )
     decision.checkpoint(transaction, now)
     decision.shown.add(transaction.ref)
+    journal_samples(site, decision, transaction.ref, transaction.transaction_id, event.samples, now)
     return transaction, id_token
 
 
@@ -224,6 +236,7 @@ def _adopt_start(site: Site, decision: Decision, running: Transaction, event: Tr
         if register is not None and register <= (running.meter_start_wh or register):
             running.meter_start_wh = running.phases[0].start_wh = register
         decision.checkpoint(running, now)
+    journal_samples(site, decision, running.ref, running.transaction_id, event.samples, now)
     id_token = None
     if event.token_uid is not None:
         if running.token_uid is None:

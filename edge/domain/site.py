@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from edge.domain.authorization import TokenList
+from edge.domain.telemetry import NORMAL, Readings, TelemetryRules
 from edge.domain.transaction import Transaction
 from protocols.charger.abilities import Abilities
 from protocols.ocpi.location import Evse, Location
@@ -47,6 +48,7 @@ class SiteRules:
     default_max_power_w: int = 22_000
     software_version: str = "0"
     has_uplink: bool = True
+    telemetry: TelemetryRules = field(default_factory=TelemetryRules)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,6 +138,14 @@ class Site:
     is_uplink_online: bool = False
     uplink_since: datetime | None = None
     power_w: int = 0
+    readings: dict[EvseRef, Readings] = field(default_factory=dict)
+    """The telemetry filter's memory: of the EVSEs where a transaction runs or meter values come just now."""
+    telemetry_thinning: int = NORMAL
+    """How hard the filter thins, one of telemetry.LEVELS; the agent raises it when the ledger cannot keep up."""
+    telemetry_kept: int = 0
+    telemetry_dropped: int = 0
+    telemetry_thinned: int = 0
+    """Of the dropped ones, those that would have been kept at the normal level."""
     _by_charger_id: dict[tuple[str, str], Transaction] = field(default_factory=dict)
     _by_start_key: dict[tuple[str, str], Transaction] = field(default_factory=dict)
     _by_token: dict[str, dict[str, Transaction]] = field(default_factory=dict)
@@ -212,6 +222,8 @@ class Site:
         if assumed is not None and assumed.transaction_id == transaction.transaction_id:
             assumed.transaction_id = None
             self.set_power(assumed, None)
+            if (readings := self.readings.pop(transaction.ref, None)) is not None:
+                self.readings[status.ref] = readings
         transaction.evse_id, transaction.is_evse_assumed = evse_id, False
         status.transaction_id = transaction.transaction_id
 
