@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from firmware_sim.load.latency import Latencies
-from firmware_sim.load.plan import V16, V201, Identities, Plan, parse_mix
+from firmware_sim.load.plan import V16, V201, Identities, Plan, Target, parse_mix
 from firmware_sim.load.station import FAR, Account, Kind, Message, Station
 from firmware_sim.load.websocket import TEXT, frame, unframe
 from firmware_sim.load.worker import Measured
@@ -19,6 +19,7 @@ from firmware_sim.main import app
 from protocols.errors import BadText
 
 S = 1_000_000_000
+TARGETS = (Target(host="127.0.0.1", port=1), Target(host="127.0.0.1", port=2, path="/ocpp/"))
 ACCEPTED = {
     "BootNotification": b'[3,"1",{"status":"Accepted","interval":15}]',
     "StartTransaction": b'[3,"1",{"transactionId":77,"idTagInfo":{"status":"Accepted"}}]',
@@ -31,7 +32,7 @@ class Talk:
 
     def __init__(self, version: str = V16, *, charging: float = 0.0, **options: Any) -> None:
         identities = Identities(stations=1, charging=charging, share_201=float(version == V201))
-        self.plan = Plan(identities=identities, host="127.0.0.1", port=1, **options)
+        self.plan = Plan(identities=identities, targets=TARGETS, **options)
         self.written: list[dict[str, Any]] = []
         self.account = Account(self.written.append)
         self.station = Station(self.plan, identities.traits(1), self.account)
@@ -166,9 +167,9 @@ def test_a_fleet_is_mixed_as_asked_and_its_stations_differ() -> None:
 
 
 def test_a_plan_survives_the_way_to_another_process() -> None:
-    plan = Plan(identities=Identities(stations=3, passwords={"A": "b"}), host="127.0.0.1", port=9, storm_s=2.5)
+    plan = Plan(identities=Identities(stations=3, passwords={"A": "b"}), targets=TARGETS, storm_s=2.5)
     assert Plan.load(json.loads(json.dumps(plan.dump()))) == plan
-    both = Plan(identities=plan.identities, host="", port=0, processes=2)
+    both = Plan(identities=plan.identities, targets=TARGETS, processes=2)
     assert sorted([*both.numbers(0), *both.numbers(1)]) == [1, 2, 3]
 
 

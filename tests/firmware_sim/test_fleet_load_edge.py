@@ -107,4 +107,4 @@ def test_a_server_that_is_not_there_is_an_error_and_no_hang() -> None:
     body = json.loads(done.stdout)
     assert (done.returncode, done.stderr, body["ready"]) == (1, "", 0)
     assert body["error_count"] == body["unfinished_stations"] == STATIONS
-    assert list(body["errors"]) == ["(connection): connection failed"]
+    assert list(body["errors"]) == ["(connection): Connection refused"]

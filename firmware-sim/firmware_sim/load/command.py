@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import typer
 
 from firmware_sim.clock import unix_now_s
-from firmware_sim.load.edge_config import write_config, write_tokens
-from firmware_sim.load.plan import Identities, Plan, parse_mix
+from firmware_sim.load.edge_config import write_configs, write_tokens
+from firmware_sim.load.plan import Identities, Plan, Target, parse_mix
 from firmware_sim.load.processes import FleetFailed, FleetRun
 from firmware_sim.load.summary import is_clean, table
 from firmware_sim.scenario import read_passwords
@@ -37,7 +37,13 @@ _INTERRUPTED: Final = 130
 
 def fleet(
     stations: Annotated[int, typer.Option(help="how many charging stations")],
-    edge: Annotated[str | None, typer.Option(help="where they connect, ws://host:port")] = None,
+    edge: Annotated[
+        list[str] | None,
+        typer.Option("--edge", "--url", help="where they connect, ws://host:port; repeated, the stations take turns"),
+    ] = None,
+    agents: Annotated[
+        int | None, typer.Option(min=1, max=64, help="for --write-config: of how many agents; else one per --edge")
+    ] = None,
     heartbeat: Annotated[float, typer.Option(min=0.01, help="seconds between heartbeats")] = 15.0,
     charging: Annotated[float, typer.Option(help="the share of stations in a transaction")] = 0.3,
     meter_interval: Annotated[float, typer.Option(min=0.01, help="seconds between a transaction's readings")] = 60.0,
@@ -87,12 +93,13 @@ def fleet(
             raise BadText("--queued: 0 or at least 2, the beginning and the end of a transaction")
         if queued and storm is None:
             raise BadText("--queued: what is queued is told in a --storm")
-        if edge is None and write_config_to is None and tokens is None:
+        if not edge and write_config_to is None and tokens is None:
             raise BadText("--edge is missing: where do the stations connect? ws://host:port")
+        targets = tuple(_target(each) for each in edge or ())
+        ports = _agents_ports(targets, agents)
         plan = Plan(
             identities=identities,
-            host="",
-            port=0,
+            targets=targets,
             evses=evses,
             heartbeat_s=heartbeat,
             meter_interval_s=meter_interval,
@@ -108,16 +115,14 @@ def fleet(
             timeline=None if timeline is None else str(Timeline.parse(timeline)),
             run_id=int(unix_now_s()) & 0xFFFFFFFF,
         )
-        if edge is not None:
-            plan = _towards(plan, edge)
         if write_config_to is not None:
-            write_config(write_config_to, identities, port=plan.port or _EDGE_PORT, evses=evses, heartbeat_s=heartbeat)
+            write_configs(write_config_to, identities, ports=ports, evses=evses, heartbeat_s=heartbeat)
         if tokens is not None:
             write_tokens(tokens, identities)
     except BadText as error:
         print(error, file=sys.stderr)
         raise typer.Exit(_USAGE) from error
-    if edge is not None:
+    if targets:
         raise typer.Exit(_run(plan, server_pid or [], as_json))
 
 
@@ -152,7 +157,7 @@ def _processes(stations: int, wanted: int | None) -> int:
     return count
 
 
-def _towards(plan: Plan, edge: str) -> Plan:
+def _target(edge: str) -> Target:
     parts = urlsplit(edge)
     wrong = BadText(f"--edge {edge!r}: expected ws://host:port")
     try:
@@ -167,8 +172,17 @@ def _towards(plan: Plan, edge: str) -> Plan:
         found = socket.getaddrinfo(parts.hostname, port, socket.AF_INET, socket.SOCK_STREAM)
     except OSError as error:
         raise BadText(f"--edge: {parts.hostname}: {error.strerror}") from error
-    host = str(found[0][4][0])
-    return replace(plan, host=host, port=port, path=parts.path.rstrip("/") + "/", is_loopback=host.startswith("127."))
+    return Target(host=str(found[0][4][0]), port=port, path=parts.path.rstrip("/") + "/")
+
+
+def _agents_ports(targets: tuple[Target, ...], agents: int | None) -> list[int]:
+    """Where the agents of the written configurations listen."""
+    count = agents or len(targets) or 1
+    if len(targets) > 1 and count != len(targets):
+        raise BadText(f"--agents {count}: there are {len(targets)} --edge")
+    if len(targets) == count:
+        return [target.port for target in targets]
+    return [_EDGE_PORT + number for number in range(count)]
 
 
 def _emptied(path: Path) -> Path:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from firmware_sim.load.plan import Identities
+from firmware_sim.load.plan import Identities, Traits, agent_of
 from protocols.errors import BadText
 
 _SITE: Final = """\
 # The site of a fleet of {stations} simulated charging stations, written by `ohmstead-sim fleet --write-config`.
 
-edge_id = "fleet"
-data_dir = "data"
+edge_id = "{edge_id}"
+data_dir = "{data_dir}"
 currency = "EUR"
 default_tariff = "ac"
 
@@ -48,6 +48,7 @@ price_components = [
     {{ type = "ENERGY", price = 0.49, vat = 19, step_size = 1 }},
 ]
 """
+_AGENT: Final = "{agent}"
 _SALT_BYTES: Final = 16
 _HASH_BYTES: Final = 32
 
@@ -59,10 +60,25 @@ def password_hash(password: str) -> str:
     return f"blake2b${salt.hex()}${digest}"
 
 
-def write_config(path: Path, identities: Identities, *, port: int, evses: int, heartbeat_s: float) -> None:
-    """Write the edge agent's TOML file. Raises BadText."""
-    site = _SITE.format(stations=identities.stations, port=port, heartbeat_s=max(1, round(heartbeat_s)))
-    _write(path, site + "".join(_stations(identities, evses)))
+def write_configs(path: Path, identities: Identities, *, ports: Sequence[int], evses: int, heartbeat_s: float) -> None:
+    """Write the TOML file of an edge agent for each port, with the stations that are its own.
+
+    With several, `{agent}` in the path stands for their numbers, from 1. Raises BadText.
+    """
+    if len(ports) > 1 and _AGENT not in path.name:
+        raise BadText(f"--write-config: {len(ports)} agents need a name such as edge-{_AGENT}.toml")
+    for agent, port in enumerate(ports):
+        number = f"-{agent + 1}" if len(ports) > 1 else ""
+        site = _SITE.format(
+            stations=identities.stations,
+            edge_id=f"fleet{number}",
+            data_dir=f"data{number}",
+            port=port,
+            heartbeat_s=max(1, round(heartbeat_s)),
+        )
+        mine = (traits for traits in identities.all() if agent_of(traits.number, len(ports)) == agent)
+        named = path.with_name(path.name.replace(_AGENT, str(agent + 1)))
+        _write(named, site + "".join(_stations(identities, mine, evses)))
 
 
 def write_tokens(path: Path, identities: Identities) -> None:
@@ -71,8 +87,8 @@ def write_tokens(path: Path, identities: Identities) -> None:
     _write(path, "uid,contract_id\n" + "".join(rows))
 
 
-def _stations(identities: Identities, evses: int) -> Iterator[str]:
-    for traits in identities.all():
+def _stations(identities: Identities, mine: Iterable[Traits], evses: int) -> Iterator[str]:
+    for traits in mine:
         hashed = password_hash(identities.password_of(traits.station_id))
         bays = ", ".join(
             f'{{ id = {evse}, label = "{traits.number}-{evse}", max_power_kw = 22 }}' for evse in range(1, evses + 1)

@@ -1,20 +1,31 @@
-"""The sockets of a fleet on one epoll: opening, sending, reading, and what every OCPP-J client does by itself."""
+"""The sockets of a fleet on one epoll: opening, sending, reading, and what every OCPP-J client does by itself.
+
+As light as a server: an edge-triggered event, one read, one write; what nearly always comes, one whole short answer, is
+recognised by four bytes.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import select
 import socket
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Final, Protocol
 
 from firmware_sim.load import websocket
 from firmware_sim.load.plan import STATIONS_PER_ADDRESS, Plan
 from firmware_sim.load.station import FAR, Message, Station
 
-_BIND_ADDRESS_NO_PORT: Final = 24
+_IP_BIND_ADDRESS_NO_PORT: Final = 24
 """Of Linux: the port is chosen at connect, so that every destination has all ports to itself."""
+_LISTENING: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+_READ_BYTES: Final = 4_096
+_HEADER_BYTES: Final = 2
+_RESULT: Final = ord("3")
+"""The first byte of a CALLRESULT after `[`."""
 _ANSWERS: Final = {
     "GetConfiguration": {"configurationKey": [], "unknownKey": []},
     "ChangeConfiguration": {"status": "NotSupported"},
@@ -29,7 +40,9 @@ class Line:
     """A station and its socket; `message` is under way, `timer_ns` when it will be woken."""
 
     __slots__ = (
+        "asked",
         "buffer",
+        "id_tail",
         "idle_ns",
         "is_open",
         "message",
@@ -57,6 +70,10 @@ class Line:
         self.returns_ns = 0
         """When it was to be back in the storm, until all has been told; 0 otherwise."""
         self.said = 0
+        self.asked = b""
+        """The message id under way."""
+        self.id_tail = b"-0000-4000-8000-%012x" % station.traits.number
+        """Of its message ids, which are as long as the UUIDs that chargers use."""
 
 
 class Listener(Protocol):
@@ -73,7 +90,7 @@ class Lines:
     def __init__(self, plan: Plan, listener: Listener) -> None:
         self._plan = plan
         self._listener = listener
-        self._handshake = websocket.Handshake(plan.host, plan.port, plan.path)
+        self._handshakes = [websocket.Handshake(target.host, target.port, target.path) for target in plan.targets]
         self._epoll = select.epoll()
         self._lines: dict[int, Line] = {}
         self._watched: dict[int, Callable[[], None]] = {}
@@ -86,6 +103,8 @@ class Lines:
 
     def open(self, line: Line) -> None:
         """Begin to connect."""
+        number = line.station.traits.number
+        target = self._plan.targets[self._plan.target_of(number)]
         sock = socket.socket()
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -93,11 +112,10 @@ class Lines:
         self._lines[sock.fileno()] = line
         self._epoll.register(sock.fileno(), select.EPOLLOUT)
         try:
-            if self._plan.is_loopback:
-                sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
-                address = 2 + (line.station.traits.number - 1) // STATIONS_PER_ADDRESS
-                sock.bind((f"127.0.0.{address}", 0))
-            sock.connect((self._plan.host, self._plan.port))
+            if target.is_loopback:
+                sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+                sock.bind((f"127.0.0.{2 + (number - 1) // STATIONS_PER_ADDRESS}", 0))
+            sock.connect((target.host, target.port))
         except BlockingIOError:
             pass  # under way
         except OSError as error:
@@ -109,9 +127,10 @@ class Lines:
         if message is None:
             return
         line.said += 1
-        ids = (line.said, line.station.traits.number)
-        action = message.action.partition(" ")[0].encode()
-        self._send(line, websocket.frame(b'[2,"%08x-0000-4000-8000-%012x","%b",%b]' % (*ids, action, message.payload)))
+        line.asked = b"%08x%b" % (line.said, line.id_tail)
+        self._send(
+            line, websocket.frame(b'[2,"%b","%b",%b]' % (line.asked, _wire_name(message.action), message.payload))
+        )
 
     def drop(self, line: Line) -> None:
         """Close the socket without a word."""
@@ -131,32 +150,68 @@ class Lines:
                 finally:
                     self.drop(line)
 
-    def turn(self, timeout_s: float) -> None:
-        """Let happen what wants to happen."""
+    def wait(self, timeout_s: float) -> None:
+        """Until something wants to happen."""
         # epoll waits in whole ms, select in µs; of the thousands of sockets select sees the one epoll alone.
         select.select((self._epoll,), (), (), timeout_s)
+
+    def turn(self) -> None:
+        """Let it happen."""
+        lines, heard = self._lines, self._listener.heard
         for fd, event in self._epoll.poll(0):
-            line = self._lines.get(fd)
+            line = lines.get(fd)
             if line is None:
                 if fd in self._watched:
                     self._watched[fd]()
                 continue
-            if event & select.EPOLLIN:
-                self._hear(line)
-            elif event & (select.EPOLLERR | select.EPOLLHUP):
-                self._lose(line, "connection failed")
+            if event != select.EPOLLIN or not line.is_open or (sock := line.sock) is None:
+                self._see(line, event)
+                continue
+            try:
+                data = sock.recv(_READ_BYTES)
+            except OSError as error:
+                self._lose(line, f"receive: {error.strerror}")
+                continue
+            size = len(data)
+            if (
+                size > 4
+                and data[3] == _RESULT
+                and data[1] == size - _HEADER_BYTES
+                and data[0] == websocket.TEXT
+                and not line.buffer
+            ):
+                heard(line, b"3", data)
             else:
-                self._epoll.modify(fd, select.EPOLLIN)
-                traits = line.station.traits
-                password = self._plan.identities.password_of(traits.station_id)
-                self._send(line, self._handshake.request(traits.station_id, password, traits.version))
+                self._digest(line, sock, data)
+
+    def _see(self, line: Line, event: int) -> None:
+        """While it connects, and when the connection ends."""
+        sock = line.sock
+        if sock is None:
+            return
+        if event & select.EPOLLIN:
+            try:
+                data = sock.recv(_READ_BYTES)
+            except OSError as error:
+                self._lose(line, f"receive: {error.strerror}")
+            else:
+                self._digest(line, sock, data)
+        elif event & (select.EPOLLERR | select.EPOLLHUP):
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            self._lose(line, os.strerror(code) if code else "connection failed")
+        else:
+            self._epoll.modify(sock.fileno(), _LISTENING)
+            traits = line.station.traits
+            handshake = self._handshakes[self._plan.target_of(traits.number)]
+            password = self._plan.identities.password_of(traits.station_id)
+            self._send(line, handshake.request(traits.station_id, password, traits.version))
 
     def _send(self, line: Line, data: bytes) -> None:
-        if line.sock is None:
+        if (sock := line.sock) is None:
             return
         try:
             # One message is under way at a time, so that a kernel's buffer can always take it whole.
-            if line.sock.send(data) == len(data):
+            if sock.send(data) == len(data):
                 return
             why = "the server does not read"
         except BlockingIOError:
@@ -169,22 +224,22 @@ class Lines:
         self.drop(line)
         self._listener.lost(line, why)
 
-    def _hear(self, line: Line) -> None:
-        sock = line.sock
-        if sock is None:
-            return
-        try:
-            data = sock.recv(65536)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._lose(line, f"receive: {error.strerror}")
-            return
-        if not data:
-            self._lose(line, "closed by the server")
-            return
-        if line.buffer:
-            data = line.buffer + data
+    def _digest(self, line: Line, sock: socket.socket, data: bytes) -> None:
+        """Any number of frames, and parts of them, from the end of the handshake on; reads until nothing is left."""
+        while data:
+            self._unpack(line, sock, line.buffer + data)
+            if line.sock is not sock:
+                return
+            try:
+                data = sock.recv(_READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._lose(line, f"receive: {error.strerror}")
+                return
+        self._lose(line, "closed by the server")
+
+    def _unpack(self, line: Line, sock: socket.socket, data: bytes) -> None:
         if not line.is_open:
             head, end, rest = data.partition(b"\r\n\r\n")
             if not end:
@@ -231,3 +286,9 @@ class Lines:
         known = _ANSWERS.get(action)
         answer = [4, message_id, "NotSupported", "", {}] if known is None else [3, message_id, known]
         self._send(line, websocket.frame(json.dumps(answer).encode()))
+
+
+@cache
+def _wire_name(action: str) -> bytes:
+    """Of `TransactionEvent Started` the first word."""
+    return action.partition(" ")[0].encode()

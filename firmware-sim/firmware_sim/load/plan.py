@@ -93,14 +93,24 @@ class Identities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where stations connect; `path` ends where the charging station's id begins."""
+
+    host: str
+    port: int
+    path: str = "/"
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host.startswith("127.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The whole run. `begins_ns` is on the machine's monotonic clock, which all processes share."""
 
     identities: Identities
-    host: str
-    port: int
-    path: str = "/"
-    is_loopback: bool = True
+    targets: tuple[Target, ...]
     evses: int = 1
     heartbeat_s: float = 15.0
     meter_interval_s: float = 60.0
@@ -140,6 +150,10 @@ class Plan:
         """When a station comes for the first time."""
         return self.begins_ns + int((number - 1) / self.identities.stations * self.ramp_s * 1e9)
 
+    def target_of(self, number: int) -> int:
+        """Which of the targets a station connects to, by its index: in turn, so that all are loaded alike."""
+        return agent_of(number, len(self.targets))
+
     def numbers(self, process: int) -> range:
         """The stations of one process."""
         return range(process + 1, self.identities.stations + 1, self.processes)
@@ -149,7 +163,13 @@ class Plan:
 
     @classmethod
     def load(cls, dumped: Mapping[str, Any]) -> Plan:
-        return cls(**{**dumped, "identities": Identities(**dumped["identities"])})
+        targets = tuple(Target(**target) for target in dumped["targets"])
+        return cls(**{**dumped, "identities": Identities(**dumped["identities"]), "targets": targets})
+
+
+def agent_of(number: int, agents: int) -> int:
+    """Which of so many agents, counted from 0, a station belongs to."""
+    return (number - 1) % agents
 
 
 def parse_mix(text: str) -> float:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from firmware_sim.load.latency import Latencies
 from firmware_sim.load.machine import Watched
 from firmware_sim.load.plan import V201, Plan
 
 _DELIVERED = "(all delivered)"
+_BUSY: Final = 0.9
+_LATE_MS: Final = 5.0
+_LATE_SHARE: Final = 0.25
 
 
 def summary(plan: Plan, reports: list[dict[str, Any]], load: Watched, server: Watched | None) -> dict[str, Any]:
@@ -24,11 +27,15 @@ def summary(plan: Plan, reports: list[dict[str, Any]], load: Watched, server: Wa
         asked.update(report["asked_by_server"])
         for _, action, kind, count in report["errors"]:
             errors[f"{action}: {kind}"] += count
+    phases = {name: _phase(plan, name, found, reports) for name, found in latencies.items()}
+    busy = {name: _busy(name, phase, reports) for name, phase in phases.items() if phase.get("seconds")}
+    told_lag = lag.summary()
     body = {
         "stations": plan.identities.stations,
         "ocpp2.0.1": sum(each.version == V201 for each in traits),
         "charging": sum(each.is_charging for each in traits),
         "processes": plan.processes,
+        "agents": len(plan.targets),
         "interrupted": any(report["is_interrupted"] for report in reports),
         "ready": _total(reports, "ready"),
         "transactions": {
@@ -38,7 +45,7 @@ def summary(plan: Plan, reports: list[dict[str, Any]], load: Watched, server: Wa
             "open": _total(reports, "open_transactions"),
             "refused_tokens": _total(reports, "refused_tokens"),
         },
-        "phases": {name: _phase(plan, name, found, reports) for name, found in latencies.items()},
+        "phases": phases,
         "errors": dict(errors.most_common()),
         "error_count": errors.total(),
         "answered": _total(reports, "answered"),
@@ -46,9 +53,28 @@ def summary(plan: Plan, reports: list[dict[str, Any]], load: Watched, server: Wa
         "unfinished_stations": _total(reports, "unfinished_stations"),
         "reconnects": _total(reports, "reconnects"),
         "asked_by_server": dict(asked),
-        "load": {**load.summary(plan.identities.stations), "lag": lag.summary()},
+        "load": {
+            **load.summary(plan.identities.stations),
+            "busy": busy,
+            "lag": told_lag,
+            "too_slow": _too_slow(phases, busy, told_lag),
+        },
     }
     return body if server is None else body | {"server": server.summary(plan.identities.stations)}
+
+
+def _busy(name: str, phase: dict[str, Any], reports: list[dict[str, Any]]) -> float:
+    """The share of a phase in which the busiest process did not wait; whether it ran or was kept from running."""
+    return round(max(report["busy_ns"].get(name, 0) for report in reports) / 1e9 / phase["seconds"], 3)
+
+
+def _too_slow(phases: dict[str, Any], busy: dict[str, float], lag: dict[str, Any]) -> list[str]:
+    """Why the latencies are the load's own, in words; empty when they are the server's."""
+    found = [f"busy for {share:.0%} of the phase {name!r}" for name, share in busy.items() if share >= _BUSY]
+    steady_ms = phases["steady"]["(all)"]["p99_ms"] if "steady" in phases else 0.0
+    if lag["p99_ms"] >= max(_LATE_MS, _LATE_SHARE * steady_ms):
+        found.append(f"one message in a hundred sent {lag['p99_ms']:.1f} ms late or more")
+    return found
 
 
 def is_clean(body: dict[str, Any]) -> bool:
@@ -104,6 +130,7 @@ def table(body: dict[str, Any]) -> str:
         if who in body:
             each = body[who]
             lines.append(f"{who}: {each['cores_steady']} cores in the steady phase, {each['peak_kb']} kB at the most")
+    lines += [f"the load was too slow, the latencies are partly its own: {why}" for why in body["load"]["too_slow"]]
     return "\n".join(lines)
 
 

@@ -24,10 +24,11 @@ from firmware_sim.load.station import FAR, Account, Kind, Message, Station
 from protocols.timeline import REAL_TIME, Timeline
 
 _SECOND_NS: Final = 1_000_000_000
-_LONGEST_WAIT_NS: Final = 50_000_000
 _STAMP_AGE_NS: Final = 50_000_000
 _STOPPED_DRAIN_S: Final = 10.0
 _LOOK_NS: Final = 200_000_000
+_GLANCE_NS: Final = 20_000_000
+_GLANCES: Final = _SECOND_NS // _GLANCE_NS
 _MAX_WAKES: Final = 2_000
 """How many stations are served before answers are read again: late in a stampede is better than deaf."""
 
@@ -55,6 +56,9 @@ class Measured:
         self.errors: dict[tuple[str, str, str], int] = {}
         self.lag = Latencies()
         """How late this process itself was: from when a message was due at an idle station until it was sent."""
+        self.busy_ns: dict[str, int] = {}
+        """For how long of each phase it did not wait for something to happen: near the phase's length, what it measures
+        is itself."""
         self.answered = 0
         self.last_ns: dict[str, int] = {}
         """When the last answer of each phase came."""
@@ -82,6 +86,7 @@ class Measured:
             "latencies": [[*key, found.dump()] for key, found in self.latencies.items()],
             "errors": [[*key, count] for key, count in self.errors.items()],
             "lag": self.lag.dump(),
+            "busy_ns": self.busy_ns,
             "answered": self.answered,
             "last_ns": self.last_ns,
         }
@@ -114,6 +119,8 @@ class Worker:
         self._order = 0
         self._is_stopped = False
         self._reconnects = 0
+        self._glance_ns = 0
+        self._glances = self._connected = self._ready = 0
 
     # --- the run ---
 
@@ -138,12 +145,8 @@ class Worker:
         self._is_stopped = True
 
     def _turn_until(self, end_ns: int) -> None:
-        next_second_ns = self._clock_ns()
         while not self._is_stopped and (now_ns := self._clock_ns()) < end_ns:
             self._turn(now_ns, end_ns)
-            if now_ns >= next_second_ns:
-                next_second_ns = now_ns + _SECOND_NS
-                self._each_second(now_ns)
 
     def _end_sessions(self) -> None:
         begin_ns = self._clock_ns() if self._is_stopped else self._phases["end"]
@@ -173,12 +176,9 @@ class Worker:
         drain_s = min(self._plan.drain_s, _STOPPED_DRAIN_S) if self._is_stopped else self._plan.drain_s
         expected_s = self._plan.end_s + (self._plan.storm_s or 0) + drain_s
         deadline_ns = now_ns + int(expected_s * 1e9)
-        next_second_ns = next_look_ns = now_ns
+        next_look_ns = now_ns
         while (now_ns := self._clock_ns()) < deadline_ns:
             self._turn(now_ns, deadline_ns)
-            if now_ns >= next_second_ns:
-                next_second_ns = now_ns + _SECOND_NS
-                self._each_second(now_ns)
             if now_ns >= next_look_ns:
                 next_look_ns = now_ns + _LOOK_NS
                 if all(line.station.is_done and line.message is None for line in self._all):
@@ -193,8 +193,19 @@ class Worker:
             if line.timer_ns == due_ns:
                 line.timer_ns = FAR
                 self._wake(line)
-        next_ns = min(heap[0][0] if heap else FAR, end_ns, now_ns + _LONGEST_WAIT_NS)
-        self._lines.turn(max(0, next_ns - self._clock_ns()) / 1e9)
+        if now_ns >= self._glance_ns:
+            self._glance(now_ns)
+        next_ns = min(heap[0][0] if heap else FAR, end_ns, self._glance_ns)
+        before_ns = self._clock_ns()
+        self._count_work(now_ns, before_ns)
+        self._lines.wait(max(0, next_ns - before_ns) / 1e9)
+        woken_ns = self._clock_ns()
+        self._lines.turn()
+        self._count_work(woken_ns, self._clock_ns())
+
+    def _count_work(self, begin_ns: int, end_ns: int) -> None:
+        phase = self.measured.phase_at(begin_ns)
+        self.measured.busy_ns[phase] = self.measured.busy_ns.get(phase, 0) + end_ns - begin_ns
 
     def _wake(self, line: Line) -> None:
         if line.sock is None:
@@ -236,7 +247,7 @@ class Worker:
     def heard(self, line: Line, kind: bytes, answer: bytes) -> None:
         """An answer: CALLRESULT (b"3") or CALLERROR (b"4")."""
         message, now_ns = line.message, self._clock_ns()
-        if message is None:
+        if message is None or line.asked not in answer:
             self.measured.error("(unasked)", "answer to nothing", now_ns)
             return
         line.message, line.idle_ns = None, now_ns
@@ -265,30 +276,37 @@ class Worker:
 
     # --- telling ---
 
-    def _each_second(self, now_ns: int) -> None:
+    def _glance(self, now_ns: int) -> None:
+        """Look at a fiftieth of the lines, so that all are seen each second and none waits while others are seen."""
         late_ns = now_ns - int(self._plan.timeout_s * 1e9)
-        connected = ready = 0
-        for line in self._all:
-            connected += line.is_open
-            ready += line.station.is_ready
+        self._glance_ns = now_ns + _GLANCE_NS
+        for line in self._all[self._glances :: _GLANCES]:
+            self._connected += line.is_open
+            self._ready += line.station.is_ready
             waits_since_ns = line.sent_ns if line.message is not None else line.opening_ns
             if line.sock is not None and 0 < waits_since_ns < late_ns:
                 self._lines.drop(line)
                 self.lost(line, "no answer in time")
+        self._glances += 1
+        if self._glances == _GLANCES:
+            self._tell_progress(now_ns)
+
+    def _tell_progress(self, now_ns: int) -> None:
         if self._file is not None:
             self._file.flush()
         self._tell(
             {
                 "progress": {
                     "phase": self.measured.phase_at(now_ns),
-                    "connected": connected,
-                    "ready": ready,
+                    "connected": self._connected,
+                    "ready": self._ready,
                     "in_transaction": self.account.open,
                     "answered": self.measured.answered,
                     "errors": sum(self.measured.errors.values()),
                 }
             }
         )
+        self._glances = self._connected = self._ready = 0
 
     def _report(self, unfinished: int) -> dict[str, Any]:
         account = self.account
@@ -342,7 +360,7 @@ def main() -> None:
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     gc.collect()
-    gc.freeze()
+    gc.disable()  # nothing here ends in circles; looking for them would stand in the latencies
     tell({"report": worker.run()})
     while os.read(0, 4096):  # stay until what this process has used was looked at
         pass
