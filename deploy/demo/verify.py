@@ -18,7 +18,9 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from deploy.demo.site import Edge, Hub
+from edge.ledger.projections import bill_of
 from protocols.ocpi.cdr import Cdr
+from protocols.sync.codec import decode_entry
 
 ADDED_BY_HUB: Final = ("status", "edge_id", "received_at")
 _CDR: Final = TypeAdapter(Cdr)
@@ -116,7 +118,7 @@ def compare_journal(ledger: Path, hub_database: Path) -> list[str]:
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
         mine = {
             (stream, seq): bytes(body)
-            for stream, seq, body in database.execute("SELECT stream, seq, body FROM journal")
+            for stream, seq, body in database.execute("SELECT stream, seq, body FROM entries")
         }
         acked = dict(database.execute("SELECT stream, seq FROM acked"))
         (epoch,) = database.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
@@ -155,7 +157,7 @@ def _gaps(database: sqlite3.Connection) -> list[str]:
 def _unbilled(database: sqlite3.Connection) -> list[str]:
     """Each transaction started once, ended once, billed once; none is open."""
     counted: dict[str, Counter[str]] = {}
-    for (body,) in database.execute("SELECT body FROM journal WHERE stream = 'money' ORDER BY seq"):
+    for (body,) in database.execute("SELECT body FROM entries WHERE stream = 'money' ORDER BY seq"):
         entry = json.loads(body)["body"]
         match entry["kind"]:
             case "transaction_started" | "transaction_ended":
@@ -165,7 +167,7 @@ def _unbilled(database: sqlite3.Connection) -> list[str]:
     wanted = {"transaction_started": 1, "transaction_ended": 1, "billed": 1}
     problems = [f"transaction {each}: {dict(counts)}" for each, counts in counted.items() if counts != wanted]
     (bills,) = database.execute("SELECT COUNT(*) FROM cdrs").fetchone()
-    (still_open,) = database.execute("SELECT COUNT(*) FROM transactions WHERE end_reason IS NULL").fetchone()
+    (still_open,) = database.execute("SELECT COUNT(*) FROM open_transactions").fetchone()
     if bills != len(counted):
         problems.append(f"{len(counted)} transactions are in the journal, {bills} bills in the table")
     if still_open:
@@ -182,8 +184,8 @@ def _misposted(database: sqlite3.Connection) -> list[str]:
     for posting_id, cdr_id in database.execute("SELECT posting_id, cdr_id FROM postings"):
         postings.setdefault(cdr_id, []).append(posting_id)
     problems = [f"the legs of posting {each} do not sum to zero" for each, parts in legs.items() if sum(parts.values())]
-    for (document,) in database.execute("SELECT document FROM cdrs"):
-        cdr = _CDR.validate_json(document)
+    for (encoded,) in database.execute("SELECT entry FROM cdrs"):
+        cdr = bill_of(decode_entry(encoded))
         found = postings.pop(cdr.id, [])
         if len(found) != (0 if cdr.quarantine else 1):
             problems.append(f"bill {cdr.id} has {len(found)} postings")

@@ -14,23 +14,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import TypeAdapter
-
 from edge.domain.remote import REMEMBERED
 from edge.domain.site import PastKey, PastTransaction
-from edge.domain.transaction import Transaction
 from edge.ledger.database import LedgerError, lock, open_reader, open_writer
-from edge.ledger.projections import project
+from edge.ledger.projections import append, keep_open
 from edge.ledger.queries import queries
+from edge.ledger.rows import Rows
 from edge.ports import Commit
 from protocols.sync.codec import encode_entry
 from protocols.sync.topics import Stream
-from protocols.sync.up import Entry
-
-CHECKPOINT = TypeAdapter(Transaction)
-
-EncodedEntry = tuple[Entry, bytes]
-CheckpointRow = tuple[str, str, str, str, str | None, bytes]
 
 
 class Ledger:
@@ -76,20 +68,9 @@ class Ledger:
 
         Raises LedgerError when the disk is full or broken.
         """
-        entries = [(entry, encode_entry(entry)) for entry in commit.entries]
-        rows: list[CheckpointRow] = [
-            (
-                transaction.transaction_id,
-                transaction.station_id,
-                transaction.charger_transaction_id,
-                transaction.start_key,
-                transaction.token_uid,
-                CHECKPOINT.dump_json(transaction),
-            )
-            for transaction in commit.checkpoints
-        ]
+        rows = _rows_of(commit, self._charger_number)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._write, commit, entries, rows)
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._write, rows)
         except sqlite3.OperationalError as error:
             raise LedgerError(
                 f"the ledger {self.path} cannot be written ({error}): nothing of this was acknowledged."
@@ -125,20 +106,11 @@ class Ledger:
 
     # --- in the threads ---
 
-    def _write(self, commit: Commit, entries: list[EncodedEntry], checkpoints: list[CheckpointRow]) -> None:
-        sql, connection = queries(), self.connection
+    def _write(self, rows: Rows) -> None:
+        connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.executemany(
-                sql["append"], [(e.stream, e.seq, e.at.isoformat(), encoded) for e, encoded in entries]
-            )
-            connection.executemany(sql["checkpoint"], checkpoints)
-            for entry, _ in entries:
-                project(connection, entry)
-            connection.executemany(sql["set_acked"], list(commit.acked.items()))
-            connection.executemany(sql["bury"], [(stream, r.seq, r.reason) for stream, r in commit.dead])
-            if commit.last_charger_number > self._charger_number:
-                connection.execute(sql["set_meta"], ("last_charger_number", str(commit.last_charger_number)))
+            rows.write(connection)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -160,7 +132,7 @@ class Ledger:
                     token_uid=row[3],
                     end_reason=row[4],
                 )
-                for row in self.connection.execute(sql, (key.station_id, value))
+                for row in self.connection.execute(sql, (value, key.station_id))
             )
         return found
 
@@ -177,3 +149,23 @@ class Ledger:
     def forget_commands(self, now: datetime) -> None:
         """Drop the ids of commands that expired long ago; called before the agent runs."""
         self.connection.execute(queries()["forget_commands"], ((now - REMEMBERED - timedelta(days=1)).isoformat(),))
+
+
+def _rows_of(commit: Commit, charger_number: int) -> Rows:
+    """What a commit writes; `charger_number` is the last one kept. Made in the agent's thread, where nothing else
+    changes the values meanwhile."""
+    rows = Rows()
+    for transaction in commit.checkpoints:
+        keep_open(rows, transaction)
+    at, written_at = None, ""
+    for entry in commit.entries:
+        if entry.at is not at:  # the entries of a group share theirs
+            at, written_at = entry.at, entry.at.isoformat()
+        append(rows, entry, encode_entry(entry), written_at)
+    for stream, seq in commit.acked.items():
+        rows.add("acked", "set_acked", stream.value, seq)
+    for stream, rejected in commit.dead:
+        rows.add("dead_letters", "bury", stream.value, rejected.seq, rejected.reason)
+    if commit.last_charger_number > charger_number:
+        rows.add("meta", "set_meta", "last_charger_number", str(commit.last_charger_number))
+    return rows

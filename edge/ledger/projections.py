@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-from typing import assert_never
+from typing import Final, assert_never
 
+import msgspec
 from pydantic import TypeAdapter
 
-from edge.ledger.queries import queries
+from edge.domain.transaction import Transaction
+from edge.ledger.database import LedgerError
+from edge.ledger.rows import Rows
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
 from protocols.sync.up import (
@@ -21,6 +23,8 @@ from protocols.sync.up import (
     DocumentApplied,
     Entry,
     IdTokenRefused,
+    MeterValuesSampled,
+    MeterValuesSampled,
     PostingMade,
     StationBooted,
     StationConnectionChanged,
@@ -30,83 +34,96 @@ from protocols.sync.up import (
     UnknownStopReceived,
 )
 
-CDR = TypeAdapter(Cdr)
 TOKEN = TypeAdapter(Token)
 ALARM = TypeAdapter(AlarmRaised)
+CHECKPOINT = TypeAdapter(Transaction)
+encode: Final = msgspec.json.Encoder(decimal_format="string").encode
+"""Writes what pydantic reads back."""
 
 
-def project(connection: sqlite3.Connection, entry: Entry) -> None:
-    """Bring the tables up to an entry."""
-    sql, run = queries(), connection.execute
+def keep_open(rows: Rows, transaction: Transaction) -> None:
+    """Checkpoint an open transaction. To be called where nobody changes it meanwhile."""
+    rows.add(
+        "open",
+        "checkpoint",
+        transaction.transaction_id,
+        transaction.station_id,
+        transaction.charger_transaction_id,
+        transaction.start_key,
+        transaction.token_uid,
+        encode(transaction),
+    )
+
+
+def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
+    """Journal an entry and bring the tables up to it; `at` is the entry's time as the ledger writes it.
+
+    Checkpoints come before the entries: a transaction that began in the same commit can then end in it.
+    """
+    is_bill = isinstance(entry.body, CdrIssued | CdrQuarantined)
+    # By value: an enumeration's member would go through sqlite3's adapters, which costs as much as the row.
+    rows.add("journal", "append", entry.stream.value, entry.seq, at, None if is_bill else encoded)
     match entry.body:
+        case TransactionStarted() | IdTokenRefused() | UnknownStopReceived() | MeterValuesSampled():
+            pass  # the journal is their only place; an open transaction's row comes with its checkpoint
         case TransactionEnded() as ended:
-            run(sql["end_transaction"], (ended.reason, ended.transaction_id))
-        case CdrIssued() | CdrQuarantined():
-            _add_cdr(connection, entry.seq, entry.body.cdr, isinstance(entry.body, CdrQuarantined))
+            rows.add("past", "keep_past", ended.transaction_id, ended.reason, at)
+            rows.add("ended", "drop_open", ended.transaction_id)
+        case CdrIssued(cdr=cdr) | CdrQuarantined(cdr=cdr):
+            is_quarantined = int(isinstance(entry.body, CdrQuarantined))
+            end = cdr.end_date_time.isoformat()
+            rows.add("cdrs", "add_cdr", entry.seq, cdr.id, cdr.session_id, is_quarantined, end, encoded)
         case PostingMade() as posting:
-            run(sql["add_posting"], (posting.posting_id, posting.key, posting.cdr_id, posting.currency))
-            for leg in posting.legs:
-                run(sql["add_posting_leg"], (posting.posting_id, leg.account, str(leg.amount)))
+            legs = encode(posting.legs).decode()
+            name = (posting.posting_id, posting.key, posting.cdr_id, posting.currency)
+            rows.add("postings", "add_posting", entry.seq, *name, legs)
         case ConnectorStatusChanged() as status:
-            _put_status(connection, status)
+            _put_status(rows, status)
         case StationConnectionChanged() as link:
-            run(sql["put_station_online"], (link.station_id, link.is_online))
+            rows.add("stations", "put_station_online", link.station_id, int(link.is_online))
         case StationBooted() as boot:
-            run(
-                sql["put_station_boot"],
-                (boot.station_id, boot.vendor, boot.model, boot.serial_number, boot.firmware_version),
-            )
+            known = (boot.vendor, boot.model, boot.serial_number, boot.firmware_version)
+            rows.add("stations", "put_station_boot", boot.station_id, *known)
         case TokensChanged() as changed:
             if changed.is_complete:
-                run(sql["drop_tokens"], (changed.source,))
+                rows.add("tokens", "drop_tokens", changed.source)
             for token in changed.tokens:
-                run(sql["put_token"], (changed.source, token.key, TOKEN.dump_json(token)))
+                rows.add("tokens", "put_token", changed.source, token.key, encode(token))
         case DocumentApplied() as applied:
             if applied.problem is None:
-                run(sql["put_document"], (applied.document, applied.version))
+                rows.add("documents", "put_document", applied.document, applied.version)
         case AlarmRaised() as alarm:
-            run(sql["put_alarm"], (alarm.alarm_id, ALARM.dump_json(alarm)))
+            rows.add("alarms", "put_alarm", alarm.alarm_id, encode(alarm))
         case AlarmCleared() as cleared:
-            run(sql["drop_alarm"], (cleared.alarm_id,))
+            rows.add("alarms", "drop_alarm", cleared.alarm_id)
         case CommandTaken() as taken:
-            run(sql["put_command"], (taken.command_id, taken.expires_at.isoformat()))
+            rows.add("commands", "put_command", taken.command_id, taken.expires_at.isoformat())
         case CommandFinished() as finished:
-            run(sql["finish_command"], (finished.command_id,))
-        case TransactionStarted() | IdTokenRefused() | UnknownStopReceived():
-            pass  # the journal is their only place; an open transaction's row comes with its checkpoint
+            rows.add("commands", "finish_command", finished.command_id)
         case _:
             assert_never(entry.body)
 
 
-def _add_cdr(connection: sqlite3.Connection, seq: int, cdr: Cdr, is_quarantined: bool) -> None:
-    connection.execute(
-        queries()["add_cdr"],
-        (
-            cdr.id,
-            cdr.session_id,
-            seq,
-            is_quarantined,
-            cdr.station_id,
-            cdr.evse_id,
-            cdr.contract_id,
-            cdr.end_date_time.isoformat(),
-            CDR.dump_json(cdr),
-        ),
-    )
+def bill_of(entry: Entry) -> Cdr:
+    """The bill that a journal entry brings. Raises LedgerError when it brings none."""
+    match entry.body:
+        case CdrIssued(cdr=cdr) | CdrQuarantined(cdr=cdr):
+            return cdr
+        case _:
+            raise LedgerError(f"entry {entry.stream} {entry.seq} stands among the bills and is none")
 
 
-def _put_status(connection: sqlite3.Connection, status: ConnectorStatusChanged) -> None:
+def _put_status(rows: Rows, status: ConnectorStatusChanged) -> None:
     if status.evse_id == 0:
-        connection.execute(queries()["put_station_status"], (status.station_id, status.status))
+        rows.add("stations", "put_station_status", status.station_id, status.status.value)
         return
-    connection.execute(
-        queries()["put_evse"],
-        (
-            status.station_id,
-            status.evse_id,
-            status.connector_id,
-            status.status,
-            status.charging_state,
-            status.error_code,
-        ),
+    rows.add(
+        "evses",
+        "put_evse",
+        status.station_id,
+        status.evse_id,
+        status.connector_id,
+        status.status.value,
+        status.charging_state.value if status.charging_state is not None else None,
+        status.error_code,
     )

@@ -1,11 +1,28 @@
+-- A statement with one VALUES (…) can be carried out for many rows at once (edge/ledger/rows.py).
+
 -- name: append
 INSERT INTO journal (stream, seq, at, body) VALUES (?, ?, ?, ?)
 
 -- name: read_journal
-SELECT seq, body FROM journal WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?
+SELECT seq, body FROM entries WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?
 
 -- name: last_seq
 SELECT COALESCE(MAX(seq), 0) FROM journal WHERE stream = ?
+
+-- name: first_seq
+SELECT COALESCE(MIN(seq), 0) FROM journal WHERE stream = ?
+
+-- name: oldest_entries
+SELECT seq, at FROM journal WHERE stream = ? ORDER BY seq LIMIT ?
+
+-- name: trim_entries
+DELETE FROM journal WHERE stream = ? AND seq <= ?
+
+-- name: oldest_past
+SELECT rowid, ended_at FROM past_transactions ORDER BY rowid LIMIT ?
+
+-- name: trim_past
+DELETE FROM past_transactions WHERE rowid <= ?
 
 -- name: set_acked
 INSERT INTO acked (stream, seq) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET seq = excluded.seq
@@ -17,35 +34,38 @@ SELECT stream, seq FROM acked
 INSERT INTO dead_letters (stream, seq, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
 
 -- name: checkpoint
-INSERT INTO transactions (transaction_id, station_id, charger_transaction_id, start_key, token_uid, checkpoint)
-VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO open_transactions (
+    transaction_id, station_id, charger_transaction_id, start_key, token_uid, checkpoint
+) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (transaction_id) DO UPDATE SET checkpoint = excluded.checkpoint, token_uid = excluded.token_uid
 
--- name: end_transaction
-UPDATE transactions SET checkpoint = NULL, end_reason = ? WHERE transaction_id = ?
+-- name: keep_past
+INSERT INTO past_transactions (
+    transaction_id, station_id, charger_transaction_id, start_key, token_uid, end_reason, ended_at
+)
+SELECT t.transaction_id, t.station_id, t.charger_transaction_id, t.start_key, t.token_uid, ended.column2, ended.column3
+FROM (VALUES (?, ?, ?)) AS ended CROSS JOIN open_transactions AS t ON t.transaction_id = ended.column1
+
+-- name: drop_open
+DELETE FROM open_transactions WHERE transaction_id IN (VALUES (?))
 
 -- name: open_transactions
-SELECT checkpoint FROM transactions WHERE end_reason IS NULL ORDER BY transaction_id
+SELECT checkpoint FROM open_transactions ORDER BY transaction_id
 
 -- name: past_by_start_key
-SELECT transaction_id, charger_transaction_id, start_key, token_uid, end_reason FROM transactions
-WHERE station_id = ? AND start_key = ? AND end_reason IS NOT NULL
+SELECT transaction_id, charger_transaction_id, start_key, token_uid, end_reason FROM past_transactions
+WHERE start_key = ? AND station_id = ?
 
 -- name: past_by_charger_id
-SELECT transaction_id, charger_transaction_id, start_key, token_uid, end_reason FROM transactions
-WHERE station_id = ? AND charger_transaction_id = ? AND end_reason IS NOT NULL
+SELECT transaction_id, charger_transaction_id, start_key, token_uid, end_reason FROM past_transactions
+WHERE charger_transaction_id = ? AND station_id = ?
 ORDER BY rowid DESC LIMIT 1
 
 -- name: add_cdr
-INSERT INTO cdrs (
-    cdr_id, transaction_id, money_seq, is_quarantined, station_id, evse_id, contract_id, end_date_time, document
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO cdrs (money_seq, cdr_id, transaction_id, is_quarantined, end_date_time, entry) VALUES (?, ?, ?, ?, ?, ?)
 
 -- name: add_posting
-INSERT INTO postings (posting_id, key, cdr_id, currency) VALUES (?, ?, ?, ?)
-
--- name: add_posting_leg
-INSERT INTO posting_legs (posting_id, account, amount) VALUES (?, ?, ?)
+INSERT INTO postings (money_seq, posting_id, key, cdr_id, currency, legs) VALUES (?, ?, ?, ?, ?, ?)
 
 -- name: drop_tokens
 DELETE FROM tokens WHERE source = ?
@@ -115,4 +135,4 @@ INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET valu
 SELECT key, value FROM meta
 
 -- name: cdrs
-SELECT document FROM cdrs WHERE end_date_time >= ? AND end_date_time < ? ORDER BY end_date_time, cdr_id
+SELECT entry FROM cdrs WHERE end_date_time >= ? AND end_date_time < ? ORDER BY end_date_time, cdr_id

@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 from edge.ledger.database import LedgerError, open_reader
-from edge.ledger.projections import CDR, TOKEN
+from edge.ledger.projections import TOKEN, bill_of
 from edge.ledger.queries import queries
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
+from protocols.sync.codec import decode_entry
 
 
 class LedgerReader:
@@ -26,8 +27,8 @@ class LedgerReader:
 
     def cdrs(self, since: datetime, until: datetime) -> Iterator[Cdr]:
         """The bills of sessions that ended from `since` to before `until`, oldest first, one at a time."""
-        for (document,) in self._select("cdrs", since.isoformat(), until.isoformat()):
-            yield CDR.validate_json(document)
+        for (encoded,) in self._select("cdrs", since.isoformat(), until.isoformat()):
+            yield bill_of(decode_entry(encoded))
 
     def _select(self, name: str, *values: str) -> Iterator[tuple[str, ...]]:
         try:

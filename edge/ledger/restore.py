@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from edge.domain.site import OpenCommand, Site, SiteRules
-from edge.ledger.ledger import CHECKPOINT, Ledger
-from edge.ledger.projections import ALARM, TOKEN
+from edge.ledger.ledger import Ledger
+from edge.ledger.projections import ALARM, CHECKPOINT, TOKEN
 from edge.ledger.queries import queries
 from protocols.sync.topics import Stream
 from protocols.terms import ChargingState, ConnectorStatus

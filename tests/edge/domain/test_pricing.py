@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.domain.pricing import price_session
-from protocols.money import round_line
+from protocols.money import from_cents, round_cents
 from protocols.ocpi.cdr import ChargingPeriod
 from protocols.ocpi.tariff import PriceComponent
 from tests.edge.domain.site_kit import START, component, tariff
@@ -98,7 +98,7 @@ def test_a_dimension_without_a_price_is_free() -> None:
 
 
 def test_lines_round_half_up() -> None:
-    assert [round_line(Fraction(n, 1000)) for n in (4, 5, 14, 15, -5, -4)] == [
+    assert [from_cents(round_cents(n, 1000)) for n in (4, 5, 14, 15, -5, -4)] == [
         Decimal(text) for text in ("0.00", "0.01", "0.01", "0.02", "-0.01", "0.00")
     ]
 
@@ -140,3 +140,55 @@ def test_more_energy_never_costs_less(price: Decimal, vat: Decimal | None, energ
     one = tariff(component("ENERGY", str(price), str(vat) if vat is not None else None, 100))
     less = price_session(one, session(("energy", energy_wh))).total
     assert price_session(one, session(("energy", energy_wh + more_wh))).total.incl_vat >= less.incl_vat
+
+
+def exact_line(component: PriceComponent, billed: int) -> tuple[Decimal, Decimal]:
+    """The rule in fractions, as it is written down: slow, and plainly right."""
+    units = {"FLAT": 1, "ENERGY": 1000, "TIME": 3600, "PARKING_TIME": 3600}[component.type]
+    excl_vat = half_up(Fraction(component.price) * billed / units)
+    return excl_vat, half_up(Fraction(excl_vat) * (1 + Fraction(component.vat or 0) / 100))
+
+
+def half_up(amount: Fraction) -> Decimal:
+    cents = int(abs(amount) * 100 + Fraction(1, 2))
+    return Decimal(cents if amount >= 0 else -cents).scaleb(-2)
+
+
+@st.composite
+def any_components(draw: st.DrawFn) -> tuple[PriceComponent, ...]:
+    """In any order, also twice; negative prices are discounts."""
+    kinds = draw(st.lists(st.sampled_from(["FLAT", "ENERGY", "TIME", "PARKING_TIME"]), max_size=6))
+    amounts = st.decimals(min_value=-1000, max_value=100_000, places=5)
+    return tuple(
+        PriceComponent(
+            type=component(kind, "0").type,
+            price=draw(amounts),
+            vat=draw(vats),
+            step_size=draw(st.integers(0, 2000)),
+        )
+        for kind in kinds
+    )
+
+
+@given(any_components(), parts_strategy)
+def test_integers_price_as_fractions_do(components: tuple[PriceComponent, ...], parts: list[tuple[str, int]]) -> None:
+    bill = price_session(tariff(*components), session(*parts))
+    first = {c.type: c for c in reversed(components)}
+    for line in bill.lines:
+        excl_vat, incl_vat = exact_line(first[line.type], line.billed_quantity)
+        assert (str(line.cost.excl_vat), str(line.cost.incl_vat)) == (str(excl_vat), str(incl_vat))
+        assert (line.price, line.vat) == (first[line.type].price, first[line.type].vat)
+    assert [line.type for line in bill.lines] == [
+        kind
+        for kind, quantity in (
+            ("FLAT", 1),
+            ("ENERGY", sum(amount for what, amount in parts if what == "energy")),
+            ("TIME", sum(amount for what, amount in parts if what == "charge")),
+            ("PARKING_TIME", sum(amount for what, amount in parts if what == "park")),
+        )
+        if kind in first and quantity
+    ]
+    total = [
+        sum((getattr(line.cost, side) for line in bill.lines), Decimal("0.00")) for side in ("excl_vat", "incl_vat")
+    ]
+    assert [str(bill.total.excl_vat), str(bill.total.incl_vat)] == [str(amount) for amount in total]

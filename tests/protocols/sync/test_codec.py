@@ -8,17 +8,20 @@ import string
 import tracemalloc
 import zlib
 from dataclasses import replace
-from typing import Any
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import AwareDatetime, TypeAdapter
 
 from protocols.errors import BadEntry
 from protocols.sync import codec
 from protocols.sync.down import Ack, Command, DesiredTokens
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmRaised, Birth, EdgeState, Entry, Live, Severity
+from protocols.sync.up import AlarmRaised, Birth, EdgeState, Entry, EventBody, Live, MoneyBody, Severity, stream_of
 from tests.protocols.sync.samples import ENTRIES, EPOCH, MESSAGES, T0
 
 KINDS = (Birth, EdgeState, Live, Ack, DesiredTokens, Command)
@@ -28,6 +31,26 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=20,
 )
+
+BODIES = (*get_args(MoneyBody), *get_args(EventBody))
+ZONES = st.just(UTC) | st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+TIMES = st.datetimes(timezones=ZONES)
+PYDANTIC = TypeAdapter(Entry)
+st.register_type_strategy(AwareDatetime, TIMES)
+st.register_type_strategy(Decimal, st.decimals(allow_nan=False, allow_infinity=False))
+
+
+@pytest.mark.parametrize("kind", BODIES, ids=lambda kind: kind.__name__)
+def test_entries_of_every_kind_are_the_bytes_that_pydantic_writes_and_read_back_the_same(kind: type[Any]) -> None:
+    @settings(max_examples=20)
+    @given(st.from_type(kind), st.integers(0, 2**53 - 1), TIMES)
+    def check(body: Any, seq: int, at: datetime) -> None:
+        entry = Entry(stream=stream_of(body), seq=seq, at=at, body=body)
+        encoded = codec.encode_entry(entry)
+        assert encoded == PYDANTIC.dump_json(entry)
+        assert codec.decode_entry(encoded) == entry
+
+    check()
 
 
 def alarms(texts: list[str], first_seq: int) -> list[Entry]:
