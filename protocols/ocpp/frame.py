@@ -117,7 +117,7 @@ def _proper_call(raw: bytes) -> Call | None:
             raw.decode()  # what is left raw is not checked to be UTF-8
     except ValueError:  # msgspec's DecodeError and UnicodeDecodeError are both one
         return None
-    if memoryview(payload)[0] != 0x7B:  # {
+    if not raw.endswith(b"}]") and memoryview(payload)[0] != 0x7B:  # {
         return None
     return Call(message_id, action, payload)
 
@@ -162,7 +162,7 @@ def _is_too_deep(raw: bytes) -> bool:
     # Counting is enough for most frames. Of the others the innermost pairs of brackets are taken away, level by level;
     # where a text has brackets or quotes of its own, something remains. Only then is the frame walked, up to the first
     # bracket that is too deep.
-    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+    if len(raw) <= 2 * MAX_DEPTH or raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return False
     brackets = raw.translate(_BRACES_ALONE, _NO_BRACKET).replace(b'""', b"")
     for _ in range(MAX_DEPTH):

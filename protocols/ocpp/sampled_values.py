@@ -34,17 +34,17 @@ _CONTEXTS: Final = MappingProxyType({context.value: context for context in Readi
 _DEFAULT_MEASURAND: Final = Measurand.ENERGY_REGISTER.value
 _KINDS_KEPT: Final = 1024
 """A station writes a handful, and a site's stations mostly the same: only who makes them up ever goes beyond."""
-_NUMBER: Final = re.compile(r"\s*([+-]?)([0-9]{1,20})(?:\.([0-9]{0,20}))?(?:[eE]([+-]?[0-9]{1,3}))?\s*")
+_NUMBER: Final = re.compile(r"\s*([+-]?)(?=\.?[0-9])([0-9]{0,20})(?:\.([0-9]{0,20}))?(?:[eE]([+-]?[0-9]{1,15}))?\s*")
 _MAX_DIGITS: Final = 41
 """Longer than whole and fraction of a _NUMBER together: what is divided by more is nothing."""
 _MAX_POWER_OF_TEN: Final = 15
 """One and more times a higher power is beyond MAX_INT."""
 _POWERS: Final[tuple[int, ...]] = tuple(10**exponent for exponent in range(_MAX_POWER_OF_TEN + 1))
-_PLAIN_LENGTH: Final = _MAX_POWER_OF_TEN
-"""Longer texts are read by the rule alone: the powers above would not do for so many places."""
 _EXACT_POWER: Final = 9
 _EXACT_LIMIT: Final = 2.0**40
-"""A product of a float and a power of ten up to these is off by less than 0.001 of what the decimal would give."""
+"""A product of a float and a power of ten up to these is off by less than 0.001 from what the decimal would give."""
+_EXACT_LENGTH: Final = 15
+"""No two texts of so many digits are the same float."""
 
 
 class _Kind(NamedTuple):
@@ -64,9 +64,9 @@ def read_samples_16(meter_values: Iterable[Any]) -> tuple[Sample, ...]:
     for meter_value in meter_values:
         at = read_stamp(meter_value.timestamp)
         for item in meter_value.sampledValue:
-            kind = _kind(item.measurand, item.unit, 0, item.context, item.phase)
-            if kind is None or item.format == "SignedData":
-                continue  # a signed blob of hex digits may look like a number
+            kind = _kind(item.measurand, item.unit, 0, item.context, item.phase, item.format)
+            if kind is None:
+                continue
             measurand, power_of_ten, context, phase, is_part = kind
             value = scaled(item.value, power_of_ten)
             if value is not None:
@@ -84,9 +84,9 @@ def read_samples_201(meter_values: Iterable[Any]) -> tuple[Sample, ...]:
         for item in meter_value.sampledValue:
             unit = item.unitOfMeasure
             if unit is UNSET:
-                kind = _kind(item.measurand, UNSET, 0, item.context, item.phase)
+                kind = _kind(item.measurand, UNSET, 0, item.context, item.phase, UNSET)
             else:
-                kind = _kind(item.measurand, unit.unit, unit.multiplier, item.context, item.phase)
+                kind = _kind(item.measurand, unit.unit, unit.multiplier, item.context, item.phase, UNSET)
             if kind is None:
                 continue
             measurand, power_of_ten, context, phase, is_part = kind
@@ -108,10 +108,11 @@ def register_wh(samples: tuple[Sample, ...], context: ReadingContext, *, is_last
 
 
 @lru_cache(_KINDS_KEPT)
-def _kind(measurand: Any, unit: Any, multiplier: Any, context: Any, phase: Any) -> _Kind | None:
-    """None where the house does not read it: another measurand, a unit that does not fit, a multiplier beyond sense."""
+def _kind(measurand: Any, unit: Any, multiplier: Any, context: Any, phase: Any, form: Any) -> _Kind | None:
+    """None where the house does not read it: another measurand, a unit that does not fit, a multiplier beyond sense, a
+    signed blob (its hex digits may look like a number)."""
     known = _UNITS.get(given(measurand, _DEFAULT_MEASURAND))
-    if known is None:
+    if known is None or form == "SignedData":
         return None
     read_as, units = known
     power_of_ten = units.get(given(unit))
@@ -131,28 +132,27 @@ def _kind(measurand: Any, unit: Any, multiplier: Any, context: Any, phase: Any) 
 def scaled(value: str | float, power_of_ten: int) -> int | None:
     """The number times a power of ten, exact until it is rounded once; None where it is no sane number.
 
-    A float stands for the decimal that the charger wrote, which is its repr. What nearly all chargers send is read in a
-    short way here; `scaled_by_rule` is the definition, and all others go by it.
+    A float stands for the decimal that the charger wrote, which is its repr. `scaled_by_rule` is the definition; but
+    nearly every value can be reckoned with as a float, for the product lies nowhere near the half between two integers.
+    Without a product that half is no matter: of such numbers, each is a float of its own.
     """
     if not 0 <= power_of_ten <= _EXACT_POWER:
         return scaled_by_rule(value, power_of_ten)
-    if type(value) is str:
-        whole, _, fraction = value.partition(".")
-        if len(value) <= _PLAIN_LENGTH and value.isascii() and whole.isdigit() and (not fraction or fraction.isdigit()):
-            shift = power_of_ten - len(fraction)
-            number = int(whole + fraction)
-            result = number * _POWERS[shift] if shift >= 0 else _divided(number, _POWERS[-shift])
-            return result if result <= MAX_INT else None
-    elif type(value) is float:
-        product = value * _POWERS[power_of_ten]
-        if -_EXACT_LIMIT < product < _EXACT_LIMIT:
-            nearest = round(product)
-            if -0.499 < product - nearest < 0.499:  # too close to a half, and the float may lie on the wrong side
-                return nearest
-    elif type(value) is int:
-        result = value * _POWERS[power_of_ten]
-        if -MAX_INT <= result <= MAX_INT:
-            return result
+    number: float
+    if type(value) is not str:
+        number = value  # type: ignore[assignment]
+    elif len(value) <= _EXACT_LENGTH and value.isascii() and "_" not in value:
+        try:
+            number = float(value)
+        except ValueError:
+            return None
+    else:
+        return scaled_by_rule(value, power_of_ten)
+    product = number * _POWERS[power_of_ten]
+    if -_EXACT_LIMIT < product < _EXACT_LIMIT:
+        nearest = round(product)
+        if power_of_ten == 0 or -0.499 < product - nearest < 0.499:
+            return nearest
     return scaled_by_rule(value, power_of_ten)
 
 
