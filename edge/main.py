@@ -7,11 +7,11 @@ import contextlib
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from prometheus_client import CollectorRegistry
@@ -68,15 +68,9 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     settings = _load(config)
     clock = clock_of(settings)
     log.set_up(settings.log.level, settings.log.format, clock)
-    try:
-        import uvloop
-
-        runner: Callable[..., Any] = uvloop.run
-    except ImportError:
-        runner = asyncio.run
     problems: list[str] = []
     try:
-        runner(run_agent(settings, clock))
+        asyncio.run(run_agent(settings, clock))
     except* (OhmsteadError, OSError) as group:
         problems += [str(error) for error in _leaves(group)]
     if problems:  # not raised above: what leaves an `except*` is wrapped in a group again
