@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
@@ -16,15 +17,17 @@ JsonSchema = dict[str, Any]
 
 _NOTES: Final = frozenset({"$id", "$schema", "comment", "default", "description", "format", "javaType", "title"})
 """Keywords that say nothing about what is valid here: chargers send date-times without zone, and `format` is a hint."""
-_KEYWORDS: Final[Mapping[str | None, frozenset[str]]] = {
-    None: frozenset(),
-    "object": frozenset({"additionalProperties", "definitions", "properties", "required"}),
-    "array": frozenset({"additionalItems", "items", "maxItems", "minItems"}),
-    "string": frozenset({"additionalProperties", "enum", "maxLength"}),
-    "integer": frozenset({"maximum", "minimum"}),
-    "number": frozenset({"maximum", "minimum", "multipleOf"}),
-    "boolean": frozenset(),
-}
+_KEYWORDS: Final[Mapping[str | None, frozenset[str]]] = MappingProxyType(
+    {
+        None: frozenset(),
+        "object": frozenset({"additionalProperties", "definitions", "properties", "required"}),
+        "array": frozenset({"additionalItems", "items", "maxItems", "minItems"}),
+        "string": frozenset({"additionalProperties", "enum", "maxLength"}),
+        "integer": frozenset({"maximum", "minimum"}),
+        "number": frozenset({"maximum", "minimum", "multipleOf"}),
+        "boolean": frozenset(),
+    }
+)
 """What is understood, by type (None: anything goes); additionalProperties of a string mean nothing."""
 _INT64: Final = (-(2**63), 2**63 - 1)
 

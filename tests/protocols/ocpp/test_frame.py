@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.errors import BadFrame
@@ -82,6 +83,63 @@ def test_depth_is_bounded_and_brackets_in_texts_do_not_count(version: Version) -
     assert parse(text, version)
     wide = orjson.dumps([2, "1", "DataTransfer", {"data": [{}] * 1000}])
     assert parse(wide, version)
+
+
+bracketed = st.text('[]{}"\\\\,:', max_size=8)
+nests = st.recursive(
+    bracketed | st.none(), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(bracketed, inner, max_size=4)
+)
+
+
+def depth(node: Any) -> int:
+    if not isinstance(node, dict | list):
+        return 0
+    return 1 + max((depth(child) for child in (node.values() if isinstance(node, dict) else node)), default=0)
+
+
+@settings(max_examples=150)
+@given(nests, st.integers(MAX_DEPTH - 6, MAX_DEPTH), st.lists(st.booleans(), min_size=MAX_DEPTH), st.booleans())
+def test_depth_is_counted_exactly(node: Any, levels: int, are_lists: list[bool], is_wide: bool) -> None:
+    for is_list in are_lists[:levels]:
+        node = [node] if is_list else {"a": node}
+    frame = [2, "1", "DataTransfer", {"data": node, "wide": [[]] * 40 if is_wide else None}]
+    bad = read(orjson.dumps(frame), Version.V201)
+    assert isinstance(bad, BadFrame) == (depth(frame) > MAX_DEPTH)
+
+
+calls = st.tuples(
+    st.sampled_from([2, 2.0, True, "2", 3, -(2**63), 2**64 - 1]),
+    message_ids | values,
+    st.text() | values,
+    payloads | values,
+)
+
+
+@settings(max_examples=250)
+@given(calls.map(list) | st.lists(values, max_size=6), st.binary(max_size=3), st.integers(0, 400), versions)
+def test_a_call_is_what_a_plain_reader_makes_of_it(items: list[Any], noise: bytes, at: int, version: Version) -> None:
+    """Also with some bytes of it overwritten: nothing gets through that JSON does not allow."""
+    raw = orjson.dumps(items)
+    if at < len(raw):
+        raw = raw[:at] + noise + raw[at + len(noise) :]
+    frame = read(raw, version)
+    try:
+        plain = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        assert isinstance(frame, BadFrame) or is_left_to_decode(raw)
+        return
+    match plain:
+        case [kind, str() as message_id, str() as action, dict() as payload] if kind == 2 and 0 < len(message_id) <= 36:
+            assert isinstance(frame, Call)
+            assert (frame.message_id, frame.action) == (message_id, action)
+            assert orjson.loads(memoryview(frame.payload)) == payload
+        case _:
+            assert not isinstance(frame, Call)
+
+
+def is_left_to_decode(raw: bytes) -> bool:
+    """A number beyond all floats, in a payload: proper JSON, which `schema.decode` refuses when it gets there."""
+    return "inf" in repr(json.loads(raw, parse_int=float))
 
 
 def test_size_is_bounded() -> None:

@@ -24,10 +24,11 @@ from protocols.charger.commands import (
     StopTransaction,
     TransactionAnswer,
 )
-from protocols.errors import BadPayload
+from protocols.errors import BadFrame, BadPayload
 from protocols.ocpp.dialect import Decided
 from protocols.ocpp.dialects import DIALECTS
-from protocols.ocpp.schema import Direction, decode, validate
+from protocols.ocpp.frame import Call, parse
+from protocols.ocpp.schema import Direction, decode, known_actions, validate
 from protocols.ocpp.version import Version
 from protocols.terms import AuthorizationStatus
 from tests.protocols.ocpp.golden import Golden, goldens
@@ -35,6 +36,21 @@ from tests.protocols.ocpp.golden import Golden, goldens
 times = st.integers(0, 4 * 10**9).map(lambda unix_s: datetime.fromtimestamp(unix_s, UTC))
 short_texts = st.text(max_size=40)
 numbers = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+SPLINTERS = [
+    b"1e400",
+    b"-0",
+    b"1.0",
+    b"9" * 30,
+    b"null",
+    b"{}",
+    b"[]",
+    b'""',
+    b'"\\u0000"',
+    b'"\\ud800"',
+    b"NaN",
+    b",",
+    b"}",
+]
 values = st.none() | st.booleans() | numbers | short_texts | st.sampled_from(["NaN", "1e308", "0", "Percent", "\u0000"])
 
 id_token_answers = st.builds(
@@ -87,6 +103,23 @@ def test_whatever_passes_the_schema_is_translated_or_refused(data: st.DataObject
         handling = DIALECTS[golden.version].requests[action]
         assert isinstance(handling, Decided)
         assert b"\\u0000" not in msgspec.json.encode(handling.read("CS-1", decoded))
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.data(), st.sampled_from(goldens("event")))
+def test_no_bytes_do_more_than_be_refused(data: st.DataObject, golden: Golden) -> None:
+    """Frames of stations with a few bytes changed, all the way to the event."""
+    raw = bytearray(golden.raw)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw)))
+        raw[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3) | st.sampled_from(SPLINTERS))
+    with contextlib.suppress(BadFrame, BadPayload):
+        call = parse(bytes(raw), golden.version)
+        if isinstance(call, Call) and call.action in known_actions(golden.version):
+            decoded = decode(golden.version, call.action, call.payload)
+            handling = DIALECTS[golden.version].requests.get(call.action)
+            if isinstance(handling, Decided):
+                assert handling.read("CS-1", decoded).station_id == "CS-1"
 
 
 @settings(deadline=None)  # the first example compiles a schema
