@@ -15,6 +15,7 @@ from cloud.metrics import Metrics
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.config import EdgeConfig
 from edge.domain.transaction import TABLE
+from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.metrics import AgentMetrics
 from edge.uplink.metrics import UplinkMetrics
 from protocols.ocpp.dialect import Decided
@@ -111,7 +112,7 @@ def _default(info: FieldInfo) -> str:
 
 def _metrics() -> str:
     edge = CollectorRegistry()
-    for make in (AgentMetrics, ChargerMetrics, UplinkMetrics):
+    for make in (AgentMetrics, ChargerMetrics, LedgerMetrics, UplinkMetrics):
         make(edge)
     parts = []
     for room, place, registry in (

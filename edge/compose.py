@@ -7,6 +7,7 @@ import gc
 import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,9 @@ from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.config import EdgeConfig, StationSettings
 from edge.domain.site import SiteRules, StationRules
 from edge.ledger.ledger import Ledger
+from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.restore import restore
+from edge.ledger.trim import Retention, Trimmer
 from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
 from edge.local.token_file import ensure_token
@@ -90,7 +93,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
     """Run until SIGTERM or SIGINT. Raises LedgerError, BadText or OSError when it cannot start."""
     registry = CollectorRegistry()
     token = ensure_token(token_path(config))
-    with Ledger(ledger_path(config), config.edge_id) as ledger:
+    with Ledger(ledger_path(config), config.edge_id, LedgerMetrics(registry)) as ledger:
         ledger.forget_commands(clock())
         agent = Agent(restore(ledger, rules_of(config)), ledger, clock, AgentMetrics(registry))
         charger_metrics = ChargerMetrics(registry)
@@ -107,6 +110,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "agent": lambda: agent.run(ready),
             "ocpp": lambda: _after(ready, lambda: server.serve(lambda port: ports.note("ocpp", port))),
             "local": lambda: _after(ready, lambda: local.run(lambda: ports.note("local", local.port))),
+            "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),
         }
         if uplink is not None:
             parts["uplink"] = lambda: _after(ready, uplink.run)
@@ -165,6 +169,14 @@ def _ocpp_settings(config: EdgeConfig) -> OcppServerSettings:
         ping_interval_s=config.ocpp.ping_interval_s,
         ping_timeout_s=config.ocpp.ping_timeout_s,
         silence_limit_s=config.ocpp.silence_limit_s,
+    )
+
+
+def _retention(config: EdgeConfig) -> Retention:
+    return Retention(
+        journal=timedelta(days=config.ledger.keep_journal_days),
+        past_transactions=timedelta(days=config.ledger.keep_transactions_days),
+        waits_for_ack=config.uplink is not None,
     )
 
 

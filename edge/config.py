@@ -181,6 +181,20 @@ class TransactionSettings(_Strict):
     silent_after_s: int = Field(default=300, ge=10, description="meter values older than this are shown as old")
 
 
+class LedgerSettings(_Strict):
+    """How long things are kept, in site time. Bills and postings are kept for ever."""
+
+    keep_journal_days: int = Field(
+        default=60, ge=1, le=36_500, description="journal entries older than this go, once the hub has them"
+    )
+    keep_transactions_days: int = Field(
+        default=400,
+        ge=30,
+        le=36_500,
+        description="an ended transaction is known so long to a station that repeats its messages",
+    )
+
+
 class LogSettings(_Strict):
     """What is written to standard error."""
 
@@ -208,6 +222,7 @@ class EdgeConfig(BaseSettings):
     local: LocalSettings = Field(default_factory=LocalSettings, description="the socket for screens and staff")
     uplink: UplinkSettings | None = Field(default=None, description="the way to the hub")
     transactions: TransactionSettings = Field(default_factory=TransactionSettings, description="transactions")
+    ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="retention")
     log: LogSettings = Field(default_factory=LogSettings, description="logging")
     stations: tuple[StationSettings, ...] = Field(default=(), description="the charging stations")
     tariffs: tuple[TariffSettings, ...] = Field(min_length=1, description="the tariffs")

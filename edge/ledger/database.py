@@ -6,10 +6,13 @@ import fcntl
 import sqlite3
 import uuid
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from edge.ledger.queries import migrations, queries
 from protocols.errors import OhmsteadError
+
+WAL_BOUND_PAGES: Final = 16_000
+"""64 MB. A commit that finds the log so long brings it in; edge/ledger/wal.py sees to it that none does."""
 
 
 class LedgerError(OhmsteadError):
@@ -40,7 +43,7 @@ def open_writer(path: Path, edge_id: str) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_BOUND_PAGES}")
         connection.execute("PRAGMA cache_size = -16000")
         _migrate(connection)
         _identify(connection, edge_id)
@@ -50,6 +53,13 @@ def open_writer(path: Path, edge_id: str) -> sqlite3.Connection:
     except LedgerError:
         connection.close()
         raise
+    return connection
+
+
+def open_beside(path: Path) -> sqlite3.Connection:
+    """A second connection to a ledger that is open already, for `wal_checkpoint` alone."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = FULL")
     return connection
 
 

@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Self
 
+from prometheus_client import CollectorRegistry
+
 from edge.domain.remote import REMEMBERED
 from edge.domain.site import PastKey, PastTransaction
-from edge.ledger.database import LedgerError, lock, open_reader, open_writer
+from edge.ledger.database import LedgerError, lock, open_beside, open_reader, open_writer
+from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.projections import append, keep_open
 from edge.ledger.queries import queries
 from edge.ledger.rows import Rows
+from edge.ledger.trim import Step, trim_journal, trim_past
+from edge.ledger.wal import WalCopier
 from edge.ports import Commit
 from protocols.sync.codec import encode_entry
 from protocols.sync.topics import Stream
@@ -28,7 +36,7 @@ from protocols.sync.topics import Stream
 class Ledger:
     """Implements the ports Ledger and Journal. Made by `Ledger.open`, ended by `close`."""
 
-    def __init__(self, path: Path, edge_id: str) -> None:
+    def __init__(self, path: Path, edge_id: str, metrics: LedgerMetrics | None = None) -> None:
         """Raises LedgerError when the file is in use, foreign, newer or no database."""
         self._lock = lock(path)
         self.path = path
@@ -40,12 +48,16 @@ class Ledger:
         self._reading = open_reader(path)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger-writer")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="ledger-reader")
+        self._metrics = metrics or LedgerMetrics(CollectorRegistry())
+        self._wal = WalCopier(open_beside(path), self.connection, self._writer, self._metrics)
         meta = dict(self.connection.execute(queries()["meta"]).fetchall())
         self._epoch: str = meta["epoch"]
         self._charger_number = int(meta.get("last_charger_number", "0"))
-        self._last_seq = {s: int(self.connection.execute(queries()["last_seq"], (s,)).fetchone()[0]) for s in Stream}
+        self._last_seq = {stream: self._number("last_seq", stream) for stream in Stream}
+        self._first_seq = {stream: self._number("first_seq", stream) for stream in Stream}
         self._acked_seq = dict.fromkeys(Stream, 0)
         self._acked_seq.update({Stream(s): seq for s, seq in self.connection.execute(queries()["acked"])})
+        self._metrics.watch(path, {stream: partial(self._journal_rows, stream) for stream in Stream})
 
     def __enter__(self) -> Self:
         return self
@@ -55,6 +67,7 @@ class Ledger:
 
     def close(self) -> None:
         """Let running work finish, then close; the lock goes last."""
+        self._wal.close()
         self._writer.shutdown()
         self._reader.shutdown()
         self._reading.close()
@@ -78,11 +91,26 @@ class Ledger:
             ) from error
         for entry in commit.entries:
             self._last_seq[entry.stream] = entry.seq
+            self._first_seq[entry.stream] = self._first_seq[entry.stream] or entry.seq
         self._acked_seq.update(commit.acked)
         self._charger_number = max(self._charger_number, commit.last_charger_number)
 
     async def recall(self, keys: Sequence[PastKey]) -> list[PastTransaction]:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._recall, keys)
+
+    # --- retention, see edge/ledger/trim.py ---
+
+    async def trim_journal(self, stream: Stream, before: str, *, waits_for_ack: bool, most: int) -> Step:
+        """Drop at most so many of a stream's oldest entries, of those from before a time."""
+        drop = partial(trim_journal, stream=stream, before=before, waits_for_ack=waits_for_ack, most=most)
+        step = await asyncio.get_running_loop().run_in_executor(self._writer, self._trim, "journal", drop)
+        self._first_seq[stream] += step.rows
+        return step
+
+    async def trim_past(self, before: str, *, most: int) -> Step:
+        """Drop at most so many of the transactions that ended before a time."""
+        drop = partial(trim_past, before=before, most=most)
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._trim, "past_transactions", drop)
 
     # --- port Journal ---
 
@@ -107,14 +135,30 @@ class Ledger:
     # --- in the threads ---
 
     def _write(self, rows: Rows) -> None:
-        connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
+        with self._metrics.write_seconds.time(), self._transaction():
+            rows.write(self.connection)
+        self._wal.grew(len(rows))
+
+    def _trim(self, table: str, drop: Callable[[sqlite3.Connection], int]) -> Step:
+        begun_s = time.monotonic()
+        with self._transaction():
+            rows = drop(self.connection)
+        took_s = time.monotonic() - begun_s
+        self._metrics.trim_seconds.observe(took_s)
+        self._metrics.trimmed_rows.labels(table).inc(rows)
+        self._wal.grew(rows)
+        return Step(rows, took_s)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it or nothing, and on the disk at the end."""
+        self.connection.execute("BEGIN IMMEDIATE")
         try:
-            rows.write(connection)
-            connection.execute("COMMIT")
+            yield
+            self.connection.execute("COMMIT")
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
             raise
 
     def _recall(self, keys: Sequence[PastKey]) -> list[PastTransaction]:
@@ -145,6 +189,14 @@ class Ledger:
                 break
             taken.append((seq, body))
         return taken
+
+    def _number(self, query: str, stream: Stream) -> int:
+        (number,) = self.connection.execute(queries()[query], (stream,)).fetchone()
+        return int(number)
+
+    def _journal_rows(self, stream: Stream) -> int:
+        first_seq = self._first_seq[stream]
+        return self._last_seq[stream] - first_seq + 1 if first_seq else 0
 
     def forget_commands(self, now: datetime) -> None:
         """Drop the ids of commands that expired long ago; called before the agent runs."""

@@ -24,7 +24,6 @@ from protocols.sync.up import (
     Entry,
     IdTokenRefused,
     MeterValuesSampled,
-    MeterValuesSampled,
     PostingMade,
     StationBooted,
     StationConnectionChanged,

@@ -13,7 +13,7 @@ SELECT COALESCE(MAX(seq), 0) FROM journal WHERE stream = ?
 SELECT COALESCE(MIN(seq), 0) FROM journal WHERE stream = ?
 
 -- name: oldest_entries
-SELECT seq, at FROM journal WHERE stream = ? ORDER BY seq LIMIT ?
+SELECT seq, at FROM journal WHERE stream = ? AND seq <= ? ORDER BY seq LIMIT ?
 
 -- name: trim_entries
 DELETE FROM journal WHERE stream = ? AND seq <= ?
@@ -29,6 +29,9 @@ INSERT INTO acked (stream, seq) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET
 
 -- name: acked
 SELECT stream, seq FROM acked
+
+-- name: acked_seq
+SELECT seq FROM acked WHERE stream = ?
 
 -- name: bury
 INSERT INTO dead_letters (stream, seq, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
