@@ -47,12 +47,12 @@ class Author:
         for _ in range(self.dice.randint(1, 2)):
             containers = list(_containers(payload))
             if not containers:
-                return self.dice.choice(ODD_VALUES)
+                return self._odd()
             container = self.dice.choice(containers)
             keys = list(container) if isinstance(container, dict) else list(range(len(container)))
             match self.dice.randint(0, 5):
                 case 0 if isinstance(container, dict):
-                    container[self.dice.choice(["zzz", "customData", "vendorid"])] = self.dice.choice(ODD_VALUES)
+                    container[self.dice.choice(["zzz", "customData", "vendorid"])] = self._odd()
                 case 1 if keys:
                     del container[self.dice.choice(keys)]
                 case 2 if isinstance(container, list) and container:
@@ -60,8 +60,11 @@ class Author:
                 case 3 if keys and isinstance(container[key := self.dice.choice(keys)], str):
                     container[key] = ASTRAL * self.dice.choice([1, 8, 20, 36, 37, 50, 51, 255, 256, 2500, 2501])
                 case _ if keys:
-                    container[self.dice.choice(keys)] = copy.deepcopy(self.dice.choice(ODD_VALUES))
+                    container[self.dice.choice(keys)] = self._odd()
         return payload
+
+    def _odd(self) -> Any:
+        return copy.deepcopy(self.dice.choice(ODD_VALUES))
 
     def _value(self, node: dict[str, Any]) -> Any:
         if "$ref" in node:
@@ -84,7 +87,7 @@ class Author:
             case "boolean":
                 return self.dice.random() < 0.5
             case _:
-                return self.dice.choice(ODD_VALUES)
+                return self._odd()
 
 
 def _containers(node: Any) -> Iterator[Any]:
