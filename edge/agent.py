@@ -20,6 +20,8 @@ from edge.domain import view
 from edge.domain.decide import decide, wanted
 from edge.domain.decision import Decision
 from edge.domain.events import Restarted, SiteEvent, SiteReply, Ticked
+from edge.domain.pressure import NAMES as PRESSURE_NAMES
+from edge.domain.pressure import Pressure
 from edge.domain.site import Site
 from edge.metrics import AgentMetrics
 from edge.ports import Chargers, Clock, Commit, Ledger, OnReply, Overloaded, Screens, Uplink
@@ -61,6 +63,7 @@ class Agent:
     metrics: AgentMetrics
     _inbox: deque[Asked] = field(default_factory=deque)
     _readings: deque[Asked] = field(default_factory=deque)
+    pressure: Pressure = field(default_factory=Pressure)
     _sleeper: asyncio.Future[None] | None = None
     _chargers: Chargers | None = None
     _screens: Screens | None = None
@@ -123,9 +126,23 @@ class Agent:
         if early_s > 0:
             await asyncio.sleep(early_s)
         inbox, readings = self._inbox, self._readings
+        self._note_pressure()
         group = [inbox.popleft() for _ in range(min(len(inbox), GROUP_SIZE - min(len(readings), READINGS_AT_LEAST)))]
         group += [readings.popleft() for _ in range(min(len(readings), GROUP_SIZE - len(group)))]
         return group
+
+    def _oldest_s(self) -> float:
+        """How long the oldest event has waited."""
+        fronts = [line[0][2] for line in (self._inbox, self._readings) if line]
+        return time.monotonic() - min(fronts) if fronts else 0.0
+
+    def _note_pressure(self) -> None:
+        before = self.pressure.level
+        self.site.telemetry_thinning = level = self.pressure.note(self._oldest_s(), time.monotonic())
+        if level != before:
+            self.metrics.pressure.set(level)
+            tell = log.warning if level > before else log.info
+            tell("pressure_changed", level=PRESSURE_NAMES[level], inbox=len(self._inbox) + len(self._readings))
 
     async def _work(self, group: Sequence[Asked]) -> None:
         await self._recall(group)
@@ -242,7 +259,20 @@ class Agent:
             "alarms": [
                 {"alarm": alarm.alarm, "severity": alarm.severity, "text": alarm.text} for alarm in site.alarms.values()
             ],
-            "inbox": len(self._inbox) + len(self._readings),
+            "inbox": {
+                "waiting": len(self._inbox) + len(self._readings),
+                "oldest_s": round(self._oldest_s(), 3),
+                "full": self.metrics.count_of_inbox_full(),
+            },
+            "pressure": {"level": self.pressure.level, "name": PRESSURE_NAMES[self.pressure.level]},
+            "telemetry": {
+                "kept": site.telemetry_kept,
+                "dropped_by_filter": site.telemetry_dropped,
+                "thinned_by_pressure": site.telemetry_thinned,
+            },
+            "commits": self.metrics.commits(),
+            "loop_lag_s": self.metrics.loop_lag(),
+            "chargers": self._chargers.status() if self._chargers is not None else {},
             "uplink": {
                 "configured": site.rules.has_uplink,
                 "online": site.is_uplink_online,

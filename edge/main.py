@@ -7,6 +7,7 @@ import contextlib
 import csv
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,7 +16,9 @@ from typing import Annotated, NoReturn
 
 import typer
 from prometheus_client import CollectorRegistry
+from pydantic import TypeAdapter
 from rich.console import Console
+from rich.live import Live
 from rich.table import Table
 
 from edge import log
@@ -27,11 +30,11 @@ from edge.domain.events import Done, Refused, SiteEvent, TokenBlocked, TokensImp
 from edge.domain.token_csv import parse_tokens
 from edge.ledger.database import LedgerError
 from edge.ledger.ledger import Ledger
-from edge.ledger.projections import CDR
 from edge.ledger.reader import LedgerReader
 from edge.ledger.restore import restore
 from edge.local.client import AgentUnreachable, local_client
 from edge.metrics import AgentMetrics
+from edge.status_board import board
 from protocols.errors import BadText, OhmsteadError
 from protocols.ocpi.cdr import Cdr
 from protocols.site.requests import BlockToken, CallStation, GetStations, GetStatus, ImportTokens, Request
@@ -101,9 +104,32 @@ def password() -> None:
 
 
 @app.command()
-def status(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Show how the running agent is, as JSON."""
-    print(json.dumps(_ask(_load(config), GetStatus(id="1")).result, indent=2, ensure_ascii=False))
+def status(
+    config: ConfigOption = DEFAULT_CONFIG,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it second by second, until Ctrl-C.")] = False,
+    every_s: Annotated[float, typer.Option("--every", min=0.2, max=60, help="Seconds from picture to picture.")] = 1.0,
+) -> None:
+    """Show how the running agent is, as JSON; or watch it."""
+    settings = _load(config)
+    if not watch:
+        print(json.dumps(_ask(settings, GetStatus(id="1")).result, indent=2, ensure_ascii=False))
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            asyncio.run(_watch(settings, every_s))
+        except OhmsteadError as error:
+            _fail(str(error))
+
+
+async def _watch(settings: EdgeConfig, every_s: float) -> None:
+    before, before_s = None, 0.0
+    async with local_client(settings.local.host, _local_port(settings), token_path(settings)) as client:
+        with Live(console=Console(highlight=False, markup=False), auto_refresh=False) as live:
+            while True:
+                now, now_s = _good(await client.ask(GetStatus(id="1"))).result, time.monotonic()
+                live.update(board(now, before, now_s - before_s), refresh=True)
+                before, before_s = now, now_s
+                await asyncio.sleep(every_s)
 
 
 @app.command()
@@ -259,7 +285,8 @@ def cdrs_export(
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(output.open("w", encoding="utf-8", newline="")) if output else sys.stdout
         if form is ExportFormat.NDJSON:
-            file.writelines(CDR.dump_json(cdr).decode() + "\n" for cdr in found)
+            document = TypeAdapter(Cdr)
+            file.writelines(document.dump_json(cdr).decode() + "\n" for cdr in found)
         else:
             csv.writer(file).writerows(_csv_rows(found))
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from collections.abc import Mapping
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from edge.ports import Commit
 from protocols.sync.topics import Stream
+
+COMMIT_BUCKETS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5)
+LAG_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
 class AgentMetrics:
@@ -15,10 +21,15 @@ class AgentMetrics:
         self.inbox_full = Counter(
             "ohmstead_edge_inbox_full", "Events that had to wait because the inbox was full", registry=registry
         )
+        self.pressure = Gauge(
+            "ohmstead_edge_pressure_level",
+            "What gives way because more comes than can be made durable: 0 nothing, 1 and 2 telemetry",
+            registry=registry,
+        )
         self.loop_lag_seconds = Histogram(
             "ohmstead_edge_loop_lag_seconds",
             "How late the event loop is, looked at four times a second",
-            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+            buckets=LAG_BUCKETS_S,
             registry=registry,
         )
         self.entries = Counter(
@@ -33,7 +44,7 @@ class AgentMetrics:
         self.commit_seconds = Histogram(
             "ohmstead_edge_commit_seconds",
             "Time from the decision of a group to its durability",
-            buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+            buckets=COMMIT_BUCKETS_S,
             registry=registry,
         )
 
@@ -43,3 +54,29 @@ class AgentMetrics:
         for stream in Stream:
             if count := streams.count(stream):
                 self.entries.labels(stream).inc(count)
+
+    # --- for `status`: counts since the start, from which a watcher takes differences ---
+
+    def count_of_inbox_full(self) -> int:
+        return int(_samples(self.inbox_full)["_total"])
+
+    def commits(self) -> dict[str, Any]:
+        """How many, with how many entries, how long in all, and how many at most so long (seconds, cumulative)."""
+        return {"entries": _samples(self.commit_entries)["_sum"], **_histogram(self.commit_seconds)}
+
+    def loop_lag(self) -> dict[str, Any]:
+        return _histogram(self.loop_lag_seconds)
+
+
+def _samples(metric: Counter | Histogram) -> Mapping[str, float]:
+    (family,) = metric.collect()
+    return {
+        sample.name.removeprefix(family.name): sample.value for sample in family.samples if "le" not in sample.labels
+    }
+
+
+def _histogram(metric: Histogram) -> dict[str, Any]:
+    (family,) = metric.collect()
+    sums = _samples(metric)
+    buckets = [(s.labels["le"], int(s.value)) for s in family.samples if "le" in s.labels]
+    return {"count": int(sums["_count"]), "seconds": round(sums["_sum"], 6), "at_most_s": dict(buckets)}

@@ -12,10 +12,11 @@ from edge.domain.events import SiteEvent, SiteReply
 from edge.domain.site import PastKey, PastTransaction
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import ChargerCommand
+from protocols.site.requests import ClaimStations
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import RejectedEntry
 from protocols.sync.topics import Stream
-from protocols.sync.up import Birth, Entry, EvseLive
+from protocols.sync.up import Birth, Entry, EvseLive, UnknownStopReceived
 from protocols.terms import EvseRef
 
 Clock = Callable[[], datetime]
@@ -85,6 +86,14 @@ class Chargers(Protocol):
 
     def send(self, command: ChargerCommand) -> None:
         """Carry out a command; its outcome comes back as a CommandAnswered event. Never waits, never raises."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """Connections and messages, JSON-able; counts since the start."""
+        ...
+
+    def disconnect(self, station_id: str, reason: str) -> None:
+        """Close the station's socket, if it has one. Never waits, never raises."""
         ...
 
     async def call(self, station_id: str, action: str, payload: dict[str, Any], timeout_s: float) -> dict[str, Any]:
@@ -173,4 +182,45 @@ class Ledger(Protocol):
 
     async def recall(self, keys: Sequence[PastKey]) -> list[PastTransaction]:
         """The ended transactions among those asked for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedTransaction:
+    """A transaction that was handed over between the agents of a node; `transaction` as it was given `to_edge_id`."""
+
+    transaction_id: str
+    moves: int
+    to_edge_id: str | None
+    transaction: Transaction | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationRecord:
+    """What the ledger has of a station for the agent that has it now: see edge.domain.events.ClaimAnswered."""
+
+    station_id: str
+    moved: tuple[MovedTransaction, ...]
+    ended: tuple[PastTransaction, ...]
+    stops: tuple[UnknownStopReceived, ...]
+
+
+class StationRecords(Protocol):
+    """The committed past of stations, for the other agents of a node."""
+
+    @property
+    def last_charger_number(self) -> int: ...
+
+    async def records_of(self, station_ids: Sequence[str]) -> list[StationRecord]: ...
+
+
+class Claims(Protocol):
+    """Who answers the other agents of a node."""
+
+    async def answer(self, request: ClaimStations) -> Any:
+        """What this agent had of the stations, JSON-able; durable before it is told. Raises Overloaded."""
+        ...
+
+    def status(self) -> list[dict[str, Any]]:
+        """The other agents, JSON-able."""
         ...

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final
+from itertools import accumulate
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -46,6 +47,29 @@ class ChargerMetrics(Collector):
             counts = self._latencies[action] = [0] * (len(LATENCY_BUCKETS_S) + 1)
         counts[bisect_left(LATENCY_BUCKETS_S, latency_s)] += 1
         self._latency_sums_s[action] += latency_s  # type: ignore[assignment]  # Counter is typed for ints alone
+
+    def status(self) -> dict[str, Any]:
+        """For `status`: what a person looks at first. Latencies as cumulative counts of "at most so many seconds"."""
+        return {
+            "connections": self.connections,
+            "messages": {
+                action: sum(count for (name, _), count in self.messages.items() if name == action)
+                for action in sorted({action for action, _ in self.messages})
+            },
+            "refused_requests": sum(
+                count for (_, outcome), count in self.messages.items() if outcome not in ("answered", "repeated")
+            ),
+            "repeated_requests": sum(count for (_, outcome), count in self.messages.items() if outcome == "repeated"),
+            "answer_at_most_s": self._all_latencies(),
+            "refused_handshakes": dict(self.refusals),
+            "takeovers": self.takeovers,
+            "closed": {"silent": self.silent_closed, "not_reading": self.choked_closed},
+            "waited": {"too_many_frames": self.slowed_down, "inbox_full": self.held_by_full_inbox},
+        }
+
+    def _all_latencies(self) -> dict[str, int]:
+        sums = [sum(counts) for counts in zip(*self._latencies.values(), strict=True)]
+        return dict(zip((*map(str, LATENCY_BUCKETS_S), "+Inf"), accumulate(sums), strict=False))
 
     def collect(self) -> Iterable[Metric]:
         """See prometheus_client.registry.Collector."""

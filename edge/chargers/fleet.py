@@ -72,6 +72,12 @@ class Fleet:
             self._metrics.calls["Dropped"] += 1
             self._log.error("command_dropped", station_id=command.station_id, command_id=command.command_id)
 
+    def disconnect(self, station_id: str, reason: str) -> None:
+        """See edge.ports.Chargers."""
+        station = self._stations.get(station_id)
+        if station is not None and station.owner is not None and station.owner.socket is not None:
+            station.owner.socket.close(1001, reason)
+
     async def call(self, station_id: str, action: str, payload: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         """See edge.ports.Chargers. The payload is sent as it is: raw means raw."""
         try:
@@ -82,6 +88,10 @@ class Fleet:
             raise
         self._metrics.calls["answered"] += 1
         return answer
+
+    def status(self) -> dict[str, Any]:
+        """See edge.ports.Chargers."""
+        return self._metrics.status()
 
     # --- what others may look at ---
 

@@ -73,7 +73,8 @@ async def listen(host: str, port: int, highest_file: int, on_full: Callable[[], 
             try:
                 listener.bind(chosen)
             except OSError as error:
-                raise OSError(error.errno, f"cannot listen on {host}:{chosen[1]}: {error.strerror}") from None
+                why = (error.strerror or "").lower()
+                raise OSError(error.errno, f"cannot listen on {host}:{chosen[1]}: {why}") from None
     except BaseException:
         for listener in listeners:
             listener.close()

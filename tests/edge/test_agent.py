@@ -53,6 +53,9 @@ class Outside:
     def send(self, command: ChargerCommand) -> None:
         self.commands.append(command)
 
+    def status(self) -> dict[str, object]:
+        return {}
+
     async def call(self, *_: object) -> dict[str, object]:
         raise NotImplementedError
 
