@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -28,9 +29,11 @@ from edge.ledger.restore import restore
 from edge.ledger.trim import Retention, Trimmer
 from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
-from edge.local.token_file import ensure_token
+from edge.local.token_file import ensure_token, read_token
 from edge.metrics import AgentMetrics
-from edge.ports import Clock
+from edge.peers.link import PeerSettings
+from edge.peers.peers import Peers
+from edge.ports import Clock, Inbox
 from edge.supervise import run_together
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.settings import TlsSettings, UplinkSettings
@@ -84,6 +87,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
         checkpoint_s=config.transactions.checkpoint_s,
         abandon_after_s=config.transactions.abandon_after_h * 3600,
         silent_after_s=config.transactions.silent_after_s,
+        peers=frozenset(peer.edge_id for peer in config.peers),
         software_version=version("ohmstead"),
         has_uplink=config.uplink is not None,
     )
@@ -97,11 +101,13 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         ledger.forget_commands(clock())
         agent = Agent(restore(ledger, rules_of(config)), ledger, clock, AgentMetrics(registry))
         charger_metrics = ChargerMetrics(registry)
-        fleet = Fleet(agent, charger_metrics)
+        peers = _peers(config, agent, ledger)
+        inbox: Inbox = agent if peers is None else peers
+        fleet = Fleet(inbox, charger_metrics)
         credentials = Credentials({station.id: station.password_hash for station in config.stations})
-        server = OcppServer(_ocpp_settings(config), agent, clock, fleet, credentials, charger_metrics)
+        server = OcppServer(_ocpp_settings(config), inbox, clock, fleet, credentials, charger_metrics)
         local_settings = LocalSettings(host=config.local.host, port=config.local.port)
-        local = LocalServer(local_settings, token, agent, fleet, agent, registry)
+        local = LocalServer(local_settings, token, agent, fleet, agent, registry, peers)
         uplink = _uplink(config, ledger, agent, registry)
         agent.attach(chargers=fleet, screens=local, uplink=uplink)
         ports = _Ports(listening_path(config))
@@ -112,6 +118,9 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "local": lambda: _after(ready, lambda: local.run(lambda: ports.note("local", local.port))),
             "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),
         }
+        if peers is not None:
+            peers.attach(fleet)
+            parts["peers"] = lambda: _after(ready, peers.run)
         if uplink is not None:
             parts["uplink"] = lambda: _after(ready, uplink.run)
         _log_start(config, agent)
@@ -178,6 +187,16 @@ def _retention(config: EdgeConfig) -> Retention:
         past_transactions=timedelta(days=config.ledger.keep_transactions_days),
         waits_for_ack=config.uplink is not None,
     )
+
+
+def _peers(config: EdgeConfig, agent: Agent, ledger: Ledger) -> Peers | None:
+    if not config.peers:
+        return None
+    peers = [
+        PeerSettings(edge_id=peer.edge_id, url=peer.url, token=partial(read_token, peer.token_file))
+        for peer in config.peers
+    ]
+    return Peers(config.edge_id, peers, agent, ledger)
 
 
 def _uplink(config: EdgeConfig, ledger: Ledger, agent: Agent, registry: CollectorRegistry) -> MqttUplink | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from edge.toml_lines import key_lines, line_of
@@ -84,6 +84,9 @@ class OcppSettings(_Strict):
 
     host: str = Field(default="0.0.0.0", description="address to listen on")
     port: Port = Field(default=9000, description="port to listen on; 0 takes a free one and logs it")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="addresses or networks of proxies whose X-Forwarded-For is believed"
+    )
     allow_unknown: bool = Field(
         default=False,
         description="let stations in that are not configured: for commissioning only, said on all screens",
@@ -103,6 +106,14 @@ class LocalSettings(_Strict):
 
     host: str = Field(default="127.0.0.1", description="a loopback address")
     port: Port = Field(default=9001, description="port to listen on; 0 takes a free one and logs it")
+
+
+class PeerSettings(_Strict):
+    """Another agent of a node: both serve the same stations, whichever the proxy before them chooses."""
+
+    edge_id: Name = Field(description="the other agent's edge_id")
+    url: str = Field(pattern=r"^ws://[^/]+/$", description="its local WebSocket, such as ws://127.0.0.1:9011/")
+    token_file: Path = Field(description="`local.token` in its data folder; both agents run as one user")
 
 
 class UplinkSettings(_Strict):
@@ -221,6 +232,7 @@ class EdgeConfig(BaseSettings):
     ocpp: OcppSettings = Field(default_factory=OcppSettings, description="the port for chargers")
     local: LocalSettings = Field(default_factory=LocalSettings, description="the socket for screens and staff")
     uplink: UplinkSettings | None = Field(default=None, description="the way to the hub")
+    peers: tuple[PeerSettings, ...] = Field(default=(), max_length=63, description="the other agents of a node")
     transactions: TransactionSettings = Field(default_factory=TransactionSettings, description="transactions")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="retention")
     log: LogSettings = Field(default_factory=LogSettings, description="logging")
@@ -272,6 +284,10 @@ def load(path: Path) -> EdgeConfig:
 def _contradictions(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """What the fields alone cannot tell, asked of the raw file so that it is found beside other problems."""
     yield from _bad_names(raw)
+    peers = [p.get("edge_id") for p in _tables(raw.get("peers"))]
+    for duplicate in _repeated([*peers, raw.get("edge_id")]):
+        at = ("peers", _last(peers, duplicate), "edge_id")
+        yield at, f"agent {duplicate!r} is this one or stands here a second time; [[peers]] are the others, once each"
     tariffs = [t.get("id") for t in _tables(raw.get("tariffs"))]
     if isinstance(default := raw.get("default_tariff"), str) and default not in tariffs:
         yield ("default_tariff",), f"there is no tariff {default!r}; the tariffs are {tariffs}"

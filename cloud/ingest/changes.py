@@ -30,12 +30,18 @@ from protocols.sync.up import (
     IdTokenRefused,
     MeterValuesSampled,
     PostingMade,
+    StationAtHome,
     StationBooted,
     StationConnectionChanged,
+    StationLeftHome,
     TokensChanged,
     TransactionEnded,
+    TransactionHandedOver,
+    TransactionMerged,
     TransactionStarted,
+    TransactionTakenOver,
     UnknownStopReceived,
+    UnknownStopSettled,
 )
 
 _CDR: Final[TypeAdapter[Cdr]] = TypeAdapter(Cdr)
@@ -62,6 +68,7 @@ class Changes:
 
     sessions_started: list[Row] = field(default_factory=list)
     sessions_ended: list[Row] = field(default_factory=list)
+    sessions_moved: list[Row] = field(default_factory=list)
     sessions_billed: list[Row] = field(default_factory=list)
     cdrs: list[Row] = field(default_factory=list)
     postings: list[Row] = field(default_factory=list)
@@ -85,6 +92,13 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             _start_session(body, entry.at, origin, changes)
         case TransactionEnded() as body:
             _end_session(body, entry.at, origin, changes)
+        case TransactionTakenOver() as body:
+            _move_session(body, entry.at, origin, changes)
+        case TransactionHandedOver() as body:  # the agent that has it now tells of it
+            gone = TransactionNews(station_id=body.station_id, evse_id=body.evse_id, at=entry.at, transaction_id=None)
+            changes.news.append(gone)
+        case TransactionMerged() as body:
+            _merge_session(body, entry.at, origin, changes)
         case CdrIssued(cdr=cdr):
             _bill(cdr, "issued", entry.at, origin, changes)
         case CdrQuarantined(cdr=cdr):
@@ -140,8 +154,10 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.documents.append(body)
         case TokensChanged(source="site") as body:
             changes.site_tokens.append(body)
-        case TokensChanged() | IdTokenRefused() | UnknownStopReceived() | MeterValuesSampled():
+        case TokensChanged() | IdTokenRefused() | MeterValuesSampled():
             pass  # kept as they came; nothing here is shown from them
+        case UnknownStopReceived() | UnknownStopSettled() | StationAtHome() | StationLeftHome():
+            pass  # likewise
         case _ as never:
             assert_never(never)
     changes.newest_at = max(entry.at, changes.newest_at or entry.at)
@@ -189,11 +205,54 @@ def _start_session(body: TransactionStarted, at: datetime, origin: Origin, chang
             "tariff_id": body.tariff_id,
             "currency": body.currency,
             "updated_at": at,
+            "moves": 0,
         }
     )
     changes.news.append(
         TransactionNews(station_id=body.station_id, evse_id=body.evse_id, at=at, transaction_id=body.transaction_id)
     )
+
+
+def _move_session(body: TransactionTakenOver, at: datetime, origin: Origin, changes: Changes) -> None:
+    """It is this edge's now. The journals of two edges arrive in any order: this may be the first word of it."""
+    changes.sessions_moved.append(
+        {
+            **origin.key,
+            "id": body.transaction_id,
+            "location_id": origin.location_id,
+            "station_id": body.station_id,
+            "evse_id": body.evse_id,
+            "status": SessionStatus.ACTIVE.value,
+            "token_uid": body.token_uid,
+            "contract_id": body.contract_id,
+            "start_date_time": _aware(body.started_at),
+            "meter_start_wh": body.meter_start_wh,
+            "tariff_id": body.tariff_id,
+            "currency": body.currency,
+            "updated_at": at,
+            "moves": body.moves,
+        }
+    )
+    changes.news.append(
+        TransactionNews(station_id=body.station_id, evse_id=body.evse_id, at=at, transaction_id=body.transaction_id)
+    )
+
+
+def _merge_session(body: TransactionMerged, at: datetime, origin: Origin, changes: Changes) -> None:
+    """It is another session's; there is no bill of it."""
+    changes.sessions_ended.append(
+        {
+            "b_domain": origin.address.domain,
+            "b_edge_id": origin.address.edge_id,
+            "b_id": body.transaction_id,
+            "status": SessionStatus.INVALID.value,
+            "end_date_time": at,
+            "meter_stop_wh": None,
+            "stop_reason": f"Merged into {body.into_transaction_id}",
+            "updated_at": at,
+        }
+    )
+    changes.news.append(TransactionNews(station_id=body.station_id, evse_id=body.evse_id, at=at, transaction_id=None))
 
 
 def _end_session(body: TransactionEnded, at: datetime, origin: Origin, changes: Changes) -> None:

@@ -51,6 +51,15 @@ async def write(connection: AsyncConnection, origin: Origin, changes: Changes) -
 async def _write_sessions(connection: AsyncConnection, origin: Origin, changes: Changes) -> None:
     if changes.sessions_started:
         await connection.execute(insert_missing(connection, sessions), changes.sessions_started)
+    if changes.sessions_moved:
+        move = insert_into(connection, sessions)
+        kept = ("edge_id", "location_id", "token_uid", "contract_id", "updated_at", "moves")
+        move = move.on_conflict_do_update(
+            index_elements=["domain", "id"],
+            set_={name: move.excluded[name] for name in kept},
+            where=sessions.c.moves < move.excluded.moves,  # an older move may arrive after a newer one
+        )
+        await connection.execute(move, changes.sessions_moved)
     if changes.sessions_ended:
         end = (
             update(sessions)
@@ -197,7 +206,7 @@ async def _write_evses(connection: AsyncConnection, origin: Origin, changes: Cha
 
 async def _tell_sessions(connection: AsyncConnection, origin: Origin, changes: Changes) -> list[FeedEvent]:
     """One event for each session of the batch, as it stands after the batch."""
-    touched = [row["id"] for row in (*changes.sessions_started, *changes.sessions_billed)]
+    touched = [row["id"] for row in (*changes.sessions_started, *changes.sessions_moved, *changes.sessions_billed)]
     touched += [row["b_id"] for row in changes.sessions_ended]
     if not touched:
         return []

@@ -170,6 +170,7 @@ sessions = Table(
     Column("stop_reason", String),
     Column("cdr_id", String),
     Column("updated_at", UtcTime, nullable=False),
+    Column("moves", Integer, nullable=False, server_default="0"),  # from edge to edge of a node; edge_id is the last
     Index("sessions_by_start", "domain", "start_date_time", "id"),
     Index("sessions_by_edge", "domain", "edge_id", "status"),
 )

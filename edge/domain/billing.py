@@ -16,6 +16,8 @@ from protocols.ocpi.cdr import Cdr
 from protocols.sync.topics import Stream
 from protocols.sync.up import CdrIssued, CdrQuarantined, Severity, TransactionEnded
 
+SUPERSEDED: Final = "Superseded"
+"""Why a transaction ended whose end the station never told: another one began at its EVSE."""
 ENERGY_MARGIN_WH: Final = 1000
 ENERGY_MARGIN_PERCENT: Final = 120
 """A bill is suspect above 1.2 times what the EVSE's rating can deliver in the time, plus 1 kWh."""

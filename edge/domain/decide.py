@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from edge.domain import drivers, metering, remote, sessions, stations
+from edge.domain import drivers, handover, metering, remote, sessions, stations
 from edge.domain.billing import end_transaction
 from edge.domain.decision import Decision
 from edge.domain.events import (
+    ClaimAnswered,
     ConnectionLimitReached,
     DocumentUnreadable,
+    PeerChanged,
     Restarted,
     SiteEvent,
+    StationsClaimed,
     Ticked,
     TokenBlocked,
     TokensImported,
@@ -73,6 +76,12 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             remote.import_tokens(site, decision, event, now)
         case TokenBlocked():
             remote.block_token(site, decision, event, now)
+        case StationsClaimed():
+            handover.give(site, decision, event, now)
+        case ClaimAnswered():
+            handover.take(site, decision, event, now)
+        case PeerChanged():
+            handover.note_peer(site, decision, event, now)
         case UplinkChanged():
             if site.is_uplink_online != event.is_online or site.uplink_since is None:
                 site.is_uplink_online, site.uplink_since = event.is_online, now
@@ -87,8 +96,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
     return decision
 
 
-def wanted(site: Site, event: SiteEvent) -> PastKey | None:
-    """The ended transaction that must be looked up in the ledger before this event can be decided, if any."""
+def wanted(site: Site, event: SiteEvent) -> tuple[PastKey, ...]:
+    """The ended transactions that must be looked up in the ledger before this event can be decided."""
     match event:
         case TransactionBegan():
             key = sessions.start_key(event)
@@ -97,9 +106,11 @@ def wanted(site: Site, event: SiteEvent) -> PastKey | None:
         case TransactionContinued() | TransactionFinished():
             past = PastKey(event.station_id, charger_transaction_id=event.charger_transaction_id)
             is_open = site.by_charger_id(event.station_id, event.charger_transaction_id) is not None
+        case ClaimAnswered():
+            return handover.wanted(site, event)
         case _:
-            return None
-    return None if is_open or site.past(past) is not None else past
+            return ()
+    return () if is_open or site.past(past) is not None else (past,)
 
 
 def _tick(site: Site, decision: Decision, now: datetime) -> None:
@@ -120,4 +131,5 @@ def _restart(site: Site, decision: Decision, now: datetime) -> None:
         if station.is_online:
             station.is_online = False
             decision.journal(site, now, StationConnectionChanged(station_id=station.station_id, is_online=False))
+    decision.clear_alarm(site, now, "connections_at_limit", "agent")
     remote.give_up_commands(site, decision, now)

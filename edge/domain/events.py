@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocols.charger.commands import Reply
+from edge.domain.site import PastTransaction
+from edge.domain.transaction import Transaction
+from protocols.charger.commands import Acknowledged, Reply
 from protocols.charger.events import ChargerEvent
 from protocols.ocpi.token import Token
 from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.up import UnknownStopReceived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,40 @@ class ConnectionLimitReached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StationsClaimed:
+    """Another agent of the node has these stations on its sockets and asks for what is open of them here."""
+
+    station_ids: tuple[str, ...]
+    by_edge_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimAnswered:
+    """What other agents of the node had of a station that came to this one.
+
+    `given` are copies of transactions that are this agent's from now on, `ended` the last that were ended there,
+    `stops` the ends kept there for transactions that nobody knew. `is_complete`: no agent is left that was not asked
+    since `claim`, the number that `NotAtHome` told.
+    """
+
+    station_id: str
+    claim: int
+    is_complete: bool
+    last_charger_number: int = 0
+    given: tuple[Transaction, ...] = ()
+    ended: tuple[PastTransaction, ...] = ()
+    stops: tuple[UnknownStopReceived, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerChanged:
+    """Another agent of the node could not be asked, or can be again."""
+
+    edge_id: str
+    is_reachable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked:
     """Time has passed: a second of the machine's time or more."""
 
@@ -68,6 +105,9 @@ SiteEvent = (
     | TokensImported
     | TokenBlocked
     | UplinkChanged
+    | StationsClaimed
+    | ClaimAnswered
+    | PeerChanged
     | ConnectionLimitReached
     | Ticked
     | Restarted
@@ -86,6 +126,13 @@ class Refused:
     """The request is not carried out; `reason` says why and what to do."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAtHome(Acknowledged):
+    """The station is connected, but the other agents of the node must be asked for what they have of it."""
+
+    claim: int
 
 
 SiteReply = Reply | Done | Refused

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from edge.domain.accounts import SUSPENSE_CONTRACT
-from edge.domain.billing import end_transaction, money_id
+from edge.domain.billing import SUPERSEDED, end_transaction, money_id
 from edge.domain.clock import believed
 from edge.domain.decision import Decision
 from edge.domain.drivers import identify, judge_start, known_token
+from edge.domain.events import Refused
+from edge.domain.handover import HANDED_OVER, keep_stop
 from edge.domain.metering import (
     checkpoint_if_due,
     expect_change,
@@ -18,7 +20,7 @@ from edge.domain.metering import (
     stand_still,
     take_samples,
 )
-from edge.domain.site import EvseStatus, PastKey, PastTransaction, Site
+from edge.domain.site import EvseStatus, Home, PastKey, PastTransaction, Site
 from edge.domain.transaction import Cause, Doubt, Transaction
 from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
 from protocols.charger.events import (
@@ -26,10 +28,9 @@ from protocols.charger.events import (
     TransactionContinued,
     TransactionFinished,
 )
-from protocols.sync.up import Severity, TransactionStarted, UnknownStopReceived
+from protocols.sync.up import TransactionStarted, UnknownStopReceived
 from protocols.terms import ChargingState
 
-SUPERSEDED: Final = "Superseded"
 _NUMBERS_SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -43,6 +44,8 @@ def start_key(event: TransactionBegan) -> str:
 
 def begin(site: Site, decision: Decision, event: TransactionBegan, now: datetime) -> None:
     """OCPP 1.6 §4.8, 2.0.1 E02: one transaction, however often the message comes."""
+    if _is_elsewhere(site, decision, event.station_id):
+        return
     key = start_key(event)
     known = site.by_start_key(event.station_id, key) or site.past(PastKey(event.station_id, start_key=key))
     if known is not None:
@@ -64,10 +67,14 @@ def begin(site: Site, decision: Decision, event: TransactionBegan, now: datetime
 
 def continue_(site: Site, decision: Decision, event: TransactionContinued, now: datetime) -> None:
     """OCPP 2.0.1 E02-E12. An update of a transaction whose start never came opens it: its energy is not given away."""
+    if _is_elsewhere(site, decision, event.station_id):
+        return
     transaction = site.by_charger_id(event.station_id, event.charger_transaction_id)
     if transaction is None:
         past = site.past(PastKey(event.station_id, charger_transaction_id=event.charger_transaction_id))
-        if past is None and event.evse_id is not None:
+        # While another agent may still bring it, nothing is begun in its place.
+        is_lost = past is None and site.home_of(event.station_id) is Home.HERE
+        if is_lost and event.evse_id is not None:
             begun = TransactionBegan(
                 station_id=event.station_id,
                 evse_id=event.evse_id,
@@ -116,12 +123,19 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
 
 def finish(site: Site, decision: Decision, event: TransactionFinished, now: datetime) -> None:
     """OCPP 1.6 §4.10, 2.0.1 E06. A stop that belongs to nothing is answered and kept (field quirk 8, attack 5)."""
+    if _is_elsewhere(site, decision, event.station_id):
+        return
     id_token = known_token(site, event.token_uid) if event.token_uid else None
     decision.reply = TransactionAnswer(charger_transaction_id=event.charger_transaction_id, id_token=id_token)
     transaction = site.by_charger_id(event.station_id, event.charger_transaction_id)
     if transaction is None:
         past = site.past(PastKey(event.station_id, charger_transaction_id=event.charger_transaction_id))
-        if past is None or past.end_reason == SUPERSEDED:
+        is_awaited = past is not None and past.end_reason == HANDED_OVER
+        if (
+            past is None
+            or past.end_reason == SUPERSEDED
+            or (is_awaited and site.home_of(event.station_id) is not Home.HERE)
+        ):
             _keep_stray_stop(site, decision, event, past, now)
         return
     ended_at, is_believed = believed(event.at, now, transaction.started_at)
@@ -251,6 +265,8 @@ def _keep_stray_stop(
     site: Site, decision: Decision, event: TransactionFinished, past: PastTransaction | None, now: datetime
 ) -> None:
     """Journal it once: a replay of the same stop finds it in memory."""
+    if site.stray_stop(event.station_id, event.charger_transaction_id) is not None:
+        return
     site.remember(
         PastTransaction(
             transaction_id=past.transaction_id if past else "",
@@ -261,17 +277,20 @@ def _keep_stray_stop(
         )
     )
     ended_at, _ = believed(event.at, now)
-    decision.journal(
-        site,
-        now,
-        UnknownStopReceived(
-            station_id=event.station_id,
-            charger_transaction_id=event.charger_transaction_id,
-            meter_stop_wh=event.meter_stop_wh,
-            ended_at=ended_at,
-            token_uid=event.token_uid,
-            reason=event.reason,
-        ),
+    stop = UnknownStopReceived(
+        station_id=event.station_id,
+        charger_transaction_id=event.charger_transaction_id,
+        meter_stop_wh=event.meter_stop_wh,
+        ended_at=ended_at,
+        token_uid=event.token_uid,
+        reason=event.reason,
     )
-    text = f"{event.station_id} ended transaction {event.charger_transaction_id}, which is not open: look at its meter"
-    decision.raise_alarm(site, now, "unknown_stop", Severity.WARNING, text, event.station_id)
+    keep_stop(site, decision, stop, now)
+
+
+def _is_elsewhere(site: Site, decision: Decision, station_id: str) -> bool:
+    """What comes late over a socket that another agent's has replaced is not answered: it will be said there."""
+    if site.home_of(station_id) is not Home.ELSEWHERE:
+        return False
+    decision.reply = Refused(reason=f"{station_id} is with another agent of the node")
+    return True

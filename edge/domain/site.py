@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Final
 
 from edge.domain.authorization import TokenList
@@ -15,11 +16,13 @@ from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import token_key
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmRaised
+from protocols.sync.up import AlarmRaised, UnknownStopReceived
 from protocols.terms import ChargingState, ConnectorStatus, EvseRef
 
 MAX_EVSES_PER_STATION: Final = 64
 MAX_RECENT_TRANSACTIONS: Final = 8192
+MAX_STRAY_STOPS: Final = 16
+"""For each station; beyond it the oldest is only in the journal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,17 @@ class SiteRules:
     software_version: str = "0"
     has_uplink: bool = True
     telemetry: TelemetryRules = field(default_factory=TelemetryRules)
+    peers: frozenset[str] = frozenset()
+    """The edge ids of the other agents of a node."""
+
+
+class Home(Enum):
+    """Which of a node's ledgers a station belongs to; without other agents nobody asks."""
+
+    HERE = 1
+    SOUGHT = 2
+    """It is connected here, and the others are being asked for what they have of it."""
+    ELSEWHERE = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +80,9 @@ class Station:
     firmware_version: str | None = None
     status: ConnectorStatus | None = None
     evse_ids: list[int] = field(default_factory=list)
+    home: Home = Home.ELSEWHERE
+    claim: int = 0
+    """Counts how often it was sought."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,6 +114,7 @@ class PastTransaction:
     start_key: str
     token_uid: str | None
     end_reason: str = ""
+    moves: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +124,8 @@ class PastKey:
     station_id: str
     start_key: str | None = None
     charger_transaction_id: str | None = None
+    transaction_id: str | None = None
+    """For one that was handed over between agents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +155,8 @@ class Site:
     documents: dict[str, int] = field(default_factory=dict)
     unsettled: dict[EvseRef, datetime] = field(default_factory=dict)
     """EVSEs of stations that came back then and have not told their state since: what they said before may be past."""
+    stray_stops: dict[str, dict[str, UnknownStopReceived]] = field(default_factory=dict)
+    """What ended transactions that are not known here, by station and by the charger's id of the transaction."""
     is_uplink_online: bool = False
     uplink_since: datetime | None = None
     power_w: int = 0
@@ -245,6 +267,7 @@ class Site:
                 start_key=transaction.start_key,
                 token_uid=transaction.token_uid,
                 end_reason=reason,
+                moves=transaction.moves,
             )
         )
 
@@ -276,18 +299,42 @@ class Site:
             return None
         return self.transactions[status.transaction_id]
 
+    # --- other agents of the node ---
+
+    def home_of(self, station_id: str) -> Home:
+        """Without other agents every station is at home."""
+        if not self.rules.peers:
+            return Home.HERE
+        station = self.stations.get(station_id)
+        return station.home if station is not None else Home.ELSEWHERE
+
     # --- the past ---
 
+    def keep_stop(self, stop: UnknownStopReceived) -> None:
+        stops = self.stray_stops.setdefault(stop.station_id, {})
+        stops[stop.charger_transaction_id] = stop
+        if len(stops) > MAX_STRAY_STOPS:
+            del stops[next(iter(stops))]
+
+    def stray_stop(self, station_id: str, charger_transaction_id: str) -> UnknownStopReceived | None:
+        return self.stray_stops.get(station_id, {}).get(charger_transaction_id)
+
     def remember(self, past: PastTransaction) -> None:
-        """Hold what the ledger knows of an ended transaction; bounded, the oldest are forgotten."""
-        for name in (f"k{past.start_key}", f"i{past.charger_transaction_id}"):
-            self._recent[past.station_id, name] = past
+        """Hold what the ledger knows of an ended transaction; bounded, the oldest are forgotten. Of one that was handed
+        over it may know no more than its moves."""
+        if past.start_key:
+            for name in (f"k{past.start_key}", f"i{past.charger_transaction_id}"):
+                self._recent[past.station_id, name] = past
+        if past.moves:
+            self._recent[past.station_id, f"t{past.transaction_id}"] = past
         while len(self._recent) > 2 * MAX_RECENT_TRANSACTIONS:
             self._recent.popitem(last=False)
 
     def past(self, key: PastKey) -> PastTransaction | None:
         if key.start_key is not None:
             return self._recent.get((key.station_id, f"k{key.start_key}"))
+        if key.transaction_id is not None:
+            return self._recent.get((key.station_id, f"t{key.transaction_id}"))
         return self._recent.get((key.station_id, f"i{key.charger_transaction_id}"))
 
     def is_silent(self, status: EvseStatus, now: datetime) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from edge.domain import handover
 from edge.domain.decision import Decision
 from edge.domain.events import ConnectionLimitReached
 from edge.domain.metering import note_charging_state
@@ -32,6 +33,7 @@ def connect(site: Site, decision: Decision, event: StationConnected, now: dateti
         station.is_online = True
         site.unsettled.update(dict.fromkeys(site.refs_of(station.station_id), now))
         _tell_connection(site, decision, station, now)
+    handover.seek(site, decision, station)
 
 
 def disconnect(site: Site, decision: Decision, event: StationDisconnected, now: datetime) -> None:

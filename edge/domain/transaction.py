@@ -12,12 +12,13 @@ from protocols.terms import ChargingState, EvseRef
 
 
 class TransactionState(StrEnum):
-    """RUNNING and INTERRUPTED are open; BILLED and QUARANTINED are final."""
+    """RUNNING and INTERRUPTED are open; BILLED and QUARANTINED are final; HANDED_OVER goes on at another agent."""
 
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     BILLED = "billed"
     QUARANTINED = "quarantined"
+    HANDED_OVER = "handed over"
 
 
 class Cause(StrEnum):
@@ -27,6 +28,8 @@ class Cause(StrEnum):
     STATION_REBOOTED = "station rebooted"
     FINISHED_SOUND = "finished, bill is plausible"
     FINISHED_SUSPECT = "finished, bill is suspect"
+    CLAIMED = "claimed by another agent"
+    TAKEN_OVER = "taken over by that agent"
 
 
 _S, _C = TransactionState, Cause
@@ -39,8 +42,12 @@ TABLE: dict[tuple[TransactionState, Cause], TransactionState] = {
     (_S.INTERRUPTED, _C.STATION_REBOOTED): _S.INTERRUPTED,
     (_S.INTERRUPTED, _C.FINISHED_SOUND): _S.BILLED,
     (_S.INTERRUPTED, _C.FINISHED_SUSPECT): _S.QUARANTINED,
+    (_S.RUNNING, _C.CLAIMED): _S.HANDED_OVER,
+    (_S.INTERRUPTED, _C.CLAIMED): _S.HANDED_OVER,
+    (_S.HANDED_OVER, _C.TAKEN_OVER): _S.RUNNING,
 }
-"""What is not here does not happen: BILLED and QUARANTINED have no way out, so no transaction is billed twice."""
+"""What is not here does not happen: BILLED and QUARANTINED have no way out, so no transaction is billed twice. Who
+handed one over has only a copy, which it cannot bill; `moves` tells an old copy from the newest."""
 
 
 ROUNDING_WH = 10
@@ -71,7 +78,8 @@ class Transaction:
 
     `start_key` tells a retried start from a new one. `is_start_assumed`: the station's Started message never came and
     the transaction was opened by a later one. `is_evse_assumed`: the start named no EVSE; a later message does.
-    `kept_until`: the time of the newest reading in the last checkpoint.
+    `kept_until`: the time of the newest reading in the last checkpoint. `moves`: how often it was handed over from one
+    agent of a node to another; of two copies the one with more moves is the transaction.
     """
 
     transaction_id: str
@@ -96,6 +104,7 @@ class Transaction:
     doubts: list[Doubt] = field(default_factory=list)
     is_start_assumed: bool = False
     is_evse_assumed: bool = False
+    moves: int = 0
 
     @property
     def ref(self) -> EvseRef:

@@ -23,12 +23,13 @@ from edge.domain.remote import REMEMBERED
 from edge.domain.site import PastKey, PastTransaction
 from edge.ledger.database import LedgerError, lock, open_beside, open_reader, open_writer
 from edge.ledger.ledger_metrics import LedgerMetrics
+from edge.ledger.moves import records_of
 from edge.ledger.projections import append, keep_open
 from edge.ledger.queries import queries
 from edge.ledger.rows import Rows
 from edge.ledger.trim import Step, trim_journal, trim_past
 from edge.ledger.wal import WalCopier
-from edge.ports import Commit
+from edge.ports import Commit, StationRecord
 from protocols.sync.codec import encode_entry
 from protocols.sync.topics import Stream
 
@@ -98,6 +99,11 @@ class Ledger:
     async def recall(self, keys: Sequence[PastKey]) -> list[PastTransaction]:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._recall, keys)
 
+    # --- port StationRecords ---
+
+    async def records_of(self, station_ids: Sequence[str]) -> list[StationRecord]:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, records_of, self._reading, station_ids)
+
     # --- retention, see edge/ledger/trim.py ---
 
     async def trim_journal(self, stream: Stream, before: str, *, waits_for_ack: bool, most: int) -> Step:
@@ -164,9 +170,11 @@ class Ledger:
     def _recall(self, keys: Sequence[PastKey]) -> list[PastTransaction]:
         found: list[PastTransaction] = []
         for key in keys:
-            by_start = key.start_key is not None
-            sql = queries()["past_by_start_key" if by_start else "past_by_charger_id"]
-            value = key.start_key if by_start else key.charger_transaction_id
+            name, value = "past_by_charger_id", key.charger_transaction_id
+            if key.start_key is not None:
+                name, value = "past_by_start_key", key.start_key
+            elif key.transaction_id is not None:
+                name, value = "past_by_transaction_id", key.transaction_id
             found.extend(
                 PastTransaction(
                     transaction_id=row[0],
@@ -175,8 +183,9 @@ class Ledger:
                     start_key=row[2],
                     token_uid=row[3],
                     end_reason=row[4],
+                    moves=row[5],
                 )
-                for row in self.connection.execute(sql, (value, key.station_id))
+                for row in self.connection.execute(queries()[name], (value, key.station_id))
             )
         return found
 

@@ -7,6 +7,8 @@ from typing import Final, assert_never
 import msgspec
 from pydantic import TypeAdapter
 
+from edge.domain.handover import HANDED_OVER
+from edge.domain.site import MAX_STRAY_STOPS
 from edge.domain.transaction import Transaction
 from edge.ledger.database import LedgerError
 from edge.ledger.rows import Rows
@@ -25,12 +27,18 @@ from protocols.sync.up import (
     IdTokenRefused,
     MeterValuesSampled,
     PostingMade,
+    StationAtHome,
     StationBooted,
     StationConnectionChanged,
+    StationLeftHome,
     TokensChanged,
     TransactionEnded,
+    TransactionHandedOver,
+    TransactionMerged,
     TransactionStarted,
+    TransactionTakenOver,
     UnknownStopReceived,
+    UnknownStopSettled,
 )
 
 TOKEN = TypeAdapter(Token)
@@ -63,11 +71,27 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
     # By value: an enumeration's member would go through sqlite3's adapters, which costs as much as the row.
     rows.add("journal", "append", entry.stream.value, entry.seq, at, None if is_bill else encoded)
     match entry.body:
-        case TransactionStarted() | IdTokenRefused() | UnknownStopReceived() | MeterValuesSampled():
+        case TransactionStarted() | TransactionMerged() | IdTokenRefused() | MeterValuesSampled():
             pass  # the journal is their only place; an open transaction's row comes with its checkpoint
         case TransactionEnded() as ended:
             rows.add("past", "keep_past", ended.transaction_id, ended.reason, at)
             rows.add("ended", "drop_open", ended.transaction_id)
+        case TransactionHandedOver() as given:
+            rows.add("past", "put_handed_over", given.moves, given.to_edge_id, given.transaction_id)
+            rows.add("past", "keep_past", given.transaction_id, HANDED_OVER, at)
+            rows.add("ended", "drop_open", given.transaction_id)
+        case TransactionTakenOver() as taken_over:
+            rows.add("past", "forget_past", taken_over.start_key, taken_over.station_id)
+            rows.add("past", "put_taken_over", taken_over.transaction_id, taken_over.station_id, taken_over.moves)
+        case StationAtHome(station_id=station_id):
+            rows.add("homes", "put_home", station_id)
+        case StationLeftHome(station_id=station_id):
+            rows.add("homes", "drop_home", station_id)
+        case UnknownStopReceived() as stop:
+            rows.add("stray_stops", "put_stray_stop", stop.station_id, stop.charger_transaction_id, encode(stop))
+            rows.add("stray_stops", "trim_stray_stops", stop.station_id, stop.station_id, MAX_STRAY_STOPS)
+        case UnknownStopSettled() as settled:
+            rows.add("stray_stops", "drop_stray_stop", settled.station_id, settled.charger_transaction_id)
         case CdrIssued(cdr=cdr) | CdrQuarantined(cdr=cdr):
             is_quarantined = int(isinstance(entry.body, CdrQuarantined))
             end = cdr.end_date_time.isoformat()

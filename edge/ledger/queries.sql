@@ -56,11 +56,11 @@ DELETE FROM open_transactions WHERE transaction_id IN (VALUES (?))
 SELECT checkpoint FROM open_transactions ORDER BY transaction_id
 
 -- name: past_by_start_key
-SELECT transaction_id, charger_transaction_id, start_key, token_uid, end_reason FROM past_transactions
+SELECT transaction_id, charger_transaction_id, start_key, token_uid, end_reason, 0 FROM past_transactions
 WHERE start_key = ? AND station_id = ?
 
 -- name: past_by_charger_id
-SELECT transaction_id, charger_transaction_id, start_key, token_uid, end_reason FROM past_transactions
+SELECT transaction_id, charger_transaction_id, start_key, token_uid, end_reason, 0 FROM past_transactions
 WHERE charger_transaction_id = ? AND station_id = ?
 ORDER BY rowid DESC LIMIT 1
 
@@ -139,3 +139,53 @@ SELECT key, value FROM meta
 
 -- name: cdrs
 SELECT entry FROM cdrs WHERE end_date_time >= ? AND end_date_time < ? ORDER BY end_date_time, cdr_id
+
+-- name: put_home
+INSERT INTO homes (station_id) VALUES (?) ON CONFLICT DO NOTHING
+
+-- name: drop_home
+DELETE FROM homes WHERE station_id = ?
+
+-- name: homes
+SELECT station_id FROM homes
+
+-- name: put_handed_over
+INSERT INTO moved_transactions (transaction_id, station_id, moves, to_edge_id, checkpoint)
+SELECT transaction_id, station_id, ?, ?, checkpoint FROM open_transactions WHERE transaction_id = ?
+ON CONFLICT (transaction_id) DO UPDATE SET
+    moves = excluded.moves, to_edge_id = excluded.to_edge_id, checkpoint = excluded.checkpoint
+
+-- name: put_taken_over
+INSERT INTO moved_transactions (transaction_id, station_id, moves) VALUES (?, ?, ?)
+ON CONFLICT (transaction_id) DO UPDATE SET moves = excluded.moves, to_edge_id = NULL, checkpoint = NULL
+
+-- name: forget_past
+DELETE FROM past_transactions WHERE start_key = ? AND station_id = ? AND end_reason = 'HandedOver'
+
+-- name: past_by_transaction_id
+SELECT transaction_id, '', '', NULL, '', moves FROM moved_transactions WHERE transaction_id = ? AND station_id = ?
+
+-- name: moved
+SELECT transaction_id, moves, to_edge_id, checkpoint FROM moved_transactions WHERE station_id = ?
+
+-- name: last_ended
+SELECT transaction_id, charger_transaction_id, station_id, start_key, token_uid, end_reason
+FROM (SELECT * FROM past_transactions ORDER BY rowid DESC LIMIT ?)
+WHERE station_id IN (SELECT value FROM json_each(?)) AND end_reason <> 'HandedOver'
+
+-- name: put_stray_stop
+INSERT INTO stray_stops (station_id, charger_transaction_id, stop) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: trim_stray_stops
+DELETE FROM stray_stops WHERE station_id = ? AND rowid NOT IN (
+    SELECT rowid FROM stray_stops WHERE station_id = ? ORDER BY rowid DESC LIMIT ?
+)
+
+-- name: drop_stray_stop
+DELETE FROM stray_stops WHERE station_id = ? AND charger_transaction_id = ?
+
+-- name: stray_stops
+SELECT stop FROM stray_stops ORDER BY rowid
+
+-- name: stray_stops_of
+SELECT stop FROM stray_stops WHERE station_id = ? ORDER BY rowid

@@ -7,11 +7,12 @@ from typing import Any, Final, assert_never
 from pydantic import TypeAdapter, ValidationError
 
 from edge.domain.events import Done, Refused, SiteEvent, TokenBlocked, TokensImported
-from edge.ports import CallFailed, Chargers, Inbox, Overloaded, Window
+from edge.ports import CallFailed, Chargers, Claims, Inbox, Overloaded, Window
 from protocols.site.requests import (
     REQUEST,
     BlockToken,
     CallStation,
+    ClaimStations,
     GetStations,
     GetStatus,
     ImportTokens,
@@ -19,6 +20,7 @@ from protocols.site.requests import (
 )
 from protocols.site.view import Answer
 
+Asked = GetStatus | GetStations | CallStation | ImportTokens | BlockToken | ClaimStations
 MAX_CALL_S: Final = 600.0
 _ID: Final = TypeAdapter(dict[str, Any])
 
@@ -26,16 +28,18 @@ _ID: Final = TypeAdapter(dict[str, Any])
 class Desk:
     """Answers requests one by one; several may run at once."""
 
-    def __init__(self, window: Window, chargers: Chargers, inbox: Inbox) -> None:
+    def __init__(self, window: Window, chargers: Chargers, inbox: Inbox, claims: Claims | None = None) -> None:
         self._window = window
         self._chargers = chargers
         self._inbox = inbox
+        self._claims = claims
 
-    async def answer(self, request: GetStatus | GetStations | CallStation | ImportTokens | BlockToken) -> Answer:
+    async def answer(self, request: Asked) -> Answer:
         match request:
             case GetStatus():
                 async with self._window.still():
-                    return Answer(id=request.id, result=self._window.status())
+                    peers = {"peers": self._claims.status()} if self._claims is not None else {}
+                    return Answer(id=request.id, result=self._window.status() | peers)
             case GetStations():
                 async with self._window.still():
                     return Answer(id=request.id, result=self._window.stations())
@@ -45,6 +49,8 @@ class Desk:
                 return await self._ask(id_, TokensImported(tokens=tokens, replaces_all=replaces_all))
             case BlockToken(id=id_, uid=uid, is_blocked=is_blocked):
                 return await self._ask(id_, TokenBlocked(uid=uid, is_blocked=is_blocked))
+            case ClaimStations():
+                return await self._claim(request)
             case _:
                 assert_never(request)
 
@@ -57,6 +63,14 @@ class Desk:
             facts = {"code": failed.code, "description": failed.description, "details": failed.details}
             return Answer(id=request.id, problem=str(failed), result=facts)
         return Answer(id=request.id, result=result)
+
+    async def _claim(self, request: ClaimStations) -> Answer:
+        if self._claims is None:
+            return Answer(id=request.id, problem="this agent has no [[peers]]: name the others of its node there")
+        try:
+            return Answer(id=request.id, result=await self._claims.answer(request))
+        except Overloaded:
+            return Answer(id=request.id, problem="the agent is too busy and has handed over nothing; try again")
 
     async def _ask(self, request_id: str, event: SiteEvent) -> Answer:
         try:

@@ -23,7 +23,7 @@ from websockets.http11 import Response as HttpResponse
 from edge.local.requests import Desk, read_request
 from edge.local.screens import WatchedScreens
 from edge.local.settings import LocalSettings
-from edge.ports import Chargers, Inbox, Window
+from edge.ports import Chargers, Claims, Inbox, Window
 from protocols.site.requests import Watch
 from protocols.site.view import SHOWN, Answer
 from protocols.terms import EvseRef
@@ -43,11 +43,12 @@ class LocalServer:
         chargers: Chargers,
         inbox: Inbox,
         registry: CollectorRegistry,
+        claims: Claims | None = None,
     ) -> None:
         self._settings = settings
         self._bearer = f"Bearer {token}".encode()
         self._registry = registry
-        self._desk = Desk(window, chargers, inbox)
+        self._desk = Desk(window, chargers, inbox, claims)
         self._screens = WatchedScreens(settings, window)
         self._server: Server | None = None
         self._log: Any = structlog.get_logger("edge.local")

@@ -1,4 +1,4 @@
-"""What screens, staff and the command line may ask of the edge over the local WebSocket.
+"""What screens, staff, the command line and the other agents of a node may ask over the local WebSocket.
 
 Each request is one JSON object with an `id` of the asker's choice; the edge answers with `view.Answer`.
 """
@@ -69,5 +69,32 @@ class BlockToken:
     kind: Literal["block_token"] = "block_token"
 
 
-Request = Watch | GetStatus | GetStations | CallStation | ImportTokens | BlockToken
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Referral:
+    """Another agent said that it had handed this transaction over to the one that is asked."""
+
+    transaction_id: str
+    moves: int
+    from_edge_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationClaim:
+    """A station that is connected to the asking agent, and what was said of it elsewhere."""
+
+    station_id: str
+    referrals: tuple[Referral, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimStations:
+    """Between the agents of a node: hand over what is open of these stations, and forget them."""
+
+    id: str
+    by_edge_id: str
+    stations: tuple[StationClaim, ...]
+    kind: Literal["claim_stations"] = "claim_stations"
+
+
+Request = Watch | GetStatus | GetStations | CallStation | ImportTokens | BlockToken | ClaimStations
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Discriminator("kind")])

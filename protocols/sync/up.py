@@ -56,6 +56,53 @@ class TransactionEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionHandedOver:
+    """An open transaction went to another agent of the node with its station: it goes on, and is billed, there.
+
+    `moves` counts the hand-overs of this transaction, this one included.
+    """
+
+    transaction_id: str
+    station_id: str
+    evse_id: int
+    to_edge_id: str
+    moves: int
+    kind: Literal["transaction_handed_over"] = "transaction_handed_over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionTakenOver:
+    """A transaction that began at another agent of the node goes on here; as TransactionStarted, and with `moves`."""
+
+    transaction_id: str
+    charger_transaction_id: str
+    station_id: str
+    evse_id: int
+    connector_id: int
+    start_key: str
+    token_uid: str | None
+    contract_id: str
+    meter_start_wh: int
+    started_at: AwareDatetime
+    tariff_id: str
+    currency: str
+    moves: int
+    kind: Literal["transaction_taken_over"] = "transaction_taken_over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionMerged:
+    """A transaction just taken over is `into_transaction_id` of this agent, begun anew while the other one could not be
+    asked. It has ended, and is billed with that one alone."""
+
+    transaction_id: str
+    into_transaction_id: str
+    station_id: str
+    evse_id: int
+    kind: Literal["transaction_merged"] = "transaction_merged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CdrIssued:
     """The one bill of a transaction."""
 
@@ -180,6 +227,33 @@ class UnknownStopReceived:
     kind: Literal["unknown_stop_received"] = "unknown_stop_received"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownStopSettled:
+    """An end that nobody knew belonged to a transaction of another agent of the node, and has done its part."""
+
+    station_id: str
+    charger_transaction_id: str
+    transaction_id: str
+    kind: Literal["unknown_stop_settled"] = "unknown_stop_settled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationAtHome:
+    """All that the agents of the node have of a station is in this agent's ledger from here on."""
+
+    station_id: str
+    kind: Literal["station_at_home"] = "station_at_home"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationLeftHome:
+    """Another agent of the node has the station now."""
+
+    station_id: str
+    to_edge_id: str
+    kind: Literal["station_left_home"] = "station_left_home"
+
+
 class Outcome(StrEnum):
     """What became of a command: `accepted` and `failed` come from the charger, the others from the edge."""
 
@@ -265,7 +339,16 @@ class MeterValuesSampled:
     kind: Literal["meter_values_sampled"] = "meter_values_sampled"
 
 
-MoneyBody = TransactionStarted | TransactionEnded | CdrIssued | CdrQuarantined | PostingMade
+MoneyBody = (
+    TransactionStarted
+    | TransactionEnded
+    | TransactionHandedOver
+    | TransactionTakenOver
+    | TransactionMerged
+    | CdrIssued
+    | CdrQuarantined
+    | PostingMade
+)
 EventBody = (
     ConnectorStatusChanged
     | StationConnectionChanged
@@ -274,6 +357,9 @@ EventBody = (
     | AlarmRaised
     | AlarmCleared
     | UnknownStopReceived
+    | UnknownStopSettled
+    | StationAtHome
+    | StationLeftHome
     | CommandTaken
     | CommandFinished
     | DocumentApplied

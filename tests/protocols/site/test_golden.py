@@ -55,6 +55,17 @@ ASKED: tuple[requests.Request, ...] = (
     requests.CallStation(id="4", station_id="CS-1", action="Reset", payload={"type": "Soft"}),
     requests.ImportTokens(id="5", tokens=(Token(uid="04AA", contract_id="C1"),)),
     requests.BlockToken(id="6", uid="04AA"),
+    requests.ClaimStations(
+        id="7",
+        by_edge_id="edge-2",
+        stations=(
+            requests.StationClaim(station_id="CS-1"),
+            requests.StationClaim(
+                station_id="CS-2",
+                referrals=(requests.Referral(transaction_id="tx-1", moves=1, from_edge_id="edge-3"),),
+            ),
+        ),
+    ),
 )
 CASES = [(view.SHOWN, message) for message in SHOWN] + [(requests.REQUEST, message) for message in ASKED]
 

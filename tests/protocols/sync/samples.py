@@ -103,6 +103,23 @@ MONEY_BODIES = (
             up.PostingLeg(account="vat", amount=Decimal("-0.86")),
         ),
     ),
+    up.TransactionHandedOver(transaction_id="tx-1", station_id="CS-1", evse_id=1, to_edge_id="edge-2", moves=1),
+    up.TransactionTakenOver(
+        transaction_id="tx-1",
+        charger_transaction_id="17",
+        station_id="CS-1",
+        evse_id=1,
+        connector_id=1,
+        start_key="1.1|2026-03-02T06:00:00+00:00|1000|04A1B2C3",
+        token_uid="04A1B2C3",
+        contract_id="DE-OHM-C1",
+        meter_start_wh=1000,
+        started_at=T0,
+        tariff_id="standard",
+        currency="EUR",
+        moves=1,
+    ),
+    up.TransactionMerged(transaction_id="tx-1", into_transaction_id="tx-2", station_id="CS-1", evse_id=1),
 )
 EVENT_BODIES = (
     up.ConnectorStatusChanged(
@@ -124,6 +141,9 @@ EVENT_BODIES = (
     up.CommandFinished(command_id="c-1", outcome=up.Outcome.REJECTED, detail="the station is offline"),
     up.DocumentApplied(document="tokens", version=4),
     up.TokensChanged(source="hub", tokens=(TOKEN,), is_complete=True),
+    up.UnknownStopSettled(station_id="CS-1", charger_transaction_id="99", transaction_id="tx-1"),
+    up.StationAtHome(station_id="CS-1"),
+    up.StationLeftHome(station_id="CS-1", to_edge_id="edge-2"),
 )
 TELEMETRY_BODIES = (
     up.MeterValuesSampled(

@@ -1,0 +1,299 @@
+"""A station moves from one agent of a node to another, and what is open of it moves along.
+
+Every station has one home, the ledger that has all of it. An agent that gets a station which is not at home asks the
+others (`seek`); each gives what it has and forgets the station (`give`), and the first makes it its own (`take`). A
+transaction is handed over durably before anybody else has it, so it is open, and billed, in one ledger at a time; that
+`moves` grows with each hand-over tells an old copy from the newest, so every answer may be repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from edge.domain.billing import SUPERSEDED, end_transaction
+from edge.domain.decision import Decision
+from edge.domain.events import ClaimAnswered, Done, NotAtHome, PeerChanged, StationsClaimed
+from edge.domain.site import Home, PastKey, PastTransaction, Site, Station
+from edge.domain.transaction import Cause, Transaction
+from protocols.sync.up import (
+    Severity,
+    StationAtHome,
+    StationLeftHome,
+    TransactionHandedOver,
+    TransactionMerged,
+    TransactionTakenOver,
+    UnknownStopReceived,
+    UnknownStopSettled,
+)
+
+HANDED_OVER: Final = "HandedOver"
+
+
+def seek(site: Site, decision: Decision, station: Station) -> None:
+    """A station connected: is this its home?"""
+    if site.rules.peers and station.home is not Home.HERE:
+        station.home, station.claim = Home.SOUGHT, station.claim + 1
+        decision.reply = NotAtHome(claim=station.claim)
+
+
+# --- at the agent that had the station ---
+
+
+def give(site: Site, decision: Decision, event: StationsClaimed, now: datetime) -> None:
+    """Hand over what is open of the stations and forget them. Claimed again, there is nothing more to decide: the
+    ledger has kept what was handed over."""
+    for station_id in event.station_ids:
+        station = site.stations.get(station_id)
+        if station is None:
+            continue
+        if station.home is Home.HERE:
+            decision.journal(site, now, StationLeftHome(station_id=station_id, to_edge_id=event.by_edge_id))
+        station.home = Home.ELSEWHERE
+        for ref in site.refs_of(station_id):
+            transaction = site.at_evse(ref)
+            if transaction is not None:
+                _hand_over(site, decision, transaction, event.by_edge_id, now)
+        decision.clear_alarm(site, now, "unknown_stop", station_id)  # its stray stops go along, and the worry with them
+    decision.reply = Done(text=f"{len(event.station_ids)} stations are {event.by_edge_id}'s")
+
+
+def _hand_over(site: Site, decision: Decision, transaction: Transaction, to_edge_id: str, now: datetime) -> None:
+    transaction.move(Cause.CLAIMED)
+    transaction.moves += 1
+    decision.checkpoint(transaction, now)
+    decision.journal(
+        site,
+        now,
+        TransactionHandedOver(
+            transaction_id=transaction.transaction_id,
+            station_id=transaction.station_id,
+            evse_id=transaction.evse_id,
+            to_edge_id=to_edge_id,
+            moves=transaction.moves,
+        ),
+    )
+    site.close_transaction(transaction, HANDED_OVER)
+    site.set_power(site.evses[transaction.ref], None)
+    decision.shown.add(transaction.ref)
+
+
+# --- at the agent that has it now ---
+
+
+def wanted(site: Site, event: ClaimAnswered) -> tuple[PastKey, ...]:
+    """What must be known of the past before the given transactions can be taken."""
+    keys = []
+    for given in event.given:
+        if given.transaction_id not in site.transactions:
+            keys.append(PastKey(given.station_id, transaction_id=given.transaction_id))
+            keys.append(PastKey(given.station_id, start_key=given.start_key))
+            keys.append(PastKey(given.station_id, charger_transaction_id=given.charger_transaction_id))
+    return tuple(key for key in keys if site.past(key) is None)
+
+
+def take(site: Site, decision: Decision, event: ClaimAnswered, now: datetime) -> None:
+    """Make one's own what others had. Heard again, it changes nothing."""
+    station = site.station(event.station_id)
+    site.last_charger_number = max(site.last_charger_number, event.last_charger_number)
+    for stop in event.stops:
+        _take_stop(site, decision, stop, now)
+    for given in event.given:
+        _take_transaction(site, decision, given, now)
+    for past in event.ended:
+        _learn_past(site, decision, past, now)
+    decision.reply = Done(text=f"{event.station_id}: {len(event.given)} transactions taken over")
+    if event.is_complete and station.home is Home.SOUGHT and station.claim == event.claim:
+        station.home = Home.HERE
+        decision.journal(site, now, StationAtHome(station_id=event.station_id))
+
+
+def _take_transaction(site: Site, decision: Decision, given: Transaction, now: datetime) -> None:
+    past = site.past(PastKey(given.station_id, transaction_id=given.transaction_id))
+    if given.transaction_id in site.transactions or (past is not None and past.moves >= given.moves):
+        return
+    transaction = replace(given, phases=[replace(phase) for phase in given.phases], doubts=list(given.doubts))
+    transaction.move(Cause.TAKEN_OVER)
+    decision.journal(
+        site,
+        now,
+        TransactionTakenOver(
+            transaction_id=transaction.transaction_id,
+            charger_transaction_id=transaction.charger_transaction_id,
+            station_id=transaction.station_id,
+            evse_id=transaction.evse_id,
+            connector_id=transaction.connector_id,
+            start_key=transaction.start_key,
+            token_uid=transaction.token_uid,
+            contract_id=transaction.contract_id,
+            meter_start_wh=transaction.meter_start_wh or 0,
+            started_at=transaction.started_at,
+            tariff_id=transaction.tariff.id,
+            currency=transaction.tariff.currency,
+            moves=transaction.moves,
+        ),
+    )
+    same = _same_here(site, given)
+    if same is not None:
+        _merge(site, decision, given, same, now)
+    else:
+        _go_on(site, decision, transaction, now)
+
+
+def _go_on(site: Site, decision: Decision, transaction: Transaction, now: datetime) -> None:
+    """Open it, and end it at once where it ended while nobody here knew it."""
+    running = site.at_evse(transaction.ref)
+    namesake = site.by_charger_id(transaction.station_id, transaction.charger_transaction_id)
+    rivals = [rival for rival in (running, namesake) if rival is not None]
+    site.open_transaction(transaction)
+    decision.checkpoint(transaction, now)
+    decision.shown.add(transaction.ref)
+    status = site.evses.get(transaction.ref)
+    stop = site.stray_stop(transaction.station_id, transaction.charger_transaction_id)
+    loser: Transaction | None = None
+    if stop is not None and stop.ended_at >= transaction.started_at:
+        loser = transaction
+        wh = stop.meter_stop_wh
+        _end(site, decision, loser, now, meter_stop_wh=wh, ended_at=stop.ended_at, reason=stop.reason)
+        settle_stop(site, decision, stop, transaction.transaction_id, now)
+    elif rivals:
+        # One of two at an EVSE was forgotten by its station. Two of one number: the station speaks of the later.
+        is_older = namesake is not None or any(rival.started_at >= transaction.started_at for rival in rivals)
+        loser = transaction if is_older else rivals[0]
+        ended_at = max(loser.last_at or loser.started_at, loser.started_at)
+        _end(site, decision, loser, now, meter_stop_wh=None, ended_at=ended_at, reason=SUPERSEDED)
+    elif status is not None and status.charging_state is not None and status.ref not in site.unsettled:
+        transaction.enter(status.charging_state, now)  # said since it came here
+    for survivor in (transaction, *rivals):
+        if survivor is not loser:
+            site.open_transaction(survivor)  # where both would stand, it stands
+
+
+def _end(
+    site: Site,
+    decision: Decision,
+    transaction: Transaction,
+    now: datetime,
+    *,
+    meter_stop_wh: int | None,
+    ended_at: datetime,
+    reason: str | None,
+) -> None:
+    reason = reason or "Local"
+    end_transaction(site, decision, transaction, now, meter_stop_wh=meter_stop_wh, ended_at=ended_at, reason=reason)
+    decision.checkpoint(transaction, now)  # the ledger makes the past of what it has
+
+
+def _same_here(site: Site, given: Transaction) -> Transaction | PastTransaction | None:
+    """The same transaction, begun here anew: its start was repeated while its agent could not be asked."""
+    station_id, by_start = given.station_id, PastKey(given.station_id, start_key=given.start_key)
+    found: list[Transaction | PastTransaction | None] = [
+        site.by_start_key(station_id, given.start_key),
+        site.past(by_start),
+    ]
+    if given.start_key.startswith(f"{given.charger_transaction_id}|"):  # the station gave it its id
+        found.append(site.by_charger_id(station_id, given.charger_transaction_id))
+    others = [each for each in found if each is not None and each.transaction_id not in ("", given.transaction_id)]
+    return others[0] if others else None
+
+
+def _merge(
+    site: Site, decision: Decision, given: Transaction, same: Transaction | PastTransaction, now: datetime
+) -> None:
+    if isinstance(same, Transaction) and same.is_start_assumed:
+        same.is_start_assumed = False
+        same.started_at = min(same.started_at, given.started_at)
+        same.phases[0].start = same.started_at
+        if given.meter_start_wh is not None and given.meter_start_wh <= (same.meter_start_wh or given.meter_start_wh):
+            same.meter_start_wh = same.phases[0].start_wh = given.meter_start_wh
+        decision.checkpoint(same, now)
+    decision.journal(
+        site,
+        now,
+        TransactionMerged(
+            transaction_id=given.transaction_id,
+            into_transaction_id=same.transaction_id,
+            station_id=given.station_id,
+            evse_id=given.evse_id,
+        ),
+    )
+    site.remember(
+        PastTransaction(
+            transaction_id=given.transaction_id,
+            charger_transaction_id="",
+            station_id=given.station_id,
+            start_key="",
+            token_uid=None,
+            moves=given.moves,
+        )
+    )
+
+
+# --- ends that nobody knew ---
+
+
+def keep_stop(site: Site, decision: Decision, stop: UnknownStopReceived, now: datetime) -> None:
+    """Keep it for a transaction that may yet come from another agent; until then a person should know."""
+    site.keep_stop(stop)
+    decision.journal(site, now, stop)
+    text = f"{stop.station_id} ended transaction {stop.charger_transaction_id}, which is not open: look at its meter"
+    decision.raise_alarm(site, now, "unknown_stop", Severity.WARNING, text, stop.station_id)
+
+
+def settle_stop(site: Site, decision: Decision, stop: UnknownStopReceived, transaction_id: str, now: datetime) -> None:
+    """It has found its transaction."""
+    stops = site.stray_stops[stop.station_id]
+    del stops[stop.charger_transaction_id]
+    decision.journal(
+        site,
+        now,
+        UnknownStopSettled(
+            station_id=stop.station_id,
+            charger_transaction_id=stop.charger_transaction_id,
+            transaction_id=transaction_id,
+        ),
+    )
+    if not stops:
+        decision.clear_alarm(site, now, "unknown_stop", stop.station_id)
+
+
+def _take_stop(site: Site, decision: Decision, stop: UnknownStopReceived, now: datetime) -> None:
+    """An end that came to another agent meanwhile."""
+    if site.stray_stop(stop.station_id, stop.charger_transaction_id) is not None:
+        return
+    transaction = site.by_charger_id(stop.station_id, stop.charger_transaction_id)
+    if transaction is not None and stop.ended_at >= transaction.started_at:
+        wh = stop.meter_stop_wh
+        _end(site, decision, transaction, now, meter_stop_wh=wh, ended_at=stop.ended_at, reason=stop.reason)
+        return
+    past = site.past(PastKey(stop.station_id, charger_transaction_id=stop.charger_transaction_id))
+    if past is None or past.end_reason in (HANDED_OVER, SUPERSEDED):
+        keep_stop(site, decision, stop, now)
+
+
+def _learn_past(site: Site, decision: Decision, past: PastTransaction, now: datetime) -> None:
+    """A message about it may be repeated here."""
+    stop = site.stray_stop(past.station_id, past.charger_transaction_id)
+    if stop is not None:
+        settle_stop(site, decision, stop, past.transaction_id, now)
+    by_id = PastKey(past.station_id, charger_transaction_id=past.charger_transaction_id)
+    known = site.past(by_id)
+    if site.by_charger_id(past.station_id, past.charger_transaction_id) is None and (
+        known is None or known.end_reason in ("", HANDED_OVER)
+    ):
+        site.remember(past)
+
+
+# --- the other agents ---
+
+
+def note_peer(site: Site, decision: Decision, event: PeerChanged, now: datetime) -> None:
+    if event.is_reachable:
+        decision.clear_alarm(site, now, "peer_unreachable", event.edge_id)
+        return
+    text = (
+        f"agent {event.edge_id} cannot be asked for stations that came to this one: they charge, but what they had open"
+        " there waits for it"
+    )
+    decision.raise_alarm(site, now, "peer_unreachable", Severity.WARNING, text, event.edge_id)
