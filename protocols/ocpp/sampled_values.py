@@ -34,6 +34,8 @@ _CONTEXTS: Final = MappingProxyType({context.value: context for context in Readi
 _DEFAULT_MEASURAND: Final = Measurand.ENERGY_REGISTER.value
 _KINDS_KEPT: Final = 1024
 """A station writes a handful, and a site's stations mostly the same: only who makes them up ever goes beyond."""
+_VALUES_KEPT: Final = 8192
+"""Voltages, currents and percentages repeat all day over a whole fleet: found again, one costs a tenth."""
 _NUMBER: Final = re.compile(r"\s*([+-]?)(?=\.?[0-9])([0-9]{0,20})(?:\.([0-9]{0,20}))?(?:[eE]([+-]?[0-9]{1,15}))?\s*")
 _MAX_DIGITS: Final = 41
 """Longer than whole and fraction of a _NUMBER together: what is divided by more is nothing."""
@@ -129,6 +131,7 @@ def _kind(measurand: Any, unit: Any, multiplier: Any, context: Any, phase: Any, 
     )
 
 
+@lru_cache(_VALUES_KEPT)
 def scaled(value: str | float, power_of_ten: int) -> int | None:
     """The number times a power of ten, exact until it is rounded once; None where it is no sane number.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from protocols.charger.events import StatusReported
 from protocols.ocpp.reading import read_evse_id, read_stamp
 from protocols.terms import ConnectorStatus
+
+_STATUSES: Final = MappingProxyType({status.value: status for status in ConnectorStatus})
 
 
 def read_status_notification(station_id: str, payload: Any) -> StatusReported:
@@ -15,6 +18,6 @@ def read_status_notification(station_id: str, payload: Any) -> StatusReported:
         station_id=station_id,
         evse_id=read_evse_id(payload.evseId, name="evseId", lowest=0),
         connector_id=read_evse_id(payload.connectorId, name="connectorId", lowest=0),
-        status=ConnectorStatus(payload.connectorStatus),
+        status=_STATUSES[payload.connectorStatus],
         at=read_stamp(payload.timestamp),
     )
