@@ -82,7 +82,8 @@ class Ledger:
 
         Raises LedgerError when the disk is full or broken.
         """
-        rows = _rows_of(commit, self._charger_number)
+        encoded = [encode_entry(entry) for entry in commit.entries]
+        rows = _rows_of(commit, encoded, self._charger_number)
         try:
             await asyncio.get_running_loop().run_in_executor(self._writer, self._write, rows)
         except sqlite3.OperationalError as error:
@@ -93,6 +94,7 @@ class Ledger:
         for entry in commit.entries:
             self._last_seq[entry.stream] = entry.seq
             self._first_seq[entry.stream] = self._first_seq[entry.stream] or entry.seq
+        self._metrics.journal_bytes.inc(sum(map(len, encoded)))
         self._acked_seq.update(commit.acked)
         self._charger_number = max(self._charger_number, commit.last_charger_number)
 
@@ -212,17 +214,17 @@ class Ledger:
         self.connection.execute(queries()["forget_commands"], ((now - REMEMBERED - timedelta(days=1)).isoformat(),))
 
 
-def _rows_of(commit: Commit, charger_number: int) -> Rows:
+def _rows_of(commit: Commit, encoded: Sequence[bytes], charger_number: int) -> Rows:
     """What a commit writes; `charger_number` is the last one kept. Made in the agent's thread, where nothing else
     changes the values meanwhile."""
     rows = Rows()
     for transaction in commit.checkpoints:
         keep_open(rows, transaction)
     at, written_at = None, ""
-    for entry in commit.entries:
+    for entry, body in zip(commit.entries, encoded, strict=True):
         if entry.at is not at:  # the entries of a group share theirs
             at, written_at = entry.at, entry.at.isoformat()
-        append(rows, entry, encode_entry(entry), written_at)
+        append(rows, entry, body, written_at)
     for stream, seq in commit.acked.items():
         rows.add("acked", "set_acked", stream.value, seq)
     for stream, rejected in commit.dead:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import re
 import sqlite3
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,35 +24,10 @@ from protocols.ocpi.token import Token
 from protocols.sync.codec import decode_entry
 from protocols.sync.down import Command, DesiredTokens, RejectedEntry, RemoteStart
 from protocols.sync.topics import Stream
+from protocols.sync.up import AlarmCleared, AlarmRaised, Entry, Severity
 from protocols.terms import ConnectorStatus
 from tests.edge.domain.site_kit import START, Play, new_site
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(tmp_path / "ledger.sqlite", "edge-1") as opened:
-        yield opened
-
-
-class LedgerPlay(Play):
-    """A play whose decisions are kept, each in a commit of its own."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        super().__init__(site=restore(ledger, new_site().rules))
-        self.site.tokens.site.update(new_site().tokens.site)
-        self.ledger = ledger
-
-    def tell(self, event):  # type: ignore[no-untyped-def]
-        decision = super().tell(event)
-        commit = Commit(
-            entries=decision.entries,
-            checkpoints=list(decision.checkpoints.values()),
-            acked=decision.acked,
-            dead=decision.dead,
-            last_charger_number=self.site.last_charger_number,
-        )
-        asyncio.run(self.ledger.commit(commit))
-        return decision
+from tests.edge.ledger.conftest import LedgerPlay
 
 
 def test_a_site_comes_back_as_it_was(ledger: Ledger) -> None:
@@ -116,6 +92,75 @@ def test_a_commit_is_kept_whole_or_not_at_all(ledger: Ledger, tmp_path: Path) ->
     assert list(reader.cdrs(START + timedelta(days=1), START + timedelta(days=2))) == []
 
 
+@pytest.mark.parametrize("table", ["journal", "open_transactions", "past_transactions", "cdrs", "postings", "acked"])
+def test_a_statement_that_fails_in_the_middle_rolls_all_back(ledger: Ledger, table: str) -> None:
+    play = Play(site=restore(ledger, new_site().rules))
+    play.site.tokens.site.update(new_site().tokens.site)
+    play.connect()
+    number = play.start(1000).reply.charger_transaction_id  # type: ignore[union-attr]
+    checkpoint = copy.deepcopy(list(play.site.transactions.values()))
+    play.after(1)
+    play.stop(number, 2000)
+    commit = Commit(entries=play.entries, checkpoints=checkpoint, acked={Stream.EVENT: 1}, last_charger_number=7)
+    ledger.connection.execute(
+        f"CREATE TEMP TRIGGER breaks BEFORE INSERT ON main.{table} BEGIN SELECT RAISE(ABORT, 'broken'); END"
+    )
+    before = list(ledger.connection.iterdump())
+    with pytest.raises(sqlite3.IntegrityError, match="broken"):
+        asyncio.run(ledger.commit(commit))
+    assert list(ledger.connection.iterdump()) == before
+    assert (ledger.last_seq(Stream.MONEY), ledger.acked_seq(Stream.EVENT), ledger.last_charger_number) == (0, 0, 0)
+    ledger.connection.execute("DROP TRIGGER breaks")
+    asyncio.run(ledger.commit(commit))
+    assert (ledger.last_seq(Stream.MONEY), ledger.acked_seq(Stream.EVENT), ledger.last_charger_number) == (4, 1, 7)
+
+
+def test_what_a_bill_says_stands_once_and_is_read_like_any_entry(ledger: Ledger, play: LedgerPlay) -> None:
+    play.charge()
+    kept = [decode_entry(body) for _, body in asyncio.run(ledger.read(Stream.MONEY, 0, 10, 1 << 20))]
+    assert kept == [entry for entry in play.entries if entry.stream is Stream.MONEY]
+    assert [entry.body.kind for entry in kept] == [
+        "transaction_started",
+        "transaction_ended",
+        "cdr_issued",
+        "posting_made",
+    ]
+    assert ledger.connection.execute("SELECT seq FROM journal WHERE body IS NULL").fetchall() == [(3,)]
+    legs = dict(ledger.connection.execute("SELECT account, amount FROM posting_legs").fetchall())
+    assert legs == {leg.account: str(leg.amount) for leg in kept[3].body.legs}  # type: ignore[union-attr]
+
+
+def test_an_alarm_that_goes_and_comes_again_in_one_commit_is_there(ledger: Ledger) -> None:
+    alarms = [
+        AlarmRaised(alarm_id="a", alarm="x", severity=Severity.INFO, text="first"),
+        AlarmCleared(alarm_id="a"),
+        AlarmRaised(alarm_id="a", alarm="x", severity=Severity.INFO, text="second"),
+        AlarmRaised(alarm_id="b", alarm="x", severity=Severity.INFO, text="third"),
+        AlarmCleared(alarm_id="b"),
+    ]
+    entries = [Entry(stream=Stream.EVENT, seq=seq, at=START, body=body) for seq, body in enumerate(alarms, 1)]
+    asyncio.run(ledger.commit(Commit(entries=entries)))
+    assert restore(ledger, new_site().rules).alarms == {"a": alarms[2]}
+
+
+@pytest.mark.parametrize("count", [1, 3, 64, 65, 200])
+def test_many_transactions_may_begin_and_end_in_one_commit(ledger: Ledger, count: int) -> None:
+    play = Play(site=restore(ledger, new_site().rules))
+    play.site.tokens.site.update(new_site().tokens.site)
+    play.connect()
+    checkpoints = []
+    for _ in range(count):
+        number = play.start(1000).reply.charger_transaction_id  # type: ignore[union-attr]
+        checkpoints += list(play.site.transactions.values())
+        play.after(1)
+        play.stop(number, 2000)
+    asyncio.run(ledger.commit(Commit(entries=play.entries, checkpoints=checkpoints)))
+    counted = "SELECT (SELECT COUNT(*) FROM {}), (SELECT COUNT(*) FROM {})".format
+    assert ledger.connection.execute(counted("open_transactions", "past_transactions")).fetchone() == (0, count)
+    assert ledger.connection.execute(counted("cdrs", "postings")).fetchone() == (count, count)
+    assert len(asyncio.run(ledger.recall([PastKey("A", start_key=each.start_key) for each in checkpoints]))) == count
+
+
 def test_the_journal_is_read_in_order_and_in_bounds(ledger: Ledger) -> None:
     play = LedgerPlay(ledger)
     play.connect()
@@ -172,7 +217,8 @@ def test_durability_is_switched_on(ledger: Ledger) -> None:
 def test_migrations_are_numbered_and_every_query_is_sound(ledger: Ledger) -> None:
     assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
     for name, sql in queries().items():
-        ledger.connection.execute(f"EXPLAIN {sql}", (None,) * sql.count("?")), name
+        numbered = {int(number) for number in re.findall(r"\?(\d+)", sql)}
+        ledger.connection.execute(f"EXPLAIN {sql}", (None,) * (max(numbered) if numbered else sql.count("?"))), name
 
 
 def test_a_full_disk_is_no_acknowledgement(ledger: Ledger) -> None:
