@@ -33,8 +33,8 @@ check: $(READY) ## Lint, format, types and import contracts
 journeys: $(READY) ## Run only the journeys: whole paths over real parts, with faults
 	@$(BIN)/python -m pytest tests/journeys
 
-bench: $(READY) ## Run the benchmarks; ONLY=name for one of them
-	@$(BIN)/python -m tests.bench $(ONLY)
+bench: $(READY) ## Run the benchmarks (20 min); ONLY=name for one of them, FULL=1 with the long ones in full (1 h)
+	@$(BIN)/python -m tests.bench $(ONLY) $(if $(FULL),--full)
 
 docs: $(READY) ## Write the documents that are made from the code
 	@$(BIN)/python -m docs.generate

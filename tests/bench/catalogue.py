@@ -1,22 +1,54 @@
-"""All benchmarks by name, at their full sizes or at others."""
+"""All benchmarks by name, at the sizes of a suite."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Final
 
+from tests.bench.boot import BootSizes, boot_storm
+from tests.bench.fleets import FLEET_30000, FLEET_100000, FleetSizes, fleet_30000, fleet_100000
+from tests.bench.memory import MemorySizes, steady_memory
+from tests.bench.pairs import PacedSizes, start_stop_paced
 from tests.bench.result import Result
 from tests.bench.scale import ScaleSizes, cost_per_message
 from tests.bench.storm import StormSizes, connect_storm
 from tests.bench.throughput import THROUGHPUT, Sizes
 
 
-def catalogue(
-    sizes: Sizes | None = None, scale: ScaleSizes | None = None, storm: StormSizes | None = None
-) -> dict[str, Callable[[], Result]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """How much of each."""
+
+    throughput: Sizes = field(default_factory=Sizes)
+    paced: PacedSizes = field(default_factory=PacedSizes)
+    scale: ScaleSizes = field(default_factory=ScaleSizes)
+    storm: StormSizes = field(default_factory=StormSizes)
+    boot: BootSizes = field(default_factory=BootSizes)
+    fleet: FleetSizes = FLEET_30000
+    large_fleet: FleetSizes = FLEET_100000
+    memory: MemorySizes = field(default_factory=MemorySizes)
+
+
+USUAL: Final = Suite()
+FULL: Final = Suite(
+    large_fleet=replace(FLEET_100000, load=replace(FLEET_100000.load, hold_s=300.0)),
+    fleet=replace(FLEET_30000, load=replace(FLEET_30000.load, hold_s=120.0)),
+    memory=MemorySizes(load=replace(MemorySizes().load, hold_s=1_800.0)),
+)
+"""With the long ones as long as they were meant to be."""
+
+
+def catalogue(suite: Suite) -> dict[str, Callable[[], Result]]:
     """Benchmarks to be called."""
     return {
-        **{benchmark.name: partial(benchmark.run, sizes or Sizes()) for benchmark in THROUGHPUT},
-        "cost_per_message": partial(cost_per_message, scale or ScaleSizes()),
-        "connect_storm": partial(connect_storm, storm or StormSizes()),
+        **{benchmark.name: partial(benchmark.run, suite.throughput) for benchmark in THROUGHPUT},
+        "start_stop_paced": partial(start_stop_paced, suite.paced),
+        "cost_per_message": partial(cost_per_message, suite.scale),
+        "connect_storm": partial(connect_storm, suite.storm),
+        "boot_storm": partial(boot_storm, suite.boot),
+        "fleet_30000": partial(fleet_30000, suite.fleet),
+        "fleet_100000": partial(fleet_100000, suite.large_fleet),
+        "steady_memory": partial(steady_memory, suite.memory),
     }

@@ -171,6 +171,9 @@ class Load:
             "load_late_ms": latest_ns / 1e6,
         }
 
+    def close(self) -> None:
+        self._sockets.close()
+
     # --- counting ---
 
     def _turn_until(self, end_s: float) -> Counters:

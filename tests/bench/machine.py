@@ -44,6 +44,11 @@ def resident_kb(pid: int) -> int:
     return 0
 
 
+def memory_kb() -> int:
+    """Of the whole machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024
+
+
 def busy_s() -> float:
     """CPU time that all processes of the machine have used, on all cores, in seconds."""
     user, nice, system, _idle, _iowait, irq, softirq, *_ = (

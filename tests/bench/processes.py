@@ -86,7 +86,7 @@ class Server:
 @contextmanager
 def edge(stations: int, cores: Cores, *, checkpoint_s: int = 60, timeline: str | None = None) -> Iterator[Server]:
     """`ohmstead-edge run` as it is installed, with its stations, their tokens, and its ledger on a real disk."""
-    with _folder() as folder:
+    with run_folder() as folder:
         config = folder / "edge.toml"
         password_hash = hash_password(PASSWORD)
         listed = (_STATION.format(id=station_id(n), password_hash=password_hash, number=n) for n in range(stations))
@@ -98,9 +98,10 @@ def edge(stations: int, cores: Cores, *, checkpoint_s: int = 60, timeline: str |
         imported = [program, "tokens", "import", str(cards), "--config", str(config)]
         subprocess.run(imported, check=True, stdout=subprocess.DEVNULL)
         environment = {"OHMSTEAD_TIMELINE": timeline} if timeline else {}
-        with _process([program, "run", "--config", str(config)], cores.server, folder / "log", environment) as process:
+        command, log = [program, "run", "--config", str(config)], folder / "log"
+        with pinned_process(command, cores.server, log, environment) as process:
             listening = folder / "data" / "listening.json"
-            _wait_for(listening.exists, process, folder / "log")
+            wait_for(listening.exists, process, log)
             ports = json.loads(listening.read_text())
             token = (folder / "data" / "local.token").read_text().strip()
             yield Server(ports["ocpp"], process.pid, lambda: _metrics(ports["local"], token), timeline)
@@ -109,11 +110,11 @@ def edge(stations: int, cores: Cores, *, checkpoint_s: int = 60, timeline: str |
 @contextmanager
 def usual_stack(cores: Cores) -> Iterator[Server]:
     """See tests.bench.usual_stack."""
-    with _folder() as folder:
+    with run_folder() as folder:
         log = folder / "log"
         command = [sys.executable, "-m", "tests.bench.usual_stack"]
-        with _process(command, cores.server, log, {"PYTHONUNBUFFERED": "1"}) as process:
-            _wait_for(lambda: log.read_text().endswith("\n"), process, log)
+        with pinned_process(command, cores.server, log, {"PYTHONUNBUFFERED": "1"}) as process:
+            wait_for(lambda: log.read_text().endswith("\n"), process, log)
             yield Server(int(log.read_text()), process.pid, dict)
 
 
@@ -154,14 +155,14 @@ def load(server: Server, stations: int, script: str, cores: Cores) -> Iterator[L
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=_pinned(cores.load, is_load=True),
+        preexec_fn=pin(cores.load, is_load=True),
     )
     try:
         yield LoadProcess(process)
     finally:
         if process.stdin is not None:
             process.stdin.close()
-        _end(process)
+        end(process)
         if process.stdout is not None:
             process.stdout.close()
 
@@ -170,7 +171,7 @@ def load(server: Server, stations: int, script: str, cores: Cores) -> Iterator[L
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def run_folder() -> Iterator[Path]:
     """On the disk of the repository: the machine's folder for temporary files may be memory."""
     parent = ROOT / ".run"
     parent.mkdir(exist_ok=True)
@@ -182,9 +183,10 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _process(
+def pinned_process(
     command: list[str], core: int, log: Path, environment: dict[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """A server. Raises RuntimeError when it has ended by itself."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -193,7 +195,7 @@ def _process(
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
-            preexec_fn=_pinned(core),
+            preexec_fn=pin(core),
         )
     try:
         yield process
@@ -201,23 +203,24 @@ def _process(
             raise RuntimeError(f"the server ended: {_tail(log)}")
     finally:
         process.send_signal(signal.SIGTERM)
-        _end(process)
+        end(process)
 
 
-def _pinned(core: int, *, is_load: bool = False) -> Callable[[], None]:
-    """To be done before the program runs, so that it holds for all its threads."""
+def pin(core: int, *, is_load: bool = False) -> Callable[[], None]:
+    """For `preexec_fn`: to be done before the program runs, so that it holds for all its threads."""
 
-    def pin() -> None:
+    def take_core() -> None:
         os.sched_setaffinity(0, {core})
         if is_load:
             # The stations shall not wait for what else runs on their core: the server would idle meanwhile.
             with contextlib.suppress(PermissionError):
                 os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
-    return pin
+    return take_core
 
 
-def _end(process: subprocess.Popen[Any]) -> None:
+def end(process: subprocess.Popen[Any]) -> None:
+    """Wait until a process has ended, which it has been asked to do; end it when it does not."""
     try:
         process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
@@ -225,8 +228,11 @@ def _end(process: subprocess.Popen[Any]) -> None:
         process.wait()
 
 
-def _wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline_s = time.monotonic() + START_TIMEOUT_S
+def wait_for(
+    condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, timeout_s: float = START_TIMEOUT_S
+) -> None:
+    """Until a server that is starting is ready. Raises RuntimeError with the end of its log."""
+    deadline_s = time.monotonic() + timeout_s
     while not condition():
         if process.poll() is not None or time.monotonic() > deadline_s:
             raise RuntimeError(f"the server did not start: {_tail(log)}")

@@ -98,6 +98,11 @@ class StationSockets:
             else:
                 self._digest(station, data)
 
+    def close(self) -> None:
+        for station in self._stations.values():
+            station.sock.close()
+        self._epoll.close()
+
     # --- seldom ---
 
     def _dial(self, station: Station) -> None:

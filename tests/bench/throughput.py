@@ -17,6 +17,8 @@ from tests.bench.result import Result
 
 BASELINE: Final = "central system by the examples of `ocpp` and `websockets`, schemas validated, nothing stored"
 AT_ONCE: Final = 200
+_LOAD_IS_FULL: Final = 0.92
+"""Of its core: Linux leaves 5 % to others when a process with priority over them takes all it can get."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,7 @@ class Sizes:
     """How much of it. Short rounds in turn rather than one long one: other programs' noise hits both sides alike."""
 
     stations: int = 500
+    pairing_stations: int = 1_000
     rounds: int = 5
     warm_s: float = 0.5
     window_s: float = 2.0
@@ -43,14 +46,12 @@ class Throughput:
     site_speed: float = 1.0
 
     def run(self, sizes: Sizes) -> Result:
-        cores = machine.choose_cores()
+        cores, stations = machine.choose_cores(), self._stations(sizes)
         with ExitStack() as stack:
-            ours = stack.enter_context(
-                edge(sizes.stations, cores, checkpoint_s=self.checkpoint_s, timeline=self._timeline())
-            )
+            ours = stack.enter_context(edge(stations, cores, checkpoint_s=self.checkpoint_s, timeline=self._timeline()))
             usual = stack.enter_context(usual_stack(cores))
-            our_load = stack.enter_context(load(ours, sizes.stations, self.script, cores))
-            usual_load = stack.enter_context(load(usual, sizes.stations, self.script, cores))
+            our_load = stack.enter_context(load(ours, stations, self.script, cores))
+            usual_load = stack.enter_context(load(usual, stations, self.script, cores))
             for side in (our_load, usual_load):
                 side.ask("connect", at_once=AT_ONCE)
             our_rounds, usual_rounds = [], []
@@ -59,6 +60,9 @@ class Throughput:
                 usual_rounds.append(_round(usual_load, sizes))
                 say(f"{self.name} {number + 1}/{sizes.rounds}: {_short(our_rounds[-1])} | {_short(usual_rounds[-1])}")
         return self._result(sizes, cores, our_rounds, usual_rounds)
+
+    def _stations(self, sizes: Sizes) -> int:
+        return sizes.pairing_stations if self.script == "pairing" else sizes.stations
 
     def _timeline(self) -> str | None:
         if self.site_speed == 1.0:
@@ -97,11 +101,12 @@ class Throughput:
             conditions=conditions(cores, [*ours, *usual])
             | {
                 "load": self.about,
-                "stations": sizes.stations,
+                "stations": self._stations(sizes),
                 "in_flight_per_station": 1,
                 "rounds": f"{sizes.rounds} of {sizes.window_s:g} s each, in turn",
                 "server_core_busy": {"ours": _median(ours, "server_cores"), "baseline": _median(usual, "server_cores")},
                 "load_core_busy": {"ours": _median(ours, "load_cores"), "baseline": _median(usual, "load_cores")},
+                "bottleneck": bottleneck(_median(ours, "load_cores")),
             },
         )
 
@@ -112,6 +117,13 @@ def conditions(cores: machine.Cores, reports: Sequence[dict[str, Any]]) -> dict[
         "pinning": "server and load each on a core of its own" if cores.are_apart else "server and load share a core",
         "beside": f"other processes used {_median(reports, 'others_cores'):.2f} cores (median over the windows)",
     }
+
+
+def bottleneck(load_cores: float) -> str:
+    """Whose core was full on our side."""
+    if load_cores >= _LOAD_IS_FULL:
+        return "the load's core: the server could do more than `value`; `cpu_ratio` is what holds"
+    return "the server"
 
 
 def say(text: str) -> None:

@@ -70,9 +70,9 @@ def fleet(
     transactions: Annotated[Path | None, typer.Option(help="JSON lines of the acknowledged transactions")] = None,
     server_pid: Annotated[list[int] | None, typer.Option(help="tell what this process uses; may be repeated")] = None,
     write_config_to: Annotated[
-        Path | None, typer.Option("--write-config", help="write an edge agent's configuration for this fleet")
+        Path | None, typer.Option("--write-config", help="write an agent's settings; {agent} stands for its number")
     ] = None,
-    tokens: Annotated[Path | None, typer.Option(help="write the fleet's tokens as CSV")] = None,
+    tokens: Annotated[Path | None, typer.Option(help="write the fleet's tokens as CSV; {agent} as above")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="nothing but the summary: no progress, no table")] = False,
 ) -> None:
     """Load a CSMS with many light stations. Progress and a table on stderr, a JSON summary on stdout.
@@ -118,7 +118,7 @@ def fleet(
         if write_config_to is not None:
             write_configs(write_config_to, identities, ports=ports, evses=evses, heartbeat_s=heartbeat)
         if tokens is not None:
-            write_tokens(tokens, identities)
+            write_tokens(tokens, identities, agents=len(ports))
     except BadText as error:
         print(error, file=sys.stderr)
         raise typer.Exit(_USAGE) from error

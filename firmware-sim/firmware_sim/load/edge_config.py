@@ -76,15 +76,28 @@ def write_configs(path: Path, identities: Identities, *, ports: Sequence[int], e
             port=port,
             heartbeat_s=max(1, round(heartbeat_s)),
         )
-        mine = (traits for traits in identities.all() if agent_of(traits.number, len(ports)) == agent)
-        named = path.with_name(path.name.replace(_AGENT, str(agent + 1)))
-        _write(named, site + "".join(_stations(identities, mine, evses)))
+        mine = _of_agent(identities, agent, len(ports))
+        _write(_named(path, agent), site + "".join(_stations(identities, mine, evses)))
 
 
-def write_tokens(path: Path, identities: Identities) -> None:
-    """Write the fleet's tokens, one for each station, as `ohmstead-edge tokens import` takes them. Raises BadText."""
-    rows = (f"{traits.token},CONTRACT-{traits.number}\n" for traits in identities.all())
-    _write(path, "uid,contract_id\n" + "".join(rows))
+def write_tokens(path: Path, identities: Identities, *, agents: int = 1) -> None:
+    """Write the fleet's tokens, one for each station, as `ohmstead-edge tokens import` takes them.
+
+    With `{agent}` in the path each agent's apart. Raises BadText.
+    """
+    apart = agents if _AGENT in path.name else 1
+    for agent in range(apart):
+        mine = _of_agent(identities, agent, apart)
+        rows = (f"{traits.token},CONTRACT-{traits.number}\n" for traits in mine)
+        _write(_named(path, agent), "uid,contract_id\n" + "".join(rows))
+
+
+def _of_agent(identities: Identities, agent: int, agents: int) -> Iterator[Traits]:
+    return (traits for traits in identities.all() if agent_of(traits.number, agents) == agent)
+
+
+def _named(path: Path, agent: int) -> Path:
+    return path.with_name(path.name.replace(_AGENT, str(agent + 1)))
 
 
 def _stations(identities: Identities, mine: Iterable[Traits], evses: int) -> Iterator[str]:

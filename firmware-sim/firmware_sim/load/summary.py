@@ -10,6 +10,7 @@ from firmware_sim.load.machine import Watched
 from firmware_sim.load.plan import V201, Plan
 
 _DELIVERED = "(all delivered)"
+_TRANSACTIONS = ("StartTransaction", "MeterValues", "StopTransaction", "TransactionEvent")
 _BUSY: Final = 0.9
 _LATE_MS: Final = 5.0
 _LATE_SHARE: Final = 0.25
@@ -65,7 +66,8 @@ def summary(plan: Plan, reports: list[dict[str, Any]], load: Watched, server: Wa
 
 def _busy(name: str, phase: dict[str, Any], reports: list[dict[str, Any]]) -> float:
     """The share of a phase in which the busiest process did not wait; whether it ran or was kept from running."""
-    return round(max(report["busy_ns"].get(name, 0) for report in reports) / 1e9 / phase["seconds"], 3)
+    busiest_ns = max(report["busy_ns"].get(name, 0) for report in reports)
+    return float(round(busiest_ns / 1e9 / phase["seconds"], 3))
 
 
 def _too_slow(phases: dict[str, Any], busy: dict[str, float], lag: dict[str, Any]) -> list[str]:
@@ -96,12 +98,19 @@ def _latencies(reports: list[dict[str, Any]]) -> dict[str, dict[str, Latencies]]
 
 
 def _phase(plan: Plan, name: str, actions: dict[str, Latencies], reports: list[dict[str, Any]]) -> dict[str, Any]:
-    together = Latencies()
+    together, transactions = Latencies(), Latencies()
     for action, found in actions.items():
         if action != _DELIVERED:
             together.add(found.dump())
+        if action.startswith(_TRANSACTIONS):
+            transactions.add(found.dump())
     told = {action: found.summary() for action, found in sorted(actions.items())}
-    body: dict[str, Any] = {"messages": together.count, "(all)": together.summary(), "actions": told}
+    body: dict[str, Any] = {
+        "messages": together.count,
+        "(all)": together.summary(),
+        "(transactions)": transactions.summary(),
+        "actions": told,
+    }
     length_s = {"ramp": plan.ramp_s, "steady": plan.duration_s}.get(name)
     if name == "storm":
         last_ns = max(report["last_ns"].get(name, 0) for report in reports)
