@@ -178,6 +178,7 @@ def _ocpp_settings(config: EdgeConfig) -> OcppServerSettings:
         ping_interval_s=config.ocpp.ping_interval_s,
         ping_timeout_s=config.ocpp.ping_timeout_s,
         silence_limit_s=config.ocpp.silence_limit_s,
+        trusted_proxies=config.ocpp.trusted_proxies,
     )
 
 

@@ -301,8 +301,8 @@ def _contradictions(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
         evses = _tables(station.get("evses"))
         numbers = [e.get("id") for e in evses]
         for duplicate in _repeated(numbers):
-            at = ("stations", index, "evses", _last(numbers, duplicate), "id")
-            yield at, f"EVSE {duplicate} of station {ids[index]!r} stands here a second time"
+            evse_at = ("stations", index, "evses", _last(numbers, duplicate), "id")
+            yield evse_at, f"EVSE {duplicate} of station {ids[index]!r} stands here a second time"
         for number, evse in enumerate(evses):
             if (tariff := evse.get("tariff")) is not None and tariff not in tariffs:
                 yield ("stations", index, "evses", number, "tariff"), f"there is no tariff {tariff!r}"

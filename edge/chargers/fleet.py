@@ -26,6 +26,10 @@ from protocols.ocpp.schema import Direction, validate
 COMMAND_TIMEOUT_S: Final = 30.0
 MAX_COMMANDS: Final = 1_000
 """Commands of the site that wait to be carried out; beyond it a command is dropped, logged and counted."""
+COMMANDS_AT_ONCE: Final = 25
+STEP_S: Final = 0.05
+"""So many commands are begun in a step, 500 a second: what is asked of thousands of stations after a boot storm shall
+not become a storm of answers."""
 RETRY_S: Final = 1.0
 """How long to wait before telling an overloaded site again what it has to know."""
 
@@ -119,6 +123,9 @@ class Fleet:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 tasks.create_task(self._carry_out(await self._commands.get()))
+                for _ in range(min(self._commands.qsize(), COMMANDS_AT_ONCE - 1)):
+                    tasks.create_task(self._carry_out(self._commands.get_nowait()))
+                await asyncio.sleep(STEP_S)
 
     def close(self) -> None:
         """The agent is going away: the ends of sockets say nothing about the stations any more."""

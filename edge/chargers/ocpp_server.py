@@ -23,6 +23,7 @@ from edge.chargers.fleet import Fleet
 from edge.chargers.handshake import Admitted, Gate, Turned
 from edge.chargers.listener import ACCEPTS_PER_TURN, FILES_KEPT, listen, raise_file_limit
 from edge.chargers.silence_wheel import SilenceWheel
+from edge.chargers.source_address import Network, source_of
 from edge.chargers.station_socket import GOING_AWAY, StationSocket
 from edge.domain.events import ConnectionLimitReached
 from edge.ports import Clock, Inbox, Overloaded
@@ -51,6 +52,8 @@ class OcppServerSettings:
     """A station that has answered pings before, and TCP itself, must answer the next one within this time."""
     silence_limit_s: float = 900.0
     """A station that never answers pings is given up after this silence."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Their X-Forwarded-For is believed."""
 
 
 class OcppServer:
@@ -131,7 +134,7 @@ class OcppServer:
             self._deserted.set()
         self._fleet.leave(conversation)
 
-    def open(self, request: WSUpgradeRequest, source: str) -> WSUpgradeResponseWithListener:
+    def open(self, request: WSUpgradeRequest, peer: str) -> WSUpgradeResponseWithListener:
         """Decide upon a handshake; what is refused gets its HTTP answer and no WebSocket."""
         if request.headers.get("Upgrade", "").lower() != "websocket":
             upgrade = WSUpgradeResponse.create_error_response(
@@ -139,7 +142,7 @@ class OcppServer:
             )
             return WSUpgradeResponseWithListener(upgrade, None)
         outcome = self._gate.admit(
-            source,
+            source_of(peer, request.headers.getall("X-Forwarded-For", []), self._settings.trusted_proxies),
             request.path.decode("latin-1"),
             _only(request.headers.getall("Authorization", [])),
             request.headers.getall("Sec-WebSocket-Protocol", []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from ipaddress import ip_network
 
 import pytest
 from structlog.testing import capture_logs
@@ -153,3 +154,23 @@ async def test_no_password_is_logged() -> None:
                 pass
     assert WRONG not in str(logs)
     assert PASSWORD not in str(logs)
+
+
+async def test_lock_outs_are_about_the_address_that_a_trusted_proxy_names() -> None:
+    proxy = (ip_network("127.0.0.1/32"),)
+    async with running_server(trusted_proxies=proxy) as server:
+        for _ in range(FREE_FAILURES + 1):
+            stranger = OCPP16 | basic("CS-1", WRONG) | {"X-Forwarded-For": "203.0.113.9"}
+            status = (await http_get(server.port, "/CS-1", stranger))[0]
+        assert status == 429
+        station = OCPP16 | basic("CS-1", PASSWORD)
+        assert (await http_get(server.port, "/CS-1", station | {"X-Forwarded-For": "203.0.113.9"}))[0] == 429
+        assert (await http_get(server.port, "/CS-1", station | {"X-Forwarded-For": "203.0.113.10"}))[0] == 101
+
+
+async def test_without_a_trusted_proxy_nobody_names_another_address() -> None:
+    async with running_server() as server:
+        for number in range(FREE_FAILURES + 1):
+            stranger = OCPP16 | basic("CS-1", WRONG) | {"X-Forwarded-For": f"203.0.113.{number}"}
+            status = (await http_get(server.port, "/CS-1", stranger))[0]
+        assert status == 429
