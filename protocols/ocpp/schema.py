@@ -89,7 +89,7 @@ def load(version: Version, actions: Iterable[str]) -> None:
 def known_actions(version: Version) -> frozenset[str]:
     """Every action of the standard, in either direction, whether this house supports it or not."""
     suffix = _SUFFIXES[version, Direction.REQUEST] + ".json"
-    names = (file.name for file in files(f"ocpp.{_FOLDERS[version]}").joinpath("schemas").iterdir())
+    names = (file.name for file in files("ocpp").joinpath(_FOLDERS[version], "schemas").iterdir())
     return frozenset(
         name.removesuffix(suffix) for name in names if name.endswith(suffix) and not name.endswith("Response.json")
     )
@@ -125,7 +125,7 @@ def _schema(version: Version, action: str, direction: Direction) -> structs.Json
         raise ValueError(f"not an action of OCPP {version}: {action!r}")
     name = f"{action}{_SUFFIXES[version, direction]}.json"
     schema: structs.JsonSchema = orjson.loads(
-        files(f"ocpp.{_FOLDERS[version]}").joinpath("schemas", name).read_text("utf-8-sig")
+        files("ocpp").joinpath(_FOLDERS[version], "schemas", name).read_text("utf-8-sig")
     )
     return schema
 
