@@ -142,7 +142,7 @@ class Agent:
         if level != before:
             self.metrics.pressure.set(level)
             tell = log.warning if level > before else log.info
-            tell("pressure_changed", level=PRESSURE_NAMES[level], inbox=len(self._inbox) + len(self._readings))
+            tell("pressure_changed", pressure=PRESSURE_NAMES[level], inbox=len(self._inbox) + len(self._readings))
 
     async def _work(self, group: Sequence[Asked]) -> None:
         await self._recall(group)

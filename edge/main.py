@@ -122,12 +122,18 @@ def status(
 
 
 async def _watch(settings: EdgeConfig, every_s: float) -> None:
+    """One picture over the other on a terminal, one after the other anywhere else."""
     before, before_s = None, 0.0
+    console = Console(highlight=False, markup=False)
     async with local_client(settings.local.host, _local_port(settings), token_path(settings)) as client:
-        with Live(console=Console(highlight=False, markup=False), auto_refresh=False) as live:
+        with Live(console=console, auto_refresh=False) if console.is_terminal else contextlib.nullcontext() as live:
             while True:
                 now, now_s = _good(await client.ask(GetStatus(id="1"))).result, time.monotonic()
-                live.update(board(now, before, now_s - before_s), refresh=True)
+                picture = board(now, before, now_s - before_s)
+                if live is None:
+                    console.print(picture)
+                else:
+                    live.update(picture, refresh=True)
                 before, before_s = now, now_s
                 await asyncio.sleep(every_s)
 
