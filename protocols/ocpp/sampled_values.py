@@ -70,7 +70,9 @@ def read_samples_16(meter_values: Iterable[Any]) -> tuple[Sample, ...]:
             if kind is None:
                 continue
             measurand, power_of_ten, context, phase, is_part = kind
-            value = scaled(item.value, power_of_ten)
+            text = item.value
+            read = scaled if len(text) <= _EXACT_LENGTH else scaled_by_rule  # nobody may make us remember long texts
+            value = read(text, power_of_ten)
             if value is not None:
                 samples.append(Sample(measurand=measurand, value=value, at=at, context=context, phase=phase))
                 has_parts |= is_part
@@ -137,13 +139,12 @@ def scaled(value: str | float, power_of_ten: int) -> int | None:
 
     A float stands for the decimal that the charger wrote, which is its repr. `scaled_by_rule` is the definition; but
     nearly every value can be reckoned with as a float, for the product lies nowhere near the half between two integers.
-    Without a product that half is no matter: of such numbers, each is a float of its own.
+    Times one, the half itself is exact too: no two of the decimals that get here are the same float.
     """
     if not 0 <= power_of_ten <= _EXACT_POWER:
         return scaled_by_rule(value, power_of_ten)
-    number: float
-    if type(value) is not str:
-        number = value  # type: ignore[assignment]
+    if not isinstance(value, str):
+        number = value
     elif len(value) <= _EXACT_LENGTH and value.isascii() and "_" not in value:
         try:
             number = float(value)

@@ -113,6 +113,15 @@ def test_the_short_way_gives_what_the_rule_gives(value: Any, power_of_ten: int) 
     assert (short, type(short)) == (by_rule, type(by_rule))
 
 
+def test_a_long_text_is_not_remembered() -> None:
+    """The standard gives the value of a sample no length: a station could fill our memory with it."""
+    kept = scaled.cache_info().currsize
+    for number in range(20):
+        assert one_16(f"{number}." + "0" * 19, "Wh", "Energy.Active.Import.Register") == number
+        assert one_16(f"{number}." + "0" * 10_000, "Wh", "Energy.Active.Import.Register") is None
+    assert scaled.cache_info().currsize == kept
+
+
 def test_the_register_of_a_transaction_is_the_overall_one_that_says_so() -> None:
     items = [
         Sampled(value="1", context="Sample.Clock"),
