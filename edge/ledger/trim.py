@@ -23,10 +23,11 @@ from protocols.sync.topics import Stream
 log = structlog.get_logger("ledger")
 
 STEP_ROWS: Final = 500
+MIN_STEP_ROWS: Final = 100
 STEP_S: Final = 0.005
-"""Steps that take longer become smaller."""
+"""Steps that take longer become smaller, but not so small that the journal could grow faster than it is trimmed."""
 LOOK_EVERY_S: Final = 5.0
-PAUSE_S: Final = 0.05
+PAUSE_S: Final = 0.02
 """Between two steps: commits have the disk for themselves nearly all the time."""
 
 
@@ -102,7 +103,7 @@ class Trimmer:
 
     def _measured(self, step: Step) -> int:
         if step.took_s > STEP_S:
-            self._most = max(1, self._most // 2)
+            self._most = max(MIN_STEP_ROWS, self._most // 2)
         else:
             self._most = min(STEP_ROWS, self._most + self._most // 4 + 1)
         return step.rows
