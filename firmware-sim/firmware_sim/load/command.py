@@ -63,6 +63,9 @@ def fleet(
     ] = _PASSWORD,
     password_file: Annotated[Path | None, typer.Option(help="file of TOML, or of lines `ID PASSWORD`")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="seconds for an answer before a station reconnects")] = 30.0,
+    reconnect: Annotated[
+        float, typer.Option(min=0.01, help="seconds after which a lost station tries again: a tenth of it to all of it")
+    ] = 10.0,
     drain: Annotated[float, typer.Option(min=0, help="seconds at the end for what is not yet answered")] = 60.0,
     timeline: Annotated[
         str | None, typer.Option(envvar="OHMSTEAD_TIMELINE", help="site time: ORIGIN@ANCHORxSPEED")
@@ -109,6 +112,7 @@ def fleet(
             storm_s=storm,
             queued=queued,
             timeout_s=timeout,
+            reconnect_s=reconnect,
             drain_s=drain,
             processes=_processes(stations, processes),
             transactions=None if transactions is None else str(_emptied(transactions)),

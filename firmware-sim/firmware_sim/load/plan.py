@@ -17,6 +17,7 @@ MAX_STATIONS: Final = 1_000_000
 
 _STATION_ID: Final = re.compile(r"[A-Za-z0-9*_=:+|@.\-]{1,48}")
 _OUTAGE_S: Final = 1.0
+_SHORTEST_RECONNECT: Final = 0.1
 _SHORTEST_END_S: Final = 0.2
 _LONGEST_END_S: Final = 10.0
 # Multiples of these, modulo 1, are spread evenly and have nothing to do with each other (Weyl sequences).
@@ -120,6 +121,7 @@ class Plan:
     storm_s: float | None = None
     queued: int = 0
     timeout_s: float = 30.0
+    reconnect_s: float = 10.0
     drain_s: float = 60.0
     processes: int = 1
     transactions: str | None = None
@@ -145,6 +147,10 @@ class Plan:
         """When a station comes back in the storm; evenly over it."""
         share = (number - 1) / self.identities.stations
         return self.phases()["storm"] + int((_OUTAGE_S + share * (self.storm_s or 0)) * 1e9)
+
+    def pause_ns(self, phase: float) -> int:
+        """From the loss of a connection until a station tries again: evenly from a tenth of `reconnect_s` to all."""
+        return int((_SHORTEST_RECONNECT + (1 - _SHORTEST_RECONNECT) * phase) * self.reconnect_s * 1e9)
 
     def arrives_ns(self, number: int) -> int:
         """When a station comes for the first time."""

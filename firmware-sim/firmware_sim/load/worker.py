@@ -263,14 +263,14 @@ class Worker:
         self._speak(line)
 
     def lost(self, line: Line, why: str) -> None:
-        """The connection is gone: come back in 1 to 10 s, as chargers do, whatever the reason."""
+        """The connection is gone: come back some time later, as chargers do, whatever the reason."""
         now_ns = self._clock_ns()
         message: Message | None = line.message
         self.measured.error(message.action if message else "(connection)", why, message.due_ns if message else now_ns)
         self._reconnects += 1
         line.station.lose(message)
         line.message = None
-        again_ns = now_ns + _SECOND_NS + int(9 * _SECOND_NS * line.station.traits.phase)
+        again_ns = now_ns + self._plan.pause_ns(line.station.traits.phase)
         line.station.arrive(again_ns)
         self._schedule(line, again_ns)
 
