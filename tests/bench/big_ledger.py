@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from websockets.sync.client import connect
@@ -42,18 +43,23 @@ class BigLedgerSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """Seconds from the start of the process until the agent listens, and until it has answered a Heartbeat."""
+    """Seconds from the start of the process until the agent listens, and until it has answered a Heartbeat.
+
+    `cpu_s` is what it has computed by then: on a busy machine that tells more than the time.
+    """
 
     listening_s: float
     answered_s: float
+    cpu_s: float
     resident_kb: int
 
 
 def big_ledger(sizes: BigLedgerSizes) -> Result:
-    """The worst start of an agent with the large ledger, beside that of one with an empty ledger."""
+    """The median start of an agent with the large ledger, beside that of one with an empty ledger."""
     cores = machine.choose_cores()
     identities = Identities(stations=sizes.ledger.stations, id_format=sizes.ledger.station_id)
     found: dict[str, list[Start]] = {}
+    stops_s: list[float] = []
     with run_folder() as folder:
         made_s, size_bytes = _make(folder, identities, sizes)
         for kind in ("empty", "big"):
@@ -63,20 +69,24 @@ def big_ledger(sizes: BigLedgerSizes) -> Result:
                 with _agent(place, cores) as process:
                     found.setdefault(f"{kind} after {before}", []).append(_start(place, process, identities))
                     _leave_traces(place, identities)
+                    asked_s = time.monotonic()
                     process.send_signal(ending)
+                    process.wait()
+                    stops_s.append(time.monotonic() - asked_s)
                 before = "kill" if ending is signal.SIGKILL else "stop"
             say(f"big_ledger: {kind}: " + ", ".join(f"{s.listening_s:.2f} s" for s in _all(found, kind)))
-    worst, usual = (max(s.answered_s for s in _all(found, kind)) for kind in ("big", "empty"))
+    big, empty = (median(start.answered_s for start in _all(found, kind)) for kind in ("big", "empty"))
     return Result(
         name="big_ledger",
-        value=worst,
-        unit="s from the start of the process to the first answered Heartbeat, the worst of all",
+        value=big,
+        unit="s from the start of the process to the first answered Heartbeat",
         baseline="the same with an empty ledger",
-        baseline_value=usual,
-        ratio=worst / usual,
+        baseline_value=empty,
+        ratio=big / empty,
         is_better="lower",
         details={
-            "starts": {kind: _told(starts) for kind, starts in found.items()},
+            "worst_starts": {kind: _told(starts) for kind, starts in found.items()},
+            "slowest_stop_s": max(stops_s),
             "ledger_mb": size_bytes / 1e6,
             "made_in_s": made_s,
         },
@@ -100,6 +110,7 @@ def _told(starts: list[Start]) -> dict[str, float]:
     return {
         "listening_s": max(start.listening_s for start in starts),
         "answered_s": max(start.answered_s for start in starts),
+        "cpu_s": median(start.cpu_s for start in starts),
         "resident_kb": max(start.resident_kb for start in starts),
     }
 
@@ -141,7 +152,12 @@ def _start(place: Path, process: subprocess.Popen[bytes], identities: Identities
     listening_s = time.clock_gettime(time.CLOCK_BOOTTIME) - begun_s
     _converse(place, identities, ['[2,"1","Heartbeat",{}]'])
     answered_s = time.clock_gettime(time.CLOCK_BOOTTIME) - begun_s
-    return Start(listening_s=listening_s, answered_s=answered_s, resident_kb=machine.resident_kb(process.pid))
+    return Start(
+        listening_s=listening_s,
+        answered_s=answered_s,
+        cpu_s=machine.cpu_s(process.pid),
+        resident_kb=machine.resident_kb(process.pid),
+    )
 
 
 def _begun_s(pid: int) -> float:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
+from tests.bench.big_ledger import BigLedgerSizes, big_ledger
 from tests.bench.boot import BootSizes, boot_storm
 from tests.bench.fleets import FLEET_30000, FLEET_100000, FleetSizes, fleet_30000, fleet_100000
 from tests.bench.memory import MemorySizes, steady_memory
 from tests.bench.pairs import PacedSizes, start_stop_paced
 from tests.bench.result import Result
+from tests.bench.retention import RetentionSizes, trim_beside_commits
 from tests.bench.scale import ScaleSizes, cost_per_message
 from tests.bench.storm import StormSizes, connect_storm
 from tests.bench.throughput import THROUGHPUT, Sizes
@@ -29,6 +31,8 @@ class Suite:
     fleet: FleetSizes = FLEET_30000
     large_fleet: FleetSizes = FLEET_100000
     memory: MemorySizes = field(default_factory=MemorySizes)
+    big_ledger: BigLedgerSizes = field(default_factory=BigLedgerSizes)
+    retention: RetentionSizes = field(default_factory=RetentionSizes)
 
 
 USUAL: Final = Suite()
@@ -51,4 +55,6 @@ def catalogue(suite: Suite) -> dict[str, Callable[[], Result]]:
         "fleet_30000": partial(fleet_30000, suite.fleet),
         "fleet_100000": partial(fleet_100000, suite.large_fleet),
         "steady_memory": partial(steady_memory, suite.memory),
+        "big_ledger": partial(big_ledger, suite.big_ledger),
+        "trim_beside_commits": partial(trim_beside_commits, suite.retention),
     }

@@ -19,13 +19,16 @@ import pytest
 
 from protocols.timeline import REAL_TIME
 from tests.bench.agents import FleetLoad
+from tests.bench.big_ledger import BigLedgerSizes
 from tests.bench.boot import BootSizes
 from tests.bench.catalogue import Suite, catalogue
 from tests.bench.fleets import FleetSizes
+from tests.bench.ledger_maker import LedgerSizes
 from tests.bench.load import Load, Plan
 from tests.bench.memory import MemorySizes, is_flat, slope_per_min
 from tests.bench.pairs import PacedSizes
 from tests.bench.processes import ROOT
+from tests.bench.retention import RetentionSizes
 from tests.bench.scale import ScaleSizes
 from tests.bench.scripts import Stamps, meter_values_16, transaction_event, voice
 from tests.bench.storm import StormSizes
@@ -45,6 +48,15 @@ TINY = catalogue(
         fleet=FleetSizes(load=FEW, agents=2, baseline_stations=6, baseline_hold_s=0.5),
         large_fleet=FleetSizes(load=FEW, agents=3, baseline_stations=6, baseline_hold_s=0.5),
         memory=MemorySizes(load=replace(FEW, hold_s=2.0), calibrate_s=0.5, sample_every_s=0.2, wanted_share=0.1),
+        big_ledger=BigLedgerSizes(
+            ledger=LedgerSizes(entries=900, transactions=30, open_transactions=5, stations=6), rounds=1
+        ),
+        retention=RetentionSizes(
+            ledger=LedgerSizes(entries=1500, transactions=50, open_transactions=0, days=2),
+            commit_entries=5,
+            every_s=0.01,
+            window_s=0.3,
+        ),
     )
 )
 
