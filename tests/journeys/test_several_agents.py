@@ -1,4 +1,4 @@
-"""A node of several agents behind nginx: stations come to any of them, and each of their transactions is billed once."""
+"""A node of several agents behind nginx: wherever a station comes, each of its transactions is billed once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_a_fourth_agent_takes_its_share_while_all_stations_charge(tmp_path
 
 
 async def add_an_agent(node: Node) -> None:
-    """As the runbook says: the new one first, which knows the others; then the others learn of it, one after another."""
+    """As the runbook says: the new one first, which knows the others; then they learn of it, one by one."""
     added = node.new_agent()
     added.configure(node.identities, node.agents)
     await added.bring_cards(node.folder / "cards.csv")
