@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ import structlog
 from edge.domain import view
 from edge.domain.decide import decide, wanted
 from edge.domain.decision import Decision
-from edge.domain.events import Restarted, SiteEvent, SiteReply, Ticked
+from edge.domain.events import DecisionFailed, Refused, Restarted, SiteEvent, SiteReply, Ticked
 from edge.domain.pressure import NAMES as PRESSURE_NAMES
 from edge.domain.pressure import Pressure
 from edge.domain.site import Site
@@ -27,7 +27,6 @@ from edge.metrics import AgentMetrics
 from edge.ports import Chargers, Clock, Commit, Ledger, OnReply, Overloaded, Screens, Uplink
 from protocols.charger.events import MeterValuesReported
 from protocols.site.view import EvseView, SiteTotals, Snapshot
-from protocols.sync.topics import Stream
 from protocols.sync.up import Birth, EvseLive
 from protocols.terms import EvseRef
 
@@ -61,6 +60,8 @@ class Agent:
     ledger: Ledger
     clock: Clock
     metrics: AgentMetrics
+    restore: Callable[[], Awaitable[Site]] | None = None
+    """Reads the site from the ledger; without it a decision that fails ends the agent."""
     _inbox: deque[Asked] = field(default_factory=deque)
     _readings: deque[Asked] = field(default_factory=deque)
     pressure: Pressure = field(default_factory=Pressure)
@@ -145,21 +146,54 @@ class Agent:
             tell("pressure_changed", pressure=PRESSURE_NAMES[level], inbox=len(self._inbox) + len(self._readings))
 
     async def _work(self, group: Sequence[Asked]) -> None:
-        await self._recall(group)
-        async with self._deciding:
-            now = self.clock()
-            decisions = []
-            for number, (event, _, _) in enumerate(group, 1):
+        """Decide, commit once, act. An event that cannot be decided, a fault of ours, is refused and stops nothing."""
+        while group:
+            await self._recall(group)
+            async with self._deciding:
+                decisions, fault = await self._decide(group)
+                commit = self._commit_of(decisions)
+                if not commit.is_empty:
+                    self._committed_s = time.monotonic()
+                    with self.metrics.commit_seconds.time():
+                        await self.ledger.commit(commit)
+                    self.metrics.count_commit(commit)
+                if fault is not None:
+                    await self._read_back(group[len(decisions)], fault)
+            await self._act(group[: len(decisions)], decisions, commit)
+            if fault is not None:
+                self._refuse(group[len(decisions)])
+            group = group[len(decisions) + 1 :]
+
+    async def _decide(self, group: Sequence[Asked]) -> tuple[list[Decision], Exception | None]:
+        """The decisions up to the first event that fails, and why it does."""
+        now = self.clock()
+        decisions: list[Decision] = []
+        for number, (event, _, _) in enumerate(group, 1):
+            try:
                 decisions.append(decide(self.site, event, now))
-                if number % STEP_SIZE == 0:
-                    await asyncio.sleep(0)
-            commit = self._commit_of(decisions)
-            if not commit.is_empty:
-                self._committed_s = time.monotonic()
-                with self.metrics.commit_seconds.time():
-                    await self.ledger.commit(commit)
-                self.metrics.count_commit(commit)
-        await self._act(group, decisions, commit)
+            except Exception as fault:
+                return decisions, fault
+            if number % STEP_SIZE == 0:
+                await asyncio.sleep(0)
+        return decisions, None
+
+    async def _read_back(self, asked: Asked, fault: Exception) -> None:
+        """What a decision left half done is forgotten: the ledger has the site as it was at the last commit."""
+        event = asked[0]
+        if self.restore is None or isinstance(event, Restarted):
+            raise fault
+        log.error("decision_failed", event_type=type(event).__name__, station_id=_station_of(event), exc_info=fault)
+        self.metrics.failed_decisions.inc()
+        before, self.site = self.site, await self.restore()
+        self.site.keep_present_of(before)
+
+    def _refuse(self, asked: Asked) -> None:
+        event, on_reply, _ = asked
+        if on_reply is not None:
+            on_reply(Refused(reason="this could not be decided; the agent's log says why"))
+        if not isinstance(event, DecisionFailed):
+            with contextlib.suppress(Overloaded):
+                self.put(DecisionFailed(event_type=type(event).__name__, station_id=_station_of(event)))
 
     async def _recall(self, group: Sequence[Asked]) -> None:
         keys = {key for event, _, _ in group for key in wanted(self.site, event)}
@@ -241,71 +275,23 @@ class Agent:
         return view.birth(self.site, self.clock())
 
     def status(self) -> dict[str, Any]:
-        site, now = self.site, self.clock()
         return {
-            "edge_id": site.rules.edge_id,
-            "location": site.rules.location.name,
-            "epoch": site.epoch,
-            "software_version": site.rules.software_version,
-            "site_time": now.isoformat(),
+            **view.status(self.site, self.clock()),
             "uptime_s": int(time.monotonic() - self._started_s),
-            "stations": len(site.stations),
-            "stations_online": sum(station.is_online for station in site.stations.values()),
-            "allow_unknown": site.rules.allows_unknown_stations,
-            "evses": len(site.evses),
-            "transactions_open": len(site.transactions),
-            "power_w": site.power_w,
-            "tokens": len(site.tokens),
-            "alarms": [
-                {"alarm": alarm.alarm, "severity": alarm.severity, "text": alarm.text} for alarm in site.alarms.values()
-            ],
             "inbox": {
                 "waiting": len(self._inbox) + len(self._readings),
                 "oldest_s": round(self._oldest_s(), 3),
                 "full": self.metrics.count_of_inbox_full(),
             },
             "pressure": {"level": self.pressure.level, "name": PRESSURE_NAMES[self.pressure.level]},
-            "telemetry": {
-                "kept": site.telemetry_kept,
-                "dropped_by_filter": site.telemetry_dropped,
-                "thinned_by_pressure": site.telemetry_thinned,
-            },
             "commits": self.metrics.commits(),
             "loop_lag_s": self.metrics.loop_lag(),
             "chargers": self._chargers.status() if self._chargers is not None else {},
-            "uplink": {
-                "configured": site.rules.has_uplink,
-                "online": site.is_uplink_online,
-                "since": site.uplink_since.isoformat() if site.uplink_since else None,
-            },
-            "streams": {
-                stream: {"last_seq": site.last_seq[stream], "acked_seq": site.acked_seq[stream]} for stream in Stream
-            },
         }
 
     def stations(self) -> list[dict[str, Any]]:
-        site, now = self.site, self.clock()
-        return [
-            {
-                "station_id": station.station_id,
-                "online": station.is_online,
-                "known": station.is_known,
-                "ocpp": station.abilities.ocpp_version if station.abilities else None,
-                "vendor": station.vendor,
-                "model": station.model,
-                "firmware": station.firmware_version,
-                "evses": [
-                    {
-                        "evse_id": ref.evse_id,
-                        "label": site.evses[ref].evse.label,
-                        "state": view.evse_state(site, site.evses[ref]),
-                        "power_w": site.evses[ref].power_w,
-                        "energy_wh": running.energy_wh if (running := site.at_evse(ref)) else None,
-                        "transaction_id": running.transaction_id if running else None,
-                        "reading_is_old": site.is_silent(site.evses[ref], now),
-                    }
-                    for ref in site.refs_of(station.station_id)
-                ],
-            }
-            for station in site.stations.values()
-        ]
+        return view.stations(self.site, self.clock())
+
+
+def _station_of(event: SiteEvent) -> str | None:
+    return getattr(event, "station_id", None)

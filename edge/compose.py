@@ -99,7 +99,9 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
     token = ensure_token(token_path(config))
     with Ledger(ledger_path(config), config.edge_id, LedgerMetrics(registry)) as ledger:
         ledger.forget_commands(clock())
-        agent = Agent(restore(ledger, rules_of(config)), ledger, clock, AgentMetrics(registry))
+        rules = rules_of(config)
+        read_back = partial(restore, ledger, rules)
+        agent = Agent(read_back(), ledger, clock, AgentMetrics(registry), lambda: ledger.with_writer(read_back))
         charger_metrics = ChargerMetrics(registry)
         peers = _peers(config, agent, ledger)
         inbox: Inbox = agent if peers is None else peers

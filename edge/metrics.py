@@ -21,6 +21,11 @@ class AgentMetrics:
         self.inbox_full = Counter(
             "ohmstead_edge_inbox_full", "Events that had to wait because the inbox was full", registry=registry
         )
+        self.failed_decisions = Counter(
+            "ohmstead_edge_failed_decisions",
+            "Events that could not be decided and were refused: faults of this program",
+            registry=registry,
+        )
         self.pressure = Gauge(
             "ohmstead_edge_pressure_level",
             "What gives way because more comes than can be made durable: 0 nothing, 1 and 2 telemetry",

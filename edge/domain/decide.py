@@ -11,6 +11,7 @@ from edge.domain.decision import Decision
 from edge.domain.events import (
     ClaimAnswered,
     ConnectionLimitReached,
+    DecisionFailed,
     DocumentUnreadable,
     PeerChanged,
     Restarted,
@@ -87,6 +88,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
                 site.is_uplink_online, site.uplink_since = event.is_online, now
         case ConnectionLimitReached():
             stations.note_connection_limit(site, decision, event, now)
+        case DecisionFailed():
+            stations.note_failed_decision(site, decision, event, now)
         case Ticked():
             _tick(site, decision, now)
         case Restarted():
@@ -131,5 +134,5 @@ def _restart(site: Site, decision: Decision, now: datetime) -> None:
         if station.is_online:
             station.is_online = False
             decision.journal(site, now, StationConnectionChanged(station_id=station.station_id, is_online=False))
-    decision.clear_alarm(site, now, "connections_at_limit", "agent")
+    stations.forget_faults(site, decision, now)
     remote.give_up_commands(site, decision, now)

@@ -87,6 +87,14 @@ class PeerChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionFailed:
+    """A fault of ours: an event could not be decided and was refused."""
+
+    event_type: str
+    station_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked:
     """Time has passed: a second of the machine's time or more."""
 
@@ -109,6 +117,7 @@ SiteEvent = (
     | ClaimAnswered
     | PeerChanged
     | ConnectionLimitReached
+    | DecisionFailed
     | Ticked
     | Restarted
 )

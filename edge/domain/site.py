@@ -173,6 +173,22 @@ class Site:
     _by_token: dict[str, dict[str, Transaction]] = field(default_factory=dict)
     _recent: OrderedDict[tuple[str, str], PastTransaction] = field(default_factory=OrderedDict)
 
+    def keep_present_of(self, before: Site) -> None:
+        """This site was just read from the ledger while the agent runs: what the ledger does not hold, because it is
+        only true of now, comes from the site that it takes the place of."""
+        for station_id, station in before.stations.items():
+            self.station(station_id, is_known=station.is_known).abilities = station.abilities
+        for ref, was in before.evses.items():
+            status = self.evse(ref.station_id, ref.evse_id)
+            if status is not None:
+                status.read_at, status.state_of_charge_percent = was.read_at, was.state_of_charge_percent
+                self.set_power(status, was.power_w)
+        self.unsettled = dict(before.unsettled)
+        self.is_uplink_online, self.uplink_since = before.is_uplink_online, before.uplink_since
+        self.telemetry_thinning = before.telemetry_thinning
+        self.telemetry_kept, self.telemetry_dropped = before.telemetry_kept, before.telemetry_dropped
+        self.telemetry_thinned = before.telemetry_thinned
+
     # --- stations and EVSEs ---
 
     def station(self, station_id: str, *, is_known: bool = True) -> Station:

@@ -8,7 +8,7 @@ from typing import Final
 
 from edge.domain import handover
 from edge.domain.decision import Decision
-from edge.domain.events import ConnectionLimitReached
+from edge.domain.events import ConnectionLimitReached, DecisionFailed
 from edge.domain.metering import note_charging_state
 from edge.domain.site import Site, Station
 from edge.domain.transaction import Cause
@@ -19,6 +19,8 @@ from protocols.terms import ConnectorStatus, EvseRef
 
 SETTLED_AFTER: Final = timedelta(seconds=30)
 """A station that has told nothing new for so long after it came back is where it was when it left (1.6 §4.9)."""
+CONNECTIONS_AT_LIMIT: Final = "connections_at_limit"
+DECISION_FAILED: Final = "decision_failed"
 
 
 def connect(site: Site, decision: Decision, event: StationConnected, now: datetime) -> None:
@@ -126,9 +128,23 @@ def report_status(site: Site, decision: Decision, event: StatusReported, now: da
 def note_connection_limit(site: Site, decision: Decision, event: ConnectionLimitReached, now: datetime) -> None:
     if event.is_reached:
         text = f"stations are turned away: this agent holds {event.limit} connections and may open no more files"
-        decision.raise_alarm(site, now, "connections_at_limit", Severity.CRITICAL, text, "agent")
+        decision.raise_alarm(site, now, CONNECTIONS_AT_LIMIT, Severity.CRITICAL, text, "agent")
     else:
-        decision.clear_alarm(site, now, "connections_at_limit", "agent")
+        decision.clear_alarm(site, now, CONNECTIONS_AT_LIMIT, "agent")
+
+
+def note_failed_decision(site: Site, decision: Decision, event: DecisionFailed, now: datetime) -> None:
+    """Cleared at the next start: by then the fault may be mended."""
+    whose = f" of {event.station_id}" if event.station_id is not None else ""
+    text = f"a {event.event_type}{whose} could not be decided and was refused: a fault of this program, see its log"
+    decision.raise_alarm(site, now, DECISION_FAILED, Severity.CRITICAL, text, event.station_id or "agent")
+
+
+def forget_faults(site: Site, decision: Decision, now: datetime) -> None:
+    """At a start: what was wrong with the program that ran before is no alarm of this one."""
+    decision.clear_alarm(site, now, CONNECTIONS_AT_LIMIT, "agent")
+    for alarm in [alarm for alarm in site.alarms.values() if alarm.alarm == DECISION_FAILED]:
+        decision.clear_alarm(site, now, DECISION_FAILED, alarm.station_id or "agent")
 
 
 def _journal_status(site: Site, decision: Decision, event: StatusReported, now: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from edge.domain.pricing import price_session
 from edge.domain.site import EvseStatus, Site
@@ -124,3 +125,67 @@ def birth(site: Site, now: datetime) -> Birth:
         ),
         documents=dict(site.documents),
     )
+
+
+def status(site: Site, now: datetime) -> dict[str, Any]:
+    """How the site stands, JSON-able, for `status` and the staff."""
+    return {
+        "edge_id": site.rules.edge_id,
+        "location": site.rules.location.name,
+        "epoch": site.epoch,
+        "software_version": site.rules.software_version,
+        "site_time": now.isoformat(),
+        "stations": len(site.stations),
+        "stations_online": sum(station.is_online for station in site.stations.values()),
+        "allow_unknown": site.rules.allows_unknown_stations,
+        "evses": len(site.evses),
+        "transactions_open": len(site.transactions),
+        "power_w": site.power_w,
+        "tokens": len(site.tokens),
+        "alarms": [
+            {"alarm": alarm.alarm, "severity": alarm.severity, "text": alarm.text} for alarm in site.alarms.values()
+        ],
+        "telemetry": {
+            "kept": site.telemetry_kept,
+            "dropped_by_filter": site.telemetry_dropped,
+            "thinned_by_pressure": site.telemetry_thinned,
+        },
+        "uplink": {
+            "configured": site.rules.has_uplink,
+            "online": site.is_uplink_online,
+            "since": site.uplink_since.isoformat() if site.uplink_since else None,
+        },
+        "streams": {
+            stream: {"last_seq": site.last_seq[stream], "acked_seq": site.acked_seq[stream]} for stream in Stream
+        },
+    }
+
+
+def stations(site: Site, now: datetime) -> list[dict[str, Any]]:
+    """The charging stations with their live state, JSON-able."""
+    return [
+        {
+            "station_id": station.station_id,
+            "online": station.is_online,
+            "known": station.is_known,
+            "ocpp": station.abilities.ocpp_version if station.abilities else None,
+            "vendor": station.vendor,
+            "model": station.model,
+            "firmware": station.firmware_version,
+            "evses": [_evse(site, site.evses[ref], now) for ref in site.refs_of(station.station_id)],
+        }
+        for station in site.stations.values()
+    ]
+
+
+def _evse(site: Site, evse: EvseStatus, now: datetime) -> dict[str, Any]:
+    running = site.at_evse(evse.ref)
+    return {
+        "evse_id": evse.evse.evse_id,
+        "label": evse.evse.label,
+        "state": evse_state(site, evse),
+        "power_w": evse.power_w,
+        "energy_wh": running.energy_wh if running else None,
+        "transaction_id": running.transaction_id if running else None,
+        "reading_is_old": site.is_silent(evse, now),
+    }

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -32,6 +32,8 @@ from edge.ledger.wal import WalCopier
 from edge.ports import Commit, StationRecord
 from protocols.sync.codec import encode_entry
 from protocols.sync.topics import Stream
+
+T = TypeVar("T")
 
 
 class Ledger:
@@ -50,7 +52,8 @@ class Ledger:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger-writer")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="ledger-reader")
         self._metrics = metrics or LedgerMetrics(CollectorRegistry())
-        self._wal = WalCopier(open_beside(path), self.connection, self._writer, self._metrics)
+        self._file = path.open("rb")
+        self._wal = WalCopier(self._file, open_beside(path), self.connection, self._writer, self._metrics)
         meta = dict(self.connection.execute(queries()["meta"]).fetchall())
         self._epoch: str = meta["epoch"]
         self._charger_number = int(meta.get("last_charger_number", "0"))
@@ -73,6 +76,7 @@ class Ledger:
         self._reader.shutdown()
         self._reading.close()
         self.connection.close()
+        self._file.close()
         self._lock.close()
 
     # --- port Ledger ---
@@ -100,6 +104,10 @@ class Ledger:
 
     async def recall(self, keys: Sequence[PastKey]) -> list[PastTransaction]:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._recall, keys)
+
+    async def with_writer(self, read: Callable[[], T]) -> T:
+        """Have something read between two commits, in the writer's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, read)
 
     # --- port StationRecords ---
 
