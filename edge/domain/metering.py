@@ -99,7 +99,7 @@ def journal_samples(
         return
     readings = site.readings.get(ref)
     if readings is None or readings.transaction_id != transaction_id:
-        dropped = readings.dropped if readings is not None else 0
+        dropped = _give_up(site, readings) if readings is not None else 0
         readings = site.readings[ref] = Readings(transaction_id, now, dropped)
     before, thinned = readings.dropped, readings.thinned
     kept = readings.take(samples, now, rules, site.telemetry_thinning)
@@ -125,7 +125,14 @@ def forget_idle_readings(site: Site, now: datetime) -> None:
     longest = max(rule.max_interval for rule in site.rules.telemetry.by_measurand.values())
     idle = [ref for ref, each in site.readings.items() if each.transaction_id is None and now - each.heard_at > longest]
     for ref in idle:
-        del site.readings[ref]
+        _give_up(site, site.readings.pop(ref))
+
+
+def _give_up(site: Site, readings: Readings) -> int:
+    """Leave curves that came to no end of their own; how much was dropped since their last entry."""
+    dropped = readings.give_up()
+    site.telemetry_dropped += dropped - readings.dropped
+    return dropped
 
 
 def _journal_kept(

@@ -9,6 +9,8 @@ an interval.
 
 A reading belongs to its own time stamp, not to the time it comes. A station that hands in an old queue beside its
 present readings draws a second stretch of the curve, filtered in its own order; what was heard before adds nothing.
+(What was dropped already is not judged again when a queue fills the gap before it: after a gap as long as the longest
+interval nothing is dropped, after a shorter one the curve is right again when that has passed.)
 """
 
 from __future__ import annotations
@@ -130,10 +132,6 @@ class Curve:
     is_next_kept: bool = False
     is_late: bool = False
 
-    def keep(self, sample: Sample, at: datetime, kept: list[Kept]) -> None:
-        self.kept_at, self.kept_value, self.withheld = at, sample.value, None
-        kept.append((sample, at))
-
     def end(self, kept: list[Kept]) -> None:
         """The stretch ends where it ended, not where the filter last looked up."""
         if self.withheld is not None and self.withheld_at is not None:
@@ -144,7 +142,7 @@ class Curve:
 @dataclass(slots=True)
 class Readings:
     """The filter's memory of an EVSE, while a transaction runs there or readings come. `dropped` counts what was let go
-    since its last entry, `thinned` how much of that the rules would have kept at the normal level."""
+    for good since its last entry; `thinned` what was withheld although the usual rules would have kept it."""
 
     transaction_id: str | None
     heard_at: datetime
@@ -192,12 +190,16 @@ class Readings:
                     ):
                         context = sample.context
                         if context is periodic or context not in marks:
+                            if curve.withheld is not None:
+                                self.dropped += 1
                             curve.withheld, curve.withheld_at = sample, at
-                            self.dropped += 1
                             if level and rules.by_measurand[measurand].is_news(value, kept_value, age):
                                 self.thinned += 1
                             continue
-            curve.kept_at, curve.kept_value, curve.withheld = at, value, None
+            if curve.withheld is not None:
+                curve.withheld = None
+                self.dropped += 1
+            curve.kept_at, curve.kept_value = at, value
             kept.append((sample, at))
         self._remember(stamps)
         return kept
@@ -214,6 +216,10 @@ class Readings:
             curve.end(kept)
         return kept
 
+    def give_up(self) -> int:
+        """How many readings were let go when nobody asks for the end of the curves."""
+        return self.dropped + sum(curve.withheld is not None for curve in self.curves.values())
+
     def _begin(self, sample: Sample, at: datetime, kept: list[Kept]) -> None:
         if len(self.curves) < MAX_CURVES:
             self.curves[sample.measurand, sample.phase] = Curve(at, sample.value, at)
@@ -227,18 +233,26 @@ class Readings:
         if at == curve.newest_at and not curve.is_late:
             if (is_mark or curve.is_next_kept) and at != curve.kept_at:
                 curve.is_next_kept = False
-                curve.keep(sample, at, kept)
+                self._keep(curve, sample, at, kept)
         elif at.timestamp() in self.stamps:
             pass
         elif not curve.is_late or at < curve.kept_at:
             curve.end(kept)
             curve.is_late = curve.is_next_kept = True
-            curve.keep(sample, at, kept)
+            self._keep(curve, sample, at, kept)
         elif is_mark or in_use.is_news(sample.value, curve.kept_value, at - curve.kept_at):
-            curve.keep(sample, at, kept)
+            self._keep(curve, sample, at, kept)
         else:
+            if curve.withheld is not None:
+                self.dropped += 1
             curve.withheld, curve.withheld_at = sample, at
+
+    def _keep(self, curve: Curve, sample: Sample, at: datetime, kept: list[Kept]) -> None:
+        if curve.withheld is not None:
+            curve.withheld = None
             self.dropped += 1
+        curve.kept_at, curve.kept_value = at, sample.value
+        kept.append((sample, at))
 
     def _remember(self, stamps: list[datetime]) -> None:
         remembered = self.stamps
