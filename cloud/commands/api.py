@@ -24,7 +24,8 @@ ExpiresIn = Annotated[
 
 
 class RemoteStart(BaseModel):
-    """Start a transaction. `edge_id` is needed only where several edges have a station of this name."""
+    """Start a transaction. `edge_id` is needed only where several edges have a station of this name and not just one
+    has it connected."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"station_id": "CP-1", "evse_id": 1, "token_uid": "04A2B3C4"}]}
@@ -111,9 +112,13 @@ async def remote_start(hub: TheHub, who: Operator, wanted: RemoteStart) -> Respo
     """Ask a station to start a transaction; follow the command to learn the outcome."""
     async with hub.store.read() as connection:
         query = queries.places(who.domain, wanted.station_id, wanted.evse_id)
-        edge_ids = (await connection.execute(query)).scalars().all()
+        places = (await connection.execute(query)).all()
+    edge_ids = [place.edge_id for place in places]
+    online = [place.edge_id for place in places if place.is_online]
+    if len(edge_ids) > 1 and len(online) == 1:
+        edge_ids = online  # the agents of a node share their stations: each is with one of them
     if wanted.edge_id is not None:
-        edge_ids = [edge_id for edge_id in edge_ids if edge_id == wanted.edge_id]
+        edge_ids = [place.edge_id for place in places if place.edge_id == wanted.edge_id]
     if not edge_ids:
         raise not_found("EVSE", f"{wanted.station_id}*{wanted.evse_id}")
     if len(edge_ids) > 1:

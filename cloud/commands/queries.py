@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Label, RowMapping, Select, case, insert, select
+from sqlalchemy import Label, RowMapping, Select, and_, case, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery
-from cloud.store.tables import commands, evses, sessions
+from cloud.store.tables import charging_stations, commands, evses, sessions
 
 SORT = (commands.c.issued_at, commands.c.id)
 Status = Literal["queued", "sent", "taken", "accepted", "rejected", "failed", "expired"]
@@ -52,9 +52,16 @@ def status_at(now: datetime) -> Label[str]:
 
 
 def places(domain: int, station_id: str, evse_id: int) -> Select[Any]:
-    """The edges that have such an EVSE."""
-    return select(evses.c.edge_id).where(
-        evses.c.domain == domain, evses.c.station_id == station_id, evses.c.evse_id == evse_id
+    """The edges that have such an EVSE, and whether its station is connected there."""
+    at = and_(
+        charging_stations.c.domain == evses.c.domain,
+        charging_stations.c.edge_id == evses.c.edge_id,
+        charging_stations.c.station_id == evses.c.station_id,
+    )
+    return (
+        select(evses.c.edge_id, charging_stations.c.is_online)
+        .select_from(evses.outerjoin(charging_stations, at))
+        .where(evses.c.domain == domain, evses.c.station_id == station_id, evses.c.evse_id == evse_id)
     )
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 
 from protocols.sync.down import RemoteStart, RemoteStop
-from protocols.sync.topics import Stream
+from protocols.sync.topics import EdgeAddress, Stream
 from protocols.sync.up import CommandFinished, CommandTaken, Entry, Outcome
 from tests.cloud.conftest import StartHub, eventually
 from tests.cloud.edge_double import connected
-from tests.cloud.samples import birth, minute, money_journal
+from tests.cloud.samples import birth, event_journal, minute, money_journal
 from tests.kit import Broker, wait_until
 
 START = {"station_id": "CP-1", "evse_id": 1, "token_uid": "04A2B3C4"}
@@ -91,3 +91,27 @@ async def test_while_the_broker_is_away_a_command_waits_or_expires_but_is_never_
             await eventually(lambda: status_of(client, patient["id"]), "sent")
             assert [command.id for command in edge.commands if command.id == short["id"]] == []
         assert await status_of(client, short["id"]) == "expired"
+
+
+async def test_a_remote_start_goes_to_the_agent_of_a_node_that_has_the_station(
+    start_hub: StartHub, broker: Broker
+) -> None:
+    other = EdgeAddress(0, "edge-2")
+    async with (
+        start_hub(broker) as hub,
+        await hub.client() as client,
+        connected(broker) as first,
+        connected(broker, other) as second,
+    ):
+        for edge in (first, second):
+            await edge.is_born(birth(edge.address, site=edge.address.edge_id))
+            await edge.acked(Stream.EVENT, 0)
+        unknown = await client.post("/v1/commands/remote-start", json=START)
+        assert (unknown.status_code, unknown.json()["code"]) == (409, "station_ambiguous")
+        await second.send(event_journal()[:1])
+        await second.acked(Stream.EVENT, 1)
+        issued = await issue(client, "remote-start", START)
+        assert issued["edge_id"] == "edge-2"
+        chosen = await issue(client, "remote-start", {**START, "edge_id": "edge-1"})
+        assert chosen["edge_id"] == "edge-1"
+        await wait_until(lambda: bool(second.commands and first.commands))
