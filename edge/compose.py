@@ -21,8 +21,9 @@ from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.credentials import Credentials
 from edge.chargers.fleet import Fleet
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
-from edge.config import EdgeConfig, StationSettings
+from edge.config import EdgeConfig, StationSettings, TelemetrySettings
 from edge.domain.site import SiteRules, StationRules
+from edge.domain.telemetry import MeasurandRule, TelemetryRules, default_rules
 from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.restore import restore
@@ -41,6 +42,7 @@ from edge.uplink.uplink import MqttUplink
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffElement
 from protocols.sync.topics import EdgeAddress
+from protocols.terms import Measurand
 from protocols.timeline import REAL_TIME, Timeline
 
 log = structlog.get_logger("edge")
@@ -87,6 +89,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
         checkpoint_s=config.transactions.checkpoint_s,
         abandon_after_s=config.transactions.abandon_after_h * 3600,
         silent_after_s=config.transactions.silent_after_s,
+        telemetry=_telemetry(config.telemetry),
         peers=frozenset(peer.edge_id for peer in config.peers),
         software_version=version("ohmstead"),
         has_uplink=config.uplink is not None,
@@ -249,6 +252,26 @@ def _evses(station: StationSettings) -> list[Evse]:
         )
         for evse in station.evses
     ]
+
+
+def _telemetry(chosen: TelemetrySettings) -> TelemetryRules:
+    rules = default_rules()
+    for measurand, wish in (
+        (Measurand.POWER, chosen.power),
+        (Measurand.POWER_OFFERED, chosen.power_offered),
+        (Measurand.CURRENT, chosen.current),
+        (Measurand.VOLTAGE, chosen.voltage),
+        (Measurand.STATE_OF_CHARGE, chosen.state_of_charge),
+        (Measurand.ENERGY_REGISTER, chosen.energy_register),
+    ):
+        usual = rules[measurand]
+        rules[measurand] = MeasurandRule(
+            deadband=usual.deadband if wish.deadband is None else wish.deadband,
+            percent=usual.percent if wish.percent is None else wish.percent,
+            min_interval=usual.min_interval if wish.min_s is None else timedelta(seconds=wish.min_s),
+            max_interval=usual.max_interval if wish.max_s is None else timedelta(seconds=wish.max_s),
+        )
+    return TelemetryRules(rules, is_enabled=chosen.enabled)
 
 
 def _tariffs(config: EdgeConfig) -> list[Tariff]:

@@ -192,6 +192,34 @@ class TransactionSettings(_Strict):
     silent_after_s: int = Field(default=300, ge=10, description="meter values older than this are shown as old")
 
 
+class MeasurandSettings(_Strict):
+    """When a reading of a measurand is worth keeping. What is not set stays as it is."""
+
+    deadband: int | None = Field(default=None, ge=1, description="a smaller change is no news; W, mA, mV, percent, Wh")
+    percent: int | None = Field(
+        default=None, ge=0, le=100, description="nor is a change smaller than this part of the value kept last"
+    )
+    min_s: int | None = Field(default=None, ge=0, le=86_400, description="kept at most so often")
+    max_s: int | None = Field(default=None, ge=1, le=86_400, description="kept at least so often, changed or not")
+
+
+class TelemetrySettings(_Strict):
+    """Which meter values are kept and sent to the hub; bills and screens do not depend on it."""
+
+    enabled: bool = Field(
+        default=True,
+        description="keep meter values; where nothing is set: power and power offered 100 W, 2 %; current 500 mA, 2 %;"
+        " voltage 2000 mV, 1 %; state of charge 1 percent; all these every 10 to 300 s; energy register 100 Wh, every"
+        " 300 to 900 s",
+    )
+    power: MeasurandSettings = Field(default=MeasurandSettings(), description="power drawn")
+    power_offered: MeasurandSettings = Field(default=MeasurandSettings(), description="power drawn")
+    current: MeasurandSettings = Field(default=MeasurandSettings(), description="per phase")
+    voltage: MeasurandSettings = Field(default=MeasurandSettings(), description="per phase")
+    state_of_charge: MeasurandSettings = Field(default=MeasurandSettings(), description="of the vehicle")
+    energy_register: MeasurandSettings = Field(default=MeasurandSettings(), description="the meter")
+
+
 class LedgerSettings(_Strict):
     """How long things are kept, in site time. Bills and postings are kept for ever."""
 
@@ -234,6 +262,7 @@ class EdgeConfig(BaseSettings):
     uplink: UplinkSettings | None = Field(default=None, description="the way to the hub")
     peers: tuple[PeerSettings, ...] = Field(default=(), max_length=63, description="the other agents of a node")
     transactions: TransactionSettings = Field(default_factory=TransactionSettings, description="transactions")
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings, description="meter values")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="retention")
     log: LogSettings = Field(default_factory=LogSettings, description="logging")
     stations: tuple[StationSettings, ...] = Field(default=(), description="the charging stations")

@@ -9,6 +9,8 @@ import pytest
 
 from edge.compose import rules_of
 from edge.config import BadConfig, load
+from edge.domain.telemetry import default_rules, rule
+from protocols.terms import Measurand
 
 GOOD = """\
 edge_id = "edge-1"
@@ -114,3 +116,17 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     config = load(written(tmp_path, GOOD))
     assert config.ocpp.port == 9123
     assert config.timeline == "2026-03-02T06:00:00Z@1772000000.0x60"
+
+
+def test_the_telemetry_filter_as_set(tmp_path: Path) -> None:
+    usual = rules_of(load(written(tmp_path, GOOD))).telemetry
+    assert (usual.is_enabled, usual.by_measurand) == (True, default_rules())
+    text = GOOD + "[telemetry]\nenabled = false\npower = { deadband = 50, max_s = 60 }\nvoltage = { percent = 0 }\n"
+    telemetry = rules_of(load(written(tmp_path, text))).telemetry
+    assert not telemetry.is_enabled
+    assert telemetry.by_measurand[Measurand.POWER] == rule(50, 2, 10, 60)
+    assert telemetry.by_measurand[Measurand.VOLTAGE] == rule(2_000, 0, 10, 300)
+    assert telemetry.by_measurand[Measurand.CURRENT] == default_rules()[Measurand.CURRENT]
+    assert problems(tmp_path, GOOD + "[telemetry.power]\ndeadband = 0\n") == [
+        ":27: telemetry.power.deadband: Input should be greater than or equal to 1"
+    ]
