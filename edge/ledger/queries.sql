@@ -13,13 +13,15 @@ SELECT COALESCE(MAX(seq), 0) FROM journal WHERE stream = ?
 SELECT COALESCE(MIN(seq), 0) FROM journal WHERE stream = ?
 
 -- name: oldest_entries
-SELECT seq, at FROM journal WHERE stream = ? AND seq <= ? ORDER BY seq LIMIT ?
+SELECT MIN(seq) FILTER (WHERE at >= ?4), MAX(seq)
+FROM (SELECT seq, at FROM journal WHERE stream = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)
 
 -- name: trim_entries
 DELETE FROM journal WHERE stream = ? AND seq <= ?
 
 -- name: oldest_past
-SELECT rowid, ended_at FROM past_transactions ORDER BY rowid LIMIT ?
+SELECT MIN(number) FILTER (WHERE ended_at >= ?2), MAX(number)
+FROM (SELECT rowid AS number, ended_at FROM past_transactions ORDER BY rowid LIMIT ?1)
 
 -- name: trim_past
 DELETE FROM past_transactions WHERE rowid <= ?

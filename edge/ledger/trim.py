@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
@@ -124,26 +123,19 @@ def trim_journal(connection: sqlite3.Connection, stream: Stream, before: str, *,
     if waits_for_ack:
         acked = connection.execute(sql["acked_seq"], (name,)).fetchone()
         upto_seq = min(upto_seq, acked[0] if acked else 0)
-    old: list[int] = []
-    with closing(connection.execute(sql["oldest_entries"], (name, upto_seq, most))) as oldest:
-        for seq, at in oldest:
-            if at >= before:
-                break
-            old.append(seq)
-    if old:
-        connection.execute(sql["trim_entries"], (name, old[-1]))
-    return len(old)
+    young, last = connection.execute(sql["oldest_entries"], (name, upto_seq, most, before)).fetchone()
+    return _drop(connection, sql["trim_entries"], (name,), young, last)
 
 
 def trim_past(connection: sqlite3.Connection, before: str, *, most: int) -> int:
     """Drop the transactions that ended longest ago, before a time; returns how many."""
     sql = queries()
-    old: list[int] = []
-    with closing(connection.execute(sql["oldest_past"], (most,))) as oldest:
-        for rowid, ended_at in oldest:
-            if ended_at >= before:
-                break
-            old.append(rowid)
-    if old:
-        connection.execute(sql["trim_past"], (old[-1],))
-    return len(old)
+    young, last = connection.execute(sql["oldest_past"], (most, before)).fetchone()
+    return _drop(connection, sql["trim_past"], (), young, last)
+
+
+def _drop(connection: sqlite3.Connection, sql: str, key: tuple[str, ...], young: int | None, last: int | None) -> int:
+    """Drop what was looked at, up to the first `young` one: in one call, for between two calls the thread may wait."""
+    if last is None:
+        return 0
+    return connection.execute(sql, (*key, last if young is None else young - 1)).rowcount

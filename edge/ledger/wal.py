@@ -1,18 +1,19 @@
 """Brings the write-ahead log into the database beside the commits, so that no commit has to do it.
 
 SQLite by itself does this within the commit that finds the log long enough, and that commit then takes tens of
-milliseconds. Here a thread of its own copies most of it while commits go on; the writer's thread then copies what came
-meanwhile, which is little, and so finds a moment at which all is copied: only then may the log begin anew. A log that
-outgrows all this is brought in by the commit after all (`wal_autocheckpoint` in edge/ledger/database.py), so it is
-bounded.
+milliseconds. Here a thread of its own copies most of it while commits go on, and waits for the disk; the writer's
+thread then copies what came meanwhile, which is little, and so finds a moment at which all is copied: only then may the
+log begin anew. A log that outgrows all this is brought in by the commit after all (`wal_autocheckpoint` in
+edge/ledger/database.py), so it is bounded.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Final
+from typing import IO, Final
 
 import structlog
 
@@ -20,8 +21,9 @@ from edge.ledger.ledger_metrics import LedgerMetrics
 
 log = structlog.get_logger("ledger")
 
-COPY_AFTER_PAGES: Final = 4000
-"""About 16 MB: much longer and a start after a crash has more to read, much shorter and pages are copied more often."""
+COPY_AFTER_PAGES: Final = 2000
+"""About 8 MB: much longer and the disk is busy with it for long, and a start after a crash has more to read; much
+shorter and the same pages are copied more often."""
 _PAGES_PER_COMMIT: Final = 6
 _ROWS_PER_PAGE: Final = 8
 """What a commit adds to the log, roughly: measured 8 pages for a start alone, 300 for 200 pairs."""
@@ -31,8 +33,16 @@ class WalCopier:
     """`grew` and `_finish` run in the writer's thread, `_copy` in its own."""
 
     def __init__(
-        self, beside: sqlite3.Connection, writing: sqlite3.Connection, writer: Executor, metrics: LedgerMetrics
+        self,
+        file: IO[bytes],
+        beside: sqlite3.Connection,
+        writing: sqlite3.Connection,
+        writer: Executor,
+        metrics: LedgerMetrics,
     ) -> None:
+        """`file` is the database's; whoever opened it closes it, and not before all connections: to close a file gives
+        up the locks that its process has on it, whoever holds them (fcntl(2))."""
+        self._file = file
         self._beside = beside
         self._writing = writing
         self._writer = writer
@@ -57,6 +67,8 @@ class WalCopier:
 
     def _copy(self) -> None:
         self._checkpoint(self._beside, "beside")
+        # SQLite leaves this to the copy that finds the log at its end: that would be the writer's.
+        os.fsync(self._file.fileno())
         self._writer.submit(self._finish)
 
     def _finish(self) -> None:
