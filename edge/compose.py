@@ -51,6 +51,8 @@ COLLECT_AFTER: Final = (20_000, 20, 20)
 """For gc.set_threshold. Python's own 700 looks through every group of messages several times over (a tenth of the CPU)
 and, with 10,000 stations connected, through all of their state every few seconds, a second long each time. Nearly
 everything here ends by its reference count; what does not, a closed connection, can wait some minutes."""
+BEGUN_AGAIN: Final = ("trim", "peers", "uplink")
+"""What the site can do without for a while."""
 
 
 def ledger_path(config: EdgeConfig) -> Path:
@@ -132,7 +134,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         gc.freeze()  # what start-up made stays; the collector need not look at it again
         gc.set_threshold(*COLLECT_AFTER)
         try:
-            await run_together(parts)
+            await run_together(parts, BEGUN_AGAIN)
         finally:
             ports.forget()
     log.info("stopped")
