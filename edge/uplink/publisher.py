@@ -24,10 +24,12 @@ from protocols.sync.up import EdgeState
 
 ENTRY_BYTES: Final = codec.MAX_BATCH_BYTES - codec.MAX_BATCH_ENTRIES - 512
 """What the entries of a batch may take, so that with its head and commas it stays within MAX_BATCH_BYTES."""
+TELEMETRY_TURN: Final = 8
+"""Of so many batches one is telemetry, when it waits: a backlog of money does not shut it out."""
 
 
 class Publisher:
-    """Sends the streams, the more important one first: events go when no money can."""
+    """Sends the streams, the more important one first: events go when no money can, telemetry when no events can."""
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class Publisher:
         self._metrics = metrics
         self._wake = asyncio.Event()
         self._streams: dict[Stream, SendWindow] = {}
+        self._passed_over = 0
         self._log: Any = structlog.get_logger("edge.uplink")
 
     def journal_grew(self) -> None:
@@ -123,10 +126,20 @@ class Publisher:
     # --- inside ---
 
     def _next_window(self) -> SendWindow | None:
-        for stream, window in self._streams.items():
-            if window.has_room and self._journal.last_seq(stream) > window.sent_seq:
-                return window
-        return None
+        """The stream whose turn it is."""
+        able = [
+            window
+            for stream, window in self._streams.items()
+            if window.has_room and self._journal.last_seq(stream) > window.sent_seq
+        ]
+        if not able:
+            return None
+        telemetry = able[-1] if able[-1].stream is Stream.TELEMETRY else None
+        if telemetry is None or (telemetry is not able[0] and self._passed_over < TELEMETRY_TURN - 1):
+            self._passed_over += telemetry is not None
+            return able[0]
+        self._passed_over = 0
+        return telemetry
 
     async def _send_batch(self, client: aiomqtt.Client, window: SendWindow) -> None:
         after_seq = window.sent_seq

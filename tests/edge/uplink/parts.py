@@ -29,9 +29,11 @@ from protocols.sync.up import (
     Entry,
     EvseLive,
     Live,
+    MeterValuesSampled,
+    SampledValue,
     TransactionEnded,
 )
-from protocols.terms import EvseRef, EvseState
+from protocols.terms import EvseRef, EvseState, Measurand
 from tests.kit import Broker, wait_until
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -44,8 +46,11 @@ def entry(stream: Stream, seq: int) -> Entry:
         body: Any = TransactionEnded(
             transaction_id=f"tx-{seq}", station_id="S1", evse_id=1, meter_stop_wh=seq, ended_at=NOW, reason="Local"
         )
-    else:
+    elif stream is Stream.EVENT:
         body = AlarmCleared(alarm_id=f"alarm-{seq}")
+    else:
+        samples = (SampledValue(Measurand.POWER, seq),)
+        body = MeterValuesSampled(station_id="S1", evse_id=1, transaction_id=None, at=NOW, samples=samples)
     return Entry(stream=stream, seq=seq, at=NOW, body=body)
 
 

@@ -17,7 +17,7 @@ from protocols.terms import EvseRef
 from tests.edge.uplink.parts import ADDRESS, EPOCH, NOW, Site, all_acked, fake_hub, quick, running
 from tests.kit import Broker, start_broker, wait_until
 
-MONEY, EVENT = Stream.MONEY, Stream.EVENT
+MONEY, EVENT, TELEMETRY = Stream.MONEY, Stream.EVENT, Stream.TELEMETRY
 
 
 async def test_everything_arrives_once_and_in_order_money_first(broker: Broker, site: Site) -> None:
@@ -37,6 +37,27 @@ async def test_everything_arrives_once_and_in_order_money_first(broker: Broker, 
         assert hub.stored[MONEY][1201] == site.journal.rows[MONEY][-1].decode()
         assert site.value("resends_total", stream="money") == 0
         await wait_until(lambda: site.inbox.presence == [True])
+
+
+async def test_telemetry_goes_last_but_has_its_share(broker: Broker, site: Site) -> None:
+    full = codec.MAX_BATCH_ENTRIES // 2  # so many entries of the test surely fit
+    site.journal.grow(TELEMETRY, 8 * full)
+    site.journal.grow(EVENT, 2 * full)
+    site.journal.grow(MONEY, 20 * full)
+    async with fake_hub(broker) as hub:
+        hub.is_acking = False
+        async with running(
+            site.uplink(quick(broker.port, window_batches=100, ack_timeout_s=30.0, silent_after_s=60.0))
+        ):
+            await wait_until(lambda: all(hub.seq(s) == site.journal.last_seq(s) for s in Stream))
+            order = "".join(batch.stream[0] for batch in hub.batches)
+            assert order.startswith("mmmmmmmt")
+            before_events = order[: order.index("e")]
+            assert before_events.count("t") == len(before_events) // 8
+            assert "m" not in order[order.index("e") :]
+            for stream in Stream:
+                await hub.ack(stream, hub.seq(stream))
+            await all_acked(site)
 
 
 async def test_birth_and_state_are_retained_and_a_clean_end_says_offline(broker: Broker, site: Site) -> None:
@@ -111,7 +132,7 @@ async def test_a_broker_killed_and_restarted_empty_loses_nothing(broker: Broker,
         site.journal.grow(MONEY, 20)
         await asyncio.to_thread(broker.restart, empty=True)
         async with fake_hub(broker) as hub:
-            hub.stored = {MONEY: dict(list(stored[MONEY].items())[:20]), EVENT: {}}  # its database never had the rest
+            hub.stored |= {MONEY: dict(list(stored[MONEY].items())[:20]), EVENT: {}}  # its database never had the rest
             await all_acked(site)
             assert (hub.seq(MONEY), hub.seq(EVENT)) == (60, 20)
 
