@@ -76,6 +76,10 @@ def _flow(now: Mapping[str, Any], before: Mapping[str, Any] | None, seconds: flo
         table.add_row(
             f"{stream} journal", f"{position['last_seq']}, {grown / seconds:.1f}/s", "not yet at the hub", f"{waiting}"
         )
+    for peer in now.get("peers", ()):  # the other agents of the node
+        said = {True: "reached", False: "NOT REACHED", None: "not asked yet"}[peer["reachable"]]
+        reached = Text(said, style="bold red" if said.isupper() else "")
+        table.add_row(f"agent {peer['edge_id']}", reached, "stations wait for it", f"{peer['stations_waiting']}")
     telemetry = now["telemetry"]
     table.add_row(
         "readings kept",

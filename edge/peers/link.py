@@ -89,6 +89,11 @@ class PeerLink:
     def forget(self, station_id: str) -> None:
         self._wanted.pop(station_id, None)
 
+    @property
+    def is_down(self) -> bool:
+        """The last attempt to ask it failed."""
+        return self._is_reachable is False
+
     def status(self) -> dict[str, Any]:
         return {
             "edge_id": self.edge_id,

@@ -101,12 +101,16 @@ class Peers:
             waiting=set(self._links),
             heard=self._heard,
             gave_up=self._gave_up,
+            down={edge_id for edge_id, link in self._links.items() if link.is_down},
             held=before.held if before is not None else [],
         )
         self._claims[station_id] = claim
         for link in self._links.values():
             link.want(StationClaim(station_id=station_id), claim)
-        asyncio.get_running_loop().call_later(self._hold_s, self._release, claim)
+        if claim.waiting <= claim.down:
+            self._release(claim)
+        else:
+            asyncio.get_running_loop().call_later(self._hold_s, self._release, claim)
 
     def _heard(self, claim: Claim, edge_id: str, record: StationRecord, number: int, is_settled: bool) -> None:
         claim.learn(self._own_edge_id, edge_id, record, number, is_settled=is_settled)

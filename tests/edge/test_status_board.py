@@ -70,3 +70,17 @@ def test_percentiles_are_of_what_happened_between_two_pictures() -> None:
     assert at_most(now, before, 100) == "> 30 s"
     assert at_most(before, before, 99) == "-"
     assert at_most({}, None, 99) == "-"
+
+
+def test_the_other_agents_of_a_node_are_shown_where_there_are_any() -> None:
+    assert "agent" not in drawn(STATUS, None, 1.0)
+    peers = [
+        {"edge_id": "node-b", "reachable": True, "stations_waiting": 0},
+        {"edge_id": "node-c", "reachable": False, "stations_waiting": 17},
+        {"edge_id": "node-d", "reachable": None, "stations_waiting": 0},
+    ]
+    lines = drawn({**STATUS, "peers": peers}, None, 1.0).splitlines()
+    (down,) = [line for line in lines if "node-c" in line]
+    assert "NOT REACHED" in down
+    assert "17" in down
+    assert any("node-d" in line and "not asked yet" in line for line in lines)

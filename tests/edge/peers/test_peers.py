@@ -192,6 +192,16 @@ async def test_an_agent_that_hangs_holds_a_message_up_no_longer_than_it_may(memb
             assert not b.is_at_home()
 
 
+async def test_who_is_known_to_be_down_is_not_waited_for(member: MakeMember) -> None:
+    async with member("b", "ab", hold_s=60).run() as b:
+        await b.connect()
+        await wait_until(lambda: b.alarms == ["peer_unreachable"])
+        await b.tell(StationDisconnected(station_id="A"))
+        await b.connect()
+        async with asyncio.timeout(2):
+            assert await b.start()
+
+
 async def test_what_an_agent_never_took_is_fetched_for_the_next(member: MakeMember) -> None:
     async with member("a").run() as a, member("b").run() as b, member("c").run() as c:
         await a.connect()
