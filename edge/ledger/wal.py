@@ -66,10 +66,10 @@ class WalCopier:
         self._beside.close()
 
     def _copy(self) -> None:
-        self._checkpoint(self._beside, "beside")
-        # SQLite leaves this to the copy that finds the log at its end: that would be the writer's.
-        os.fsync(self._file.fileno())
-        self._writer.submit(self._finish)
+        try:
+            self._checkpoint(self._beside, "beside")
+        finally:
+            self._writer.submit(self._finish)
 
     def _finish(self) -> None:
         self._checkpoint(self._writing, "between")
@@ -79,7 +79,10 @@ class WalCopier:
         begun_s = time.monotonic()
         try:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.OperationalError as error:
+            if connection is self._beside:
+                # SQLite leaves this to the copy that finds the log at its end: that would be the writer's.
+                os.fsync(self._file.fileno())
+        except (sqlite3.Error, OSError) as error:
             # Nothing is lost, the log has it; a disk that is broken or full shows itself at the next commit.
             log.warning("wal_not_copied", reason=str(error))
         self._metrics.wal_copy_seconds.labels(where).observe(time.monotonic() - begun_s)
