@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ConnectorStatus(StrEnum):
@@ -74,9 +74,11 @@ class EvseState(StrEnum):
     OFFLINE = "offline"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class EvseRef:
-    """An EVSE of a site: `evse_id` counts from 1 in its ChargingStation, as in OCPP 2.0.1 (an OCPP 1.6 connectorId)."""
+class EvseRef(NamedTuple):
+    """An EVSE of a site: `evse_id` counts from 1 in its ChargingStation, as in OCPP 2.0.1 (an OCPP 1.6 connectorId).
+
+    A tuple, for it is looked up by in several dicts with every message, and a dataclass is hashed in Python.
+    """
 
     station_id: str
     evse_id: int

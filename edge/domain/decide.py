@@ -102,18 +102,22 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
 def wanted(site: Site, event: SiteEvent) -> tuple[PastKey, ...]:
     """The ended transactions that must be looked up in the ledger before this event can be decided."""
     match event:
+        case MeterValuesReported() | StatusReported():
+            return ()
+        case TransactionContinued() | TransactionFinished():
+            if site.by_charger_id(event.station_id, event.charger_transaction_id) is not None:
+                return ()
+            past = PastKey(event.station_id, charger_transaction_id=event.charger_transaction_id)
         case TransactionBegan():
             key = sessions.start_key(event)
+            if site.by_start_key(event.station_id, key) is not None:
+                return ()
             past = PastKey(event.station_id, start_key=key)
-            is_open = site.by_start_key(event.station_id, key) is not None
-        case TransactionContinued() | TransactionFinished():
-            past = PastKey(event.station_id, charger_transaction_id=event.charger_transaction_id)
-            is_open = site.by_charger_id(event.station_id, event.charger_transaction_id) is not None
         case ClaimAnswered():
             return handover.wanted(site, event)
         case _:
             return ()
-    return () if is_open or site.past(past) is not None else (past,)
+    return () if site.past(past) is not None else (past,)
 
 
 def _tick(site: Site, decision: Decision, now: datetime) -> None:

@@ -28,17 +28,19 @@ def meter(site: Site, decision: Decision, event: MeterValuesReported, now: datet
         if event.evse_id == 0 and station_id in site.stations:  # the station's main meter (OCPP 1.6 §4.7)
             journal_samples(site, decision, EvseRef(station_id, 0), None, event.samples, now)
         return
+    ref = status.ref
     # Field quirk 3: the id is missing, 0 or -1.
-    transaction = site.by_charger_id(station_id, charger_id) if charger_id is not None else site.at_evse(status.ref)
-    if transaction is not None and transaction.ref == status.ref:
+    transaction = site.by_charger_id(station_id, charger_id) if charger_id is not None else site.at_evse(ref)
+    decision.shown.add(ref)
+    if transaction is not None and transaction.ref == ref:
         transaction.move(Cause.HEARD_OF)
         take_samples(site, transaction, event.samples, now, now)
         checkpoint_if_due(site, decision, transaction, now)
     else:
         show_samples(site, status, event.samples, now)
-    decision.shown.add(status.ref)
-    if charger_id is None or site.past(PastKey(station_id, charger_transaction_id=charger_id)) is None:
-        journal_samples(site, decision, status.ref, status.transaction_id, event.samples, now)
+        if charger_id is not None and site.past(PastKey(station_id, charger_transaction_id=charger_id)) is not None:
+            return  # its curve came to an end with it
+    journal_samples(site, decision, ref, status.transaction_id, event.samples, now)
 
 
 def register_of(samples: Iterable[Sample]) -> int | None:

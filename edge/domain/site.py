@@ -98,10 +98,10 @@ class EvseStatus:
     state_of_charge_percent: int | None = None
     read_at: datetime | None = None
     transaction_id: str | None = None
+    ref: EvseRef = field(init=False)
 
-    @property
-    def ref(self) -> EvseRef:
-        return EvseRef(self.evse.station_id, self.evse.evse_id)
+    def __post_init__(self) -> None:
+        self.ref = EvseRef(self.evse.station_id, self.evse.evse_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
