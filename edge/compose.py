@@ -131,6 +131,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         if uplink is not None:
             parts["uplink"] = lambda: _after(ready, uplink.run)
         _log_start(config, agent)
+        # The stations' settings, more than half of what a silent station takes, are read and not needed again.
+        config = config.model_copy(update={"stations": ()})
         gc.freeze()  # what start-up made stays; the collector need not look at it again
         gc.set_threshold(*COLLECT_AFTER)
         try:

@@ -72,8 +72,10 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     clock = clock_of(settings)
     log.set_up(settings.log.level, settings.log.format, clock)
     problems: list[str] = []
+    agent = run_agent(settings, clock)
+    del settings  # so that the agent can let go of what it has read
     try:
-        asyncio.run(run_agent(settings, clock))
+        asyncio.run(agent)
     except* (OhmsteadError, OSError) as group:
         problems += [str(error) for error in _leaves(group)]
     if problems:  # not raised above: what leaves an `except*` is wrapped in a group again
