@@ -21,8 +21,11 @@ from deploy.demo.site import Edge, Hub
 from edge.ledger.projections import bill_of
 from protocols.ocpi.cdr import Cdr
 from protocols.sync.codec import decode_entry
+from protocols.terms import Measurand
 
 ADDED_BY_HUB: Final = ("status", "edge_id", "received_at")
+ROUNDING_WH: Final = 10
+"""A station that samples in kWh and bills in Wh may show this much less or more."""
 _CDR: Final = TypeAdapter(Cdr)
 
 
@@ -34,6 +37,7 @@ async def compare_all(edge: Edge, hub: Hub) -> list[str]:
     cdrs = edge.cdrs()
     return [
         *check_ledger(edge.ledger),
+        *check_telemetry(edge.ledger, cdrs),
         *compare_journal(edge.ledger, hub.database),
         *compare_with_hub(cdrs, await hub.client.all("cdrs")),
         *compare_sessions(cdrs, await hub.client.all("sessions")),
@@ -111,6 +115,23 @@ def check_ledger(ledger: Path) -> list[str]:
     """Every way in which the ledger contradicts itself: gaps, double or missing bills and postings, unequal legs."""
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
         return [*_gaps(database), *_unbilled(database), *_misposted(database)]
+
+
+def check_telemetry(ledger: Path, cdrs: Iterable[Cdr]) -> list[str]:
+    """Every way in which the readings that were kept contradict the bills: registers that a bill does not span."""
+    spans = {cdr.session_id: (cdr.meter_start_wh, cdr.meter_stop_wh) for cdr in cdrs if not cdr.quarantine}
+    problems = []
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
+        for seq, body in database.execute("SELECT seq, body FROM entries WHERE stream = 'telemetry'"):
+            readings = json.loads(body)["body"]
+            if (span := spans.get(readings["transaction_id"])) is None:
+                continue
+            first, last = span
+            for measurand, value, *_ in readings["samples"]:
+                is_within = first - ROUNDING_WH <= value <= last + ROUNDING_WH
+                if measurand == Measurand.ENERGY_REGISTER and not is_within:
+                    problems.append(f"telemetry {seq} reads {value} Wh, its bill is about {first} to {last}")
+    return problems
 
 
 def compare_journal(ledger: Path, hub_database: Path) -> list[str]:
