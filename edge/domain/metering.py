@@ -32,9 +32,11 @@ def meter(site: Site, decision: Decision, event: MeterValuesReported, now: datet
     # Field quirk 3: the id is missing, 0 or -1.
     transaction = site.by_charger_id(station_id, charger_id) if charger_id is not None else site.at_evse(ref)
     decision.shown.add(ref)
-    if transaction is not None and transaction.ref == ref:
+    if transaction is not None and transaction.evse_id == event.evse_id:
         transaction.move(Cause.HEARD_OF)
-        take_samples(site, transaction, event.samples, now, now)
+        _read_registers(transaction, event.samples, now, now)
+        if status.transaction_id == transaction.transaction_id:
+            show_samples(site, status, event.samples, now)
         checkpoint_if_due(site, decision, transaction, now)
     else:
         show_samples(site, status, event.samples, now)
@@ -54,25 +56,35 @@ def take_samples(
     site: Site, transaction: Transaction, samples: tuple[Sample, ...], at: datetime, now: datetime
 ) -> None:
     """Meter readings of a transaction, each at its own time stamp; `at` where it has none that can be believed."""
-    register = Measurand.ENERGY_REGISTER
-    for sample in samples:
-        if sample.measurand is register and sample.phase is None:
-            stamp, is_believed = believed(sample.at, now, transaction.started_at)
-            transaction.read(sample.value, stamp if is_believed else at)
+    if not samples:
+        return
+    _read_registers(transaction, samples, at, now)
     status = site.evses.get(transaction.ref)
     if status is not None and status.transaction_id == transaction.transaction_id:
         show_samples(site, status, samples, now)
 
 
+def _read_registers(transaction: Transaction, samples: tuple[Sample, ...], at: datetime, now: datetime) -> None:
+    register = Measurand.ENERGY_REGISTER
+    for sample in samples:
+        if sample.measurand is register and sample.phase is None:
+            stamp, is_believed = believed(sample.at, now, transaction.started_at)
+            transaction.read(sample.value, stamp if is_believed else at)
+
+
 def show_samples(site: Site, status: EvseStatus, samples: tuple[Sample, ...], now: datetime) -> None:
     """The present of an EVSE. Samples from an offline queue are the past and are not shown as the present."""
-    oldest = now - timedelta(seconds=site.rules.silent_after_s)
+    oldest = now - site.rules.silent_after
     power, state_of_charge, end = Measurand.POWER, Measurand.STATE_OF_CHARGE, ReadingContext.TRANSACTION_END
     whole_w: int | None = None
     by_phase_w: int | None = None
-    is_fresh = has_ended = False
+    is_fresh = has_ended = is_old = False
+    said = None
     for sample in samples:
-        if sample.at is not None and sample.at < oldest:
+        if sample.at is not said:  # most messages hold one time stamp
+            said = sample.at
+            is_old = said is not None and said < oldest
+        if is_old:
             continue
         is_fresh = True
         if sample.context is end:
@@ -202,9 +214,7 @@ def checkpoint_if_due(site: Site, decision: Decision, transaction: Transaction, 
     """At least every `checkpoint_s` of charging (sync 11), by our clock or by that of the readings: a station that
     delivers its queue tells hours in a second, and will not tell them again."""
     kept_at, kept_until = transaction.checkpointed_at, transaction.kept_until or transaction.started_at
-    is_due = kept_at is None or (now - kept_at).total_seconds() >= site.rules.checkpoint_s
-    is_ahead = transaction.last_at is not None and (
-        (transaction.last_at - kept_until).total_seconds() >= site.rules.checkpoint_s
-    )
-    if is_due or is_ahead:
+    every = site.rules.checkpoint_every
+    is_due = kept_at is None or now - kept_at >= every
+    if is_due or (transaction.last_at is not None and transaction.last_at - kept_until >= every):
         decision.checkpoint(transaction, now)

@@ -102,20 +102,21 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
     if transaction.is_evse_assumed and event.evse_id is not None:
         decision.shown.add(transaction.ref)
         site.place(transaction, event.evse_id)
+    ref = transaction.ref
     at, _ = believed(event.at, now, transaction.started_at)
     transaction.move(Cause.HEARD_OF)
     take_samples(site, transaction, event.samples, at, now)
     is_changed = event.charging_state is not None and transaction.enter(event.charging_state, at)
     if is_changed:
-        expect_change(site, transaction.ref)
+        expect_change(site, ref)
         if not transaction.phases[-1].is_charging:
-            stand_still(site, transaction.ref)
-    journal_samples(site, decision, transaction.ref, transaction.transaction_id, event.samples, now)
+            stand_still(site, ref)
+    journal_samples(site, decision, ref, transaction.transaction_id, event.samples, now)
     if is_changed or id_token is not None:
         decision.checkpoint(transaction, now)
     else:
         checkpoint_if_due(site, decision, transaction, now)
-    decision.shown.add(transaction.ref)
+    decision.shown.add(ref)
     decision.reply = TransactionAnswer(
         charger_transaction_id=event.charger_transaction_id, id_token=id_token if event.token_uid else None
     )

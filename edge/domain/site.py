@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
@@ -54,10 +54,16 @@ class SiteRules:
     telemetry: TelemetryRules = field(default_factory=TelemetryRules)
     peers: frozenset[str] = frozenset()
     """The edge ids of the other agents of a node."""
+    checkpoint_every: timedelta = field(init=False)
+    silent_after: timedelta = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "checkpoint_every", timedelta(seconds=self.checkpoint_s))
+        object.__setattr__(self, "silent_after", timedelta(seconds=self.silent_after_s))
 
 
 class Home(Enum):
-    """Which of a node's ledgers a station belongs to; without other agents nobody asks."""
+    """Which of a node's agents has a station; without other agents nobody asks. Not kept: it is asked anew."""
 
     HERE = 1
     SOUGHT = 2
