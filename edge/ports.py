@@ -151,6 +151,10 @@ class Journal(Protocol):
         """The last entry that the hub has acknowledged; 0 for none."""
         ...
 
+    def first_seq(self, stream: Stream) -> int:
+        """The oldest entry that is still there; 1 where there never was one."""
+        ...
+
     async def read(
         self, stream: Stream, after_seq: int, max_entries: int, max_bytes: int
     ) -> Sequence[tuple[int, bytes]]:

@@ -56,13 +56,19 @@ async def store_birth(store: Store, address: EdgeAddress, birth: Birth, now: dat
     """
     if birth.at.tzinfo is None:
         raise BadEntry("at: a time without a zone")
+    if any(each.first_seq > each.last_seq + 1 for each in birth.streams):
+        raise BadEntry("streams: a journal that begins behind its end")
     async with store.write() as connection:
         events = await _write_birth(connection, address, birth, now)
+        origin = Origin(address=address, epoch=birth.epoch, location_id=birth.location.id, received_at=now)
         theirs = {position.stream: position for position in birth.streams}
         acks = []
         for stream in Stream:
             mine, _ = await lock_position(connection, address, birth.epoch, stream, now)
             claim = theirs.get(stream, StreamPosition(stream=stream, last_seq=0, acked_seq=0))
+            if claim.first_seq > mine + 1:
+                events += await _pass_over(connection, origin, claim, mine)
+                mine = claim.first_seq - 1
             is_behind = is_first or claim.acked_seq > mine
             acks.append(Ack(epoch=birth.epoch, stream=stream, seq=mine, resend=is_behind))
         await feed.append(connection, events)
@@ -123,6 +129,28 @@ async def _fence(connection: AsyncConnection, origin: Origin, epoch_before: str 
         text=f"Edge {address.edge_id} is back under an older epoch: two agents may share this edge id",
     )
     return await raise_once(connection, origin, body, f"epoch-{epoch_before}")
+
+
+async def _pass_over(connection: AsyncConnection, origin: Origin, claim: StreamPosition, mine: int) -> list[FeedEvent]:
+    """Entries that the edge has no more: go on behind them, and tell a person. To wait would be to wait for ever."""
+    await connection.execute(
+        update(stream_positions)
+        .where(
+            stream_positions.c.domain == origin.address.domain,
+            stream_positions.c.edge_id == origin.address.edge_id,
+            stream_positions.c.epoch == origin.epoch,
+            stream_positions.c.stream == claim.stream.value,
+        )
+        .values(seq=claim.first_seq - 1, updated_at=origin.received_at)
+    )
+    body = AlarmRaised(
+        alarm_id=f"hub.entries_gone.{origin.epoch}.{claim.stream}",
+        alarm="entries_gone",
+        severity=Severity.CRITICAL if claim.stream is Stream.MONEY else Severity.WARNING,
+        text=f"Entries {mine + 1} to {claim.first_seq - 1} of the {claim.stream} stream are not here,"
+        " and the edge has them no more: they were older than it keeps its journal",
+    )
+    return await raise_once(connection, origin, body, f"gone-{claim.stream}-{claim.first_seq}")
 
 
 async def _write_location(connection: AsyncConnection, origin: Origin, birth: Birth, now: datetime) -> None:

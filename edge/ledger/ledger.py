@@ -144,6 +144,9 @@ class Ledger:
     def acked_seq(self, stream: Stream) -> int:
         return self._acked_seq[stream]
 
+    def first_seq(self, stream: Stream) -> int:
+        return self._first_seq[stream] or 1
+
     async def read(self, stream: Stream, after_seq: int, max_entries: int, max_bytes: int) -> list[tuple[int, bytes]]:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._reader, self._read, stream, after_seq, max_entries, max_bytes)

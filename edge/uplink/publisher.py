@@ -7,6 +7,7 @@ for their Ack, however long the backlog is. A PUBACK says that the broker is ali
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Final
 
 import aiomqtt
@@ -73,9 +74,7 @@ class Publisher:
 
     async def introduce(self, client: aiomqtt.Client) -> None:
         """Birth, then `online`, both retained."""
-        async with self._site.still():
-            birth = codec.encode(self._site.birth())
-        await client.publish(self._address.birth, birth, qos=1, retain=True)
+        await self._send_birth(client)
         await client.publish(self._address.state, self.state("online"), qos=1, retain=True)
 
     def state(self, status: str) -> bytes:
@@ -141,6 +140,13 @@ class Publisher:
         self._passed_over = 0
         return telemetry
 
+    async def _send_birth(self, client: aiomqtt.Client) -> None:
+        async with self._site.still():
+            birth = self._site.birth()
+        streams = tuple(replace(each, first_seq=self._journal.first_seq(each.stream)) for each in birth.streams)
+        payload = codec.encode(replace(birth, streams=streams))
+        await client.publish(self._address.birth, payload, qos=1, retain=True)
+
     async def _send_batch(self, client: aiomqtt.Client, window: SendWindow) -> None:
         after_seq = window.sent_seq
         rows = await self._journal.read(window.stream, after_seq, codec.MAX_BATCH_ENTRIES, ENTRY_BYTES)
@@ -148,7 +154,11 @@ class Publisher:
             return  # an Ack moved the stream while we read
         first_seq = rows[0][0]
         if first_seq != after_seq + 1:
+            # The hub has lost what retention dropped here since: told where the journal begins, it goes on from there.
             self._log.error("uplink_journal_gap", stream=window.stream, after_seq=after_seq, next_seq=first_seq)
+            await self._send_birth(client)
+            if window.sent_seq != after_seq:
+                return
         entries = [entry for index, (seq, entry) in enumerate(rows) if seq == first_seq + index]
         payload = codec.encode_batch(self._journal.epoch, window.stream, first_seq, entries)
         window.sent(first_seq + len(entries) - 1, asyncio.get_running_loop().time())

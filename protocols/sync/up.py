@@ -237,23 +237,6 @@ class UnknownStopSettled:
     kind: Literal["unknown_stop_settled"] = "unknown_stop_settled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationAtHome:
-    """All that the agents of the node have of a station is in this agent's ledger from here on."""
-
-    station_id: str
-    kind: Literal["station_at_home"] = "station_at_home"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationLeftHome:
-    """Another agent of the node has the station now."""
-
-    station_id: str
-    to_edge_id: str
-    kind: Literal["station_left_home"] = "station_left_home"
-
-
 class Outcome(StrEnum):
     """What became of a command: `accepted` and `failed` come from the charger, the others from the edge."""
 
@@ -358,8 +341,6 @@ EventBody = (
     | AlarmCleared
     | UnknownStopReceived
     | UnknownStopSettled
-    | StationAtHome
-    | StationLeftHome
     | CommandTaken
     | CommandFinished
     | DocumentApplied
@@ -418,11 +399,15 @@ class Live:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPosition:
-    """`last_seq` is the newest entry in the journal, `acked_seq` the last that the hub has acknowledged; 0 for none."""
+    """`last_seq` is the newest entry in the journal, `acked_seq` the last that the hub has acknowledged; 0 for none.
+
+    `first_seq` is the oldest entry that is still there: what was before it went by retention and cannot be sent again.
+    """
 
     stream: Stream
     last_seq: Count
     acked_seq: Count
+    first_seq: Count = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 from sqlalchemy import RowMapping, Table, select
 
 from cloud.ingest.batches import store_batch
 from cloud.ingest.presence import forget_presence, store_birth, store_lives, store_state
 from cloud.store.engine import Store
 from cloud.store.tables import alarms, edge_documents, edges, evses, locations
+from protocols.errors import BadEntry
 from protocols.sync.topics import Stream
 from protocols.sync.up import EdgeState, EvseLive, StreamPosition
 from protocols.terms import EvseState
@@ -45,6 +47,25 @@ async def test_a_hub_that_knows_less_than_it_acknowledged_asks_for_the_rest(stor
     assert await meet(store, positions=even) == [(Stream.MONEY, 4, False), *other]
     behind = [StreamPosition(stream=Stream.MONEY, last_seq=9, acked_seq=5)]
     assert (await meet(store, positions=behind))[0] == (Stream.MONEY, 4, True)
+
+
+async def test_entries_that_the_edge_has_no_more_are_passed_over_with_an_alarm(store: Store) -> None:
+    journal = money_journal(3)
+    trimmed = [StreamPosition(stream=Stream.MONEY, last_seq=12, acked_seq=0, first_seq=5)]
+    for _ in range(2):
+        assert (await meet(store, positions=trimmed, is_first=True))[0] == (Stream.MONEY, 4, True)
+        alarm = await row_of(store, alarms, alarm="entries_gone")
+        assert alarm["severity"] == "critical"
+        assert alarm["text"].startswith("Entries 1 to 4 of the money stream")
+    stored = await store_batch(store, EDGE, batch(journal[4:]), NOW)
+    assert (stored.ack.seq, stored.ack.resend, stored.new) == (12, False, 8)
+    assert (await meet(store, positions=trimmed))[0] == (Stream.MONEY, 12, False)
+
+
+async def test_a_journal_cannot_begin_behind_its_end(store: Store) -> None:
+    impossible = [StreamPosition(stream=Stream.MONEY, last_seq=12, acked_seq=0, first_seq=14)]
+    with pytest.raises(BadEntry, match="begins behind its end"):
+        await meet(store, positions=impossible)
 
 
 async def test_an_old_birth_that_the_broker_kept_changes_nothing(store: Store) -> None:

@@ -62,6 +62,7 @@ def test_what_is_old_and_acknowledged_goes_and_all_else_stays(ledger: Ledger, pl
     trimmed(ledger, play.now, MONTH)
     assert seqs(ledger, Stream.MONEY) == [5, 6, 7, 8]
     assert trimmed(ledger, play.now, MONTH) == 0
+    assert [ledger.first_seq(stream) for stream in Stream] == [5, events, 1]
 
 
 def test_bills_and_postings_outlive_their_entries(ledger: Ledger, play: LedgerPlay, tmp_path: Path) -> None:
@@ -81,6 +82,7 @@ def test_the_numbers_go_on_when_all_was_trimmed(ledger: Ledger, play: LedgerPlay
     ledger.close()
     with Ledger(tmp_path / "ledger.sqlite", "edge-1") as again:
         assert {stream: again.last_seq(stream) for stream in Stream} == last
+        assert again.first_seq(Stream.MONEY) == 4
         after = LedgerPlay(again)
         after.connect()
         after.charge()

@@ -31,6 +31,7 @@ from protocols.sync.up import (
     Live,
     MeterValuesSampled,
     SampledValue,
+    StreamPosition,
     TransactionEnded,
 )
 from protocols.terms import EvseRef, EvseState, Measurand
@@ -61,6 +62,7 @@ class FakeJournal:
     epoch: str = EPOCH
     rows: dict[Stream, list[bytes]] = field(default_factory=lambda: {stream: [] for stream in Stream})
     acked: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
+    trimmed: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
     reads: list[int] = field(default_factory=list)
 
     def grow(self, stream: Stream, count: int) -> None:
@@ -73,12 +75,16 @@ class FakeJournal:
     def acked_seq(self, stream: Stream) -> int:
         return self.acked[stream]
 
+    def first_seq(self, stream: Stream) -> int:
+        return self.trimmed[stream] + 1
+
     async def read(
         self, stream: Stream, after_seq: int, max_entries: int, max_bytes: int
     ) -> Sequence[tuple[int, bytes]]:
         await asyncio.sleep(0)
         chosen: list[tuple[int, bytes]] = []
         size = 0
+        after_seq = max(after_seq, self.trimmed[stream])
         for seq, raw in enumerate(self.rows[stream][after_seq : after_seq + max_entries], after_seq + 1):
             size += len(raw)
             if chosen and size > max_bytes:
@@ -160,7 +166,7 @@ class FakeWindow:
             at=NOW,
             location=location,
             evses=(),
-            streams=(),
+            streams=tuple(StreamPosition(stream=stream, last_seq=1000, acked_seq=0) for stream in Stream),
         )
 
     def status(self) -> dict[str, Any]:
@@ -186,7 +192,8 @@ class FakeHub:
     rejects: dict[int, str] = field(default_factory=dict)
 
     def seq(self, stream: Stream) -> int:
-        count = 0
+        first_seqs = [each.first_seq for birth in self.births for each in birth.streams if each.stream is stream]
+        count = max(first_seqs, default=1) - 1  # what the edge has no more is passed over
         while count + 1 in self.stored[stream]:
             count += 1
         return count

@@ -150,6 +150,31 @@ async def test_resend_goes_back_also_behind_what_was_acked(broker: Broker, site:
         assert site.value("resends_total", stream="money") == 1
 
 
+async def test_a_journal_trimmed_before_it_had_a_hub_begins_where_it_begins(
+    broker: Broker, site: Site
+) -> None:
+    site.journal.grow(MONEY, 30)
+    site.journal.trimmed[MONEY] = 20
+    async with fake_hub(broker) as hub, running(site.uplink(quick(broker.port))):
+        await all_acked(site)
+        assert sorted(hub.stored[MONEY]) == list(range(21, 31))
+        assert {each.stream: each.first_seq for each in hub.births[0].streams} == {MONEY: 21, EVENT: 1, TELEMETRY: 1}
+
+
+async def test_a_hub_that_lost_what_was_trimmed_since_is_told_where_the_journal_begins(
+    broker: Broker, site: Site
+) -> None:
+    site.journal.grow(MONEY, 30)
+    async with fake_hub(broker) as hub, running(site.uplink(quick(broker.port, ack_timeout_s=30.0))):
+        await all_acked(site)
+        site.journal.trimmed[MONEY] = 20
+        hub.stored[MONEY].clear()
+        await hub.ack(MONEY, 5, resend=True)
+        await wait_until(lambda: sorted(hub.stored[MONEY]) == list(range(21, 31)))
+        await all_acked(site)
+        assert len(hub.births) == 2
+
+
 async def test_rejected_entries_are_told_to_the_site_and_the_stream_goes_on(broker: Broker, site: Site) -> None:
     site.journal.grow(EVENT, 5)
     async with fake_hub(broker) as hub, running(site.uplink(quick(broker.port))):

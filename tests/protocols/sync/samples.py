@@ -142,8 +142,6 @@ EVENT_BODIES = (
     up.DocumentApplied(document="tokens", version=4),
     up.TokensChanged(source="hub", tokens=(TOKEN,), is_complete=True),
     up.UnknownStopSettled(station_id="CS-1", charger_transaction_id="99", transaction_id="tx-1"),
-    up.StationAtHome(station_id="CS-1"),
-    up.StationLeftHome(station_id="CS-1", to_edge_id="edge-2"),
 )
 TELEMETRY_BODIES = (
     up.MeterValuesSampled(
@@ -194,7 +192,7 @@ MESSAGES = {
         at=T0,
         location=LOCATION,
         evses=(LIVE,),
-        streams=(up.StreamPosition(stream=Stream.MONEY, last_seq=12, acked_seq=10),),
+        streams=(up.StreamPosition(stream=Stream.MONEY, last_seq=12, acked_seq=10, first_seq=3),),
         documents={"tokens": 4},
     ),
     "state": up.EdgeState(status="offline", epoch=EPOCH),
