@@ -150,9 +150,7 @@ async def test_resend_goes_back_also_behind_what_was_acked(broker: Broker, site:
         assert site.value("resends_total", stream="money") == 1
 
 
-async def test_a_journal_trimmed_before_it_had_a_hub_begins_where_it_begins(
-    broker: Broker, site: Site
-) -> None:
+async def test_a_journal_trimmed_before_it_had_a_hub_begins_where_it_begins(broker: Broker, site: Site) -> None:
     site.journal.grow(MONEY, 30)
     site.journal.trimmed[MONEY] = 20
     async with fake_hub(broker) as hub, running(site.uplink(quick(broker.port))):
