@@ -15,6 +15,7 @@ from typing import Final
 from edge.domain.billing import SUPERSEDED, end_transaction
 from edge.domain.decision import Decision
 from edge.domain.events import ClaimAnswered, Done, NotAtHome, PeerChanged, StationsClaimed
+from edge.domain.metering import end_samples
 from edge.domain.site import Home, PastKey, PastTransaction, Site, Station
 from edge.domain.transaction import Cause, Transaction
 from protocols.sync.up import (
@@ -74,6 +75,7 @@ def _hand_over(site: Site, decision: Decision, transaction: Transaction, to_edge
             moves=transaction.moves,
         ),
     )
+    end_samples(site, decision, transaction, now)
     site.close_transaction(transaction, HANDED_OVER)
     site.set_power(site.evses[transaction.ref], None)
     decision.shown.add(transaction.ref)

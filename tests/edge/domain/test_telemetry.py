@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.domain.events import Ticked
+from edge.domain.events import ClaimAnswered, StationsClaimed, Ticked
 from edge.domain.telemetry import (
     LEVELS,
     MARKS_ONLY,
@@ -381,6 +381,17 @@ def test_a_transaction_that_changes_its_evse_takes_its_curve_along(play: Play) -
     play.updated201(evse_id=2, samples=(Sample(measurand=Measurand.POWER, value=6, at=play.now),))
     assert [values for _, values, _ in told(play)] == [[5]]
     assert [ref.evse_id for ref in play.site.readings] == [2]
+
+
+def test_a_transaction_that_is_handed_over_ends_its_curve_here() -> None:
+    play = Play(new_site(peers=frozenset({"edge-2"})))
+    play.connect()
+    play.tell(ClaimAnswered(station_id="A", claim=1, is_complete=True))
+    play.start(1000)
+    meter_values(play, 11_000, 11_001, 11_002)
+    play.tell(StationsClaimed(by_edge_id="edge-2", station_ids=("A",)))
+    assert [values for _, values, _ in told(play)] == [[11_000], [11_002]]
+    assert play.site.readings == {}
 
 
 def test_a_long_message_becomes_several_entries(play: Play) -> None:

@@ -19,13 +19,13 @@ from edge.ledger.queries import migrations, queries
 from edge.ledger.reader import LedgerReader
 from edge.ledger.restore import restore
 from edge.ports import Commit
-from protocols.charger.events import BootReported
+from protocols.charger.events import BootReported, MeterValuesReported, Sample
 from protocols.ocpi.token import Token
 from protocols.sync.codec import decode_entry
 from protocols.sync.down import Command, DesiredTokens, RejectedEntry, RemoteStart
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmCleared, AlarmRaised, Entry, Severity
-from protocols.terms import ConnectorStatus
+from protocols.sync.up import AlarmCleared, AlarmRaised, Entry, MeterValuesSampled, Severity
+from protocols.terms import ConnectorStatus, Measurand
 from tests.edge.domain.site_kit import START, Play, new_site
 from tests.edge.ledger.conftest import LedgerPlay
 
@@ -233,3 +233,23 @@ def test_a_full_disk_is_no_acknowledgement(ledger: Ledger) -> None:
         asyncio.run(ledger.commit(Commit(entries=play.entries)))
     assert ledger.last_seq(Stream.EVENT) == 0
     assert asyncio.run(ledger.read(Stream.EVENT, 0, 10, 1 << 20)) == []
+
+
+def test_telemetry_is_journaled_behind_its_own_numbers_and_goes_on_after_a_restart(ledger: Ledger) -> None:
+    play = LedgerPlay(ledger)
+    play.connect()
+    play.start(1000)
+
+    def told(watts: int) -> None:
+        play.after(1)
+        sample = Sample(measurand=Measurand.POWER, value=watts, at=play.now)
+        play.tell(MeterValuesReported(station_id="A", evse_id=1, charger_transaction_id=None, samples=(sample,)))
+
+    for watts in (11_000, 11_001, 5_000):
+        told(watts)
+    play.site = restore(ledger, play.site.rules)
+    told(5_000)  # the filter's memory is not durable: a curve begins anew
+    rows = asyncio.run(ledger.read(Stream.TELEMETRY, 0, 10, 1 << 20))
+    bodies = [decode_entry(row).body for _, row in rows]
+    assert [seq for seq, _ in rows] == [1, 2, 3]
+    assert [body.samples[0].value for body in bodies if isinstance(body, MeterValuesSampled)] == [11_000, 5_000, 5_000]
