@@ -47,6 +47,8 @@ def boot_storm(sizes: BootSizes) -> Result:
         details={
             "messages": storm["messages"],
             "messages_per_s": storm["per_s"],
+            "server_cores": ours["server"]["cores_storm"],
+            "cpu_us_per_message": 1e6 * ours["server"]["cores_storm"] / storm["per_s"],
             "boot_ms": _told(storm["actions"]["BootNotification"]),
             "queued_ms": _told(storm["(transactions)"]),
             "all_delivered_ms": _told(storm["actions"]["(all delivered)"]),

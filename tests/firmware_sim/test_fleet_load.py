@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import resource
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from firmware_sim.load.latency import Latencies
+from firmware_sim.load.machine import Watched
 from firmware_sim.load.plan import V16, V201, Identities, Plan, Target, parse_mix
 from firmware_sim.load.station import FAR, Account, Kind, Message, Station
+from firmware_sim.load.summary import is_clean, summary, table
 from firmware_sim.load.websocket import TEXT, frame, unframe
 from firmware_sim.load.worker import Measured
 from firmware_sim.main import app
@@ -182,6 +187,56 @@ def test_frames_of_every_length(length: int) -> None:
     served = bytes((sent[0], sent[1] & 0x7F)) + sent[2 : len(sent) - length - 4] + payload
     assert unframe(served + b"rest") == (TEXT, payload, b"rest")
     assert unframe(served[:-1] if length else served[:1]) is None
+
+
+def test_several_agents_have_each_a_configuration_with_the_stations_that_come_to_it(tmp_path: Path) -> None:
+    targets = [text for port in (9101, 9102, 9103) for text in ("--url", f"ws://127.0.0.1:{port}")]
+    plan = Plan(
+        identities=Identities(stations=8), targets=tuple(Target(host="127.0.0.1", port=9101 + n) for n in range(3))
+    )
+    files = ("--write-config", str(tmp_path / "edge-{agent}.toml"), "--tokens", str(tmp_path / "cards-{agent}.csv"))
+    assert CliRunner().invoke(app, ["fleet", "--stations", "8", "--agents", "3", *files]).exit_code == 0
+    found: dict[str, int] = {}
+    for agent in range(3):
+        site = tomllib.loads((tmp_path / f"edge-{agent + 1}.toml").read_text())
+        assert (site["edge_id"], site["data_dir"]) == (f"fleet-{agent + 1}", f"data-{agent + 1}")
+        found |= {station["id"]: agent for station in site["stations"]}
+        cards = (tmp_path / f"cards-{agent + 1}.csv").read_text().splitlines()[1:]
+        assert len(cards) == len(site["stations"])
+    assert found == {plan.identities.traits(n).station_id: plan.target_of(n) for n in range(1, 9)}
+    one_name = ("--write-config", str(tmp_path / "edge.toml"))
+    told = CliRunner().invoke(app, ["fleet", "--stations", "8", *targets, *one_name])
+    assert told.exit_code == 2
+    assert "{agent}" in told.output
+    assert (
+        "there are 3 --edge" in CliRunner().invoke(app, ["fleet", "--stations", "8", *targets, "--agents", "2"]).output
+    )
+
+
+@pytest.mark.parametrize(
+    ("busy_share", "lag_ms", "answer_ms", "words"),
+    [
+        (0.3, 0.2, 1.0, []),
+        (0.97, 0.2, 1.0, ["busy for 97% of the phase 'steady'"]),
+        (0.3, 30.0, 40.0, ["one message in a hundred sent 30.0 ms late or more"]),
+        (0.3, 6.0, 900.0, []),
+    ],
+)
+def test_a_fleet_that_was_itself_too_slow_says_so(
+    busy_share: float, lag_ms: float, answer_ms: float, words: list[str]
+) -> None:
+    plan = Plan(identities=Identities(stations=1), targets=TARGETS, ramp_s=0, duration_s=10)
+    measured = Measured(plan.phases())
+    measured.busy_ns["steady"] = int(busy_share * 10 * S)
+    for _ in range(200):
+        measured.record("Heartbeat", S, S + int(answer_ms * 1_000_000))
+        measured.lag.record(int(lag_ms * 1_000_000))
+    counts = ("ready", "starts", "stops", "energy_wh", "open_transactions", "refused_tokens", "unanswered")
+    report = measured.dump() | dict.fromkeys((*counts, "unfinished_stations", "reconnects"), 0)
+    body = summary(plan, [report | {"asked_by_server": {}, "is_interrupted": False}], Watched([]), None)
+    assert [re.sub(r"\d+\.\d ms", f"{lag_ms} ms", why) for why in body["load"]["too_slow"]] == words
+    assert all(why in table(body) for why in body["load"]["too_slow"])
+    assert is_clean(body)
 
 
 def test_mistakes_are_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

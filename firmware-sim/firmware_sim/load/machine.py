@@ -52,7 +52,7 @@ class Watched:
         return round(used_s / max(end_s - begin_s, 1e-9), 3)
 
     def summary(self, stations: int) -> dict[str, Any]:
-        """Cores in the steady phase and over the whole run, memory at the marks, growth per station."""
+        """Cores in the steady phase, in the storm and over the whole run, memory at the marks, growth per station."""
         memory_kb = {name: sum(use.resident_kb for use in uses.values()) for name, (_, uses) in self._marks.items()}
         names = list(self._marks)
         peaks = [sum(use.peak_kb for use in uses.values()) for _, uses in self._marks.values()]
@@ -61,6 +61,7 @@ class Watched:
             per_station = round((memory_kb["end"] - memory_kb["begin"]) / stations, 1)
         return {
             "cores_steady": self.cores("steady", "end"),
+            "cores_storm": self.cores("storm", "last"),
             "cores": self.cores(names[0], names[-1]) if names else None,
             "resident_kb": memory_kb,
             "peak_kb": max(peaks, default=0),
