@@ -30,10 +30,8 @@ from protocols.sync.up import (
     IdTokenRefused,
     MeterValuesSampled,
     PostingMade,
-    StationAtHome,
     StationBooted,
     StationConnectionChanged,
-    StationLeftHome,
     TokensChanged,
     TransactionEnded,
     TransactionHandedOver,
@@ -154,10 +152,8 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.documents.append(body)
         case TokensChanged(source="site") as body:
             changes.site_tokens.append(body)
-        case TokensChanged() | IdTokenRefused() | MeterValuesSampled():
+        case TokensChanged() | IdTokenRefused() | MeterValuesSampled() | UnknownStopReceived() | UnknownStopSettled():
             pass  # kept as they came; nothing here is shown from them
-        case UnknownStopReceived() | UnknownStopSettled() | StationAtHome() | StationLeftHome():
-            pass  # likewise
         case _ as never:
             assert_never(never)
     changes.newest_at = max(entry.at, changes.newest_at or entry.at)

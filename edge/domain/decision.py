@@ -15,7 +15,6 @@ from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmCleared, AlarmRaised, Body, Entry, Severity, stream_of
 from protocols.terms import EvseRef
 
-
 _ACKNOWLEDGED: Final = Acknowledged()
 
 

@@ -1,9 +1,10 @@
 """A station moves from one agent of a node to another, and what is open of it moves along.
 
-Every station has one home, the ledger that has all of it. An agent that gets a station which is not at home asks the
-others (`seek`); each gives what it has and forgets the station (`give`), and the first makes it its own (`take`). A
-transaction is handed over durably before anybody else has it, so it is open, and billed, in one ledger at a time; that
-`moves` grows with each hand-over tells an old copy from the newest, so every answer may be repeated.
+Whenever a station connects, its agent asks the others for it (`seek`); each gives what it has and lets the station go
+(`give`), and the first makes it its own (`take`): it is at home there until another one asks, or until it connects
+anew, for it may have been elsewhere while its agent could not be asked. A transaction is handed over durably before
+anybody else has it, so it is open, and billed, in one ledger at a time; that `moves` grows with each hand-over tells an
+old copy from the newest, so every answer may be repeated.
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ from edge.domain.site import Home, PastKey, PastTransaction, Site, Station
 from edge.domain.transaction import Cause, Transaction
 from protocols.sync.up import (
     Severity,
-    StationAtHome,
-    StationLeftHome,
     TransactionHandedOver,
     TransactionMerged,
     TransactionTakenOver,
@@ -33,8 +32,8 @@ HANDED_OVER: Final = "HandedOver"
 
 
 def seek(site: Site, decision: Decision, station: Station) -> None:
-    """A station connected: is this its home?"""
-    if site.rules.peers and station.home is not Home.HERE:
+    """A station connected: where was it before, and what has it left there?"""
+    if site.rules.peers:
         station.home, station.claim = Home.SOUGHT, station.claim + 1
         decision.reply = NotAtHome(claim=station.claim)
 
@@ -43,19 +42,15 @@ def seek(site: Site, decision: Decision, station: Station) -> None:
 
 
 def give(site: Site, decision: Decision, event: StationsClaimed, now: datetime) -> None:
-    """Hand over what is open of the stations and forget them. Claimed again, there is nothing more to decide: the
+    """Hand over what is open of the stations and let them go. Claimed again, there is nothing more to decide: the
     ledger has kept what was handed over."""
     for station_id in event.station_ids:
         station = site.stations.get(station_id)
         if station is None:
             continue
-        if station.home is Home.HERE:
-            decision.journal(site, now, StationLeftHome(station_id=station_id, to_edge_id=event.by_edge_id))
         station.home = Home.ELSEWHERE
-        for ref in site.refs_of(station_id):
-            transaction = site.at_evse(ref)
-            if transaction is not None:
-                _hand_over(site, decision, transaction, event.by_edge_id, now)
+        for transaction in site.open_at(station_id):
+            _hand_over(site, decision, transaction, event.by_edge_id, now)
         decision.clear_alarm(site, now, "unknown_stop", station_id)  # its stray stops go along, and the worry with them
     decision.reply = Done(text=f"{len(event.station_ids)} stations are {event.by_edge_id}'s")
 
@@ -92,6 +87,7 @@ def wanted(site: Site, event: ClaimAnswered) -> tuple[PastKey, ...]:
             keys.append(PastKey(given.station_id, transaction_id=given.transaction_id))
             keys.append(PastKey(given.station_id, start_key=given.start_key))
             keys.append(PastKey(given.station_id, charger_transaction_id=given.charger_transaction_id))
+    keys += [PastKey(stop.station_id, charger_transaction_id=stop.charger_transaction_id) for stop in event.stops]
     return tuple(key for key in keys if site.past(key) is None)
 
 
@@ -108,7 +104,10 @@ def take(site: Site, decision: Decision, event: ClaimAnswered, now: datetime) ->
     decision.reply = Done(text=f"{event.station_id}: {len(event.given)} transactions taken over")
     if event.is_complete and station.home is Home.SOUGHT and station.claim == event.claim:
         station.home = Home.HERE
-        decision.journal(site, now, StationAtHome(station_id=event.station_id))
+    if station.home is Home.HERE:
+        # Nobody knows how these ended: billed up to what was last heard of them.
+        for transaction in list(site.displaced.get(event.station_id, {}).values()):
+            _supersede(site, decision, transaction, now)
 
 
 def _take_transaction(site: Site, decision: Decision, given: Transaction, now: datetime) -> None:
@@ -145,31 +144,27 @@ def _take_transaction(site: Site, decision: Decision, given: Transaction, now: d
 
 def _go_on(site: Site, decision: Decision, transaction: Transaction, now: datetime) -> None:
     """Open it, and end it at once where it ended while nobody here knew it."""
-    running = site.at_evse(transaction.ref)
     namesake = site.by_charger_id(transaction.station_id, transaction.charger_transaction_id)
-    rivals = [rival for rival in (running, namesake) if rival is not None]
     site.open_transaction(transaction)
     decision.checkpoint(transaction, now)
     decision.shown.add(transaction.ref)
     status = site.evses.get(transaction.ref)
     stop = site.stray_stop(transaction.station_id, transaction.charger_transaction_id)
-    loser: Transaction | None = None
     if stop is not None and stop.ended_at >= transaction.started_at:
-        loser = transaction
         wh = stop.meter_stop_wh
-        _end(site, decision, loser, now, meter_stop_wh=wh, ended_at=stop.ended_at, reason=stop.reason)
+        _end(site, decision, transaction, now, meter_stop_wh=wh, ended_at=stop.ended_at, reason=stop.reason)
         settle_stop(site, decision, stop, transaction.transaction_id, now)
-    elif rivals:
-        # One of two at an EVSE was forgotten by its station. Two of one number: the station speaks of the later.
-        is_older = namesake is not None or any(rival.started_at >= transaction.started_at for rival in rivals)
-        loser = transaction if is_older else rivals[0]
-        ended_at = max(loser.last_at or loser.started_at, loser.started_at)
-        _end(site, decision, loser, now, meter_stop_wh=None, ended_at=ended_at, reason=SUPERSEDED)
+    elif namesake is not None:
+        _supersede(site, decision, transaction, now)  # two of one number: the station speaks of the later
     elif status is not None and status.charging_state is not None and status.ref not in site.unsettled:
         transaction.enter(status.charging_state, now)  # said since it came here
-    for survivor in (transaction, *rivals):
-        if survivor is not loser:
-            site.open_transaction(survivor)  # where both would stand, it stands
+    if namesake is not None:
+        site.open_transaction(namesake)  # its number leads to it again
+
+
+def _supersede(site: Site, decision: Decision, transaction: Transaction, now: datetime) -> None:
+    ended_at = max(transaction.last_at or transaction.started_at, transaction.started_at)
+    _end(site, decision, transaction, now, meter_stop_wh=None, ended_at=ended_at, reason=SUPERSEDED)
 
 
 def _end(

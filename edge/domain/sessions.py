@@ -168,7 +168,7 @@ def _open(
     started_at, is_believed = believed(event.at, now)
     status = _evse_of_start(site, event)
     running = site.at_evse(status.ref)
-    if running is not None:
+    if running is not None and site.home_of(event.station_id) is Home.HERE:
         # The station forgot how it ended: billed up to what was last heard of it.
         ended_at = max(running.last_at or running.started_at, running.started_at)
         end_transaction(site, decision, running, now, meter_stop_wh=None, ended_at=ended_at, reason=SUPERSEDED)

@@ -163,6 +163,8 @@ class Site:
     """EVSEs of stations that came back then and have not told their state since: what they said before may be past."""
     stray_stops: dict[str, dict[str, UnknownStopReceived]] = field(default_factory=dict)
     """What ended transactions that are not known here, by station and by the charger's id of the transaction."""
+    displaced: dict[str, dict[str, Transaction]] = field(default_factory=dict)
+    """By station: open transactions at whose EVSE another one began since. Their end may be with another agent."""
     is_uplink_online: bool = False
     uplink_since: datetime | None = None
     power_w: int = 0
@@ -255,7 +257,11 @@ class Site:
             self._by_token.setdefault(token_key(transaction.token_uid), {})[transaction.transaction_id] = transaction
         status = self.evse(transaction.station_id, transaction.evse_id)
         if status is not None:
-            status.transaction_id = transaction.transaction_id
+            other = self.transactions.get(status.transaction_id or "", transaction)
+            older, newer = sorted((other, transaction), key=lambda each: each.started_at)
+            status.transaction_id = newer.transaction_id
+            if older is not newer:
+                self.displaced.setdefault(older.station_id, {})[older.transaction_id] = older
 
     def place(self, transaction: Transaction, evse_id: int) -> None:
         """Move a transaction to the EVSE that it turned out to be at."""
@@ -274,6 +280,7 @@ class Site:
     def close_transaction(self, transaction: Transaction, reason: str) -> None:
         """Forget an open transaction, except for what repeated messages ask about."""
         del self.transactions[transaction.transaction_id]
+        self.displaced.get(transaction.station_id, {}).pop(transaction.transaction_id, None)
         self._by_charger_id.pop((transaction.station_id, transaction.charger_transaction_id), None)
         self._by_start_key.pop((transaction.station_id, transaction.start_key), None)
         if transaction.token_uid is not None:
@@ -329,6 +336,11 @@ class Site:
             return Home.HERE
         station = self.stations.get(station_id)
         return station.home if station is not None else Home.ELSEWHERE
+
+    def open_at(self, station_id: str) -> list[Transaction]:
+        """The open transactions of a station."""
+        running = (self.at_evse(ref) for ref in self.refs_of(station_id))
+        return [*(each for each in running if each is not None), *self.displaced.get(station_id, {}).values()]
 
     # --- the past ---
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from edge.domain.site import Home, PastTransaction, Site
+from edge.domain.site import PastTransaction, Site
 from edge.ledger.projections import CHECKPOINT
 from edge.ledger.queries import queries
 from edge.ports import MovedTransaction, StationRecord
@@ -56,9 +56,7 @@ def records_of(connection: sqlite3.Connection, station_ids: Sequence[str]) -> li
     ]
 
 
-def restore_moves(site: Site, connection: sqlite3.Connection) -> None:
-    """Read back which stations are at home and which ends found no transaction."""
-    for (station_id,) in connection.execute(queries()["homes"]):
-        site.station(station_id, is_known=station_id in site.rules.stations).home = Home.HERE
+def restore_stray_stops(site: Site, connection: sqlite3.Connection) -> None:
+    """Read back which ends found no transaction."""
     for (stop,) in connection.execute(queries()["stray_stops"]):
         site.keep_stop(STOP.validate_json(stop))

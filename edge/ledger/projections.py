@@ -27,10 +27,8 @@ from protocols.sync.up import (
     IdTokenRefused,
     MeterValuesSampled,
     PostingMade,
-    StationAtHome,
     StationBooted,
     StationConnectionChanged,
-    StationLeftHome,
     TokensChanged,
     TransactionEnded,
     TransactionHandedOver,
@@ -83,10 +81,6 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
         case TransactionTakenOver() as taken_over:
             rows.add("past", "forget_past", taken_over.start_key, taken_over.station_id)
             rows.add("past", "put_taken_over", taken_over.transaction_id, taken_over.station_id, taken_over.moves)
-        case StationAtHome(station_id=station_id):
-            rows.add("homes", "put_home", station_id)
-        case StationLeftHome(station_id=station_id):
-            rows.add("homes", "drop_home", station_id)
         case UnknownStopReceived() as stop:
             rows.add("stray_stops", "put_stray_stop", stop.station_id, stop.charger_transaction_id, encode(stop))
             rows.add("stray_stops", "trim_stray_stops", stop.station_id, stop.station_id, MAX_STRAY_STOPS)

@@ -142,15 +142,6 @@ SELECT key, value FROM meta
 -- name: cdrs
 SELECT entry FROM cdrs WHERE end_date_time >= ? AND end_date_time < ? ORDER BY end_date_time, cdr_id
 
--- name: put_home
-INSERT INTO homes (station_id) VALUES (?) ON CONFLICT DO NOTHING
-
--- name: drop_home
-DELETE FROM homes WHERE station_id = ?
-
--- name: homes
-SELECT station_id FROM homes
-
 -- name: put_handed_over
 INSERT INTO moved_transactions (transaction_id, station_id, moves, to_edge_id, checkpoint)
 SELECT transaction_id, station_id, ?, ?, checkpoint FROM open_transactions WHERE transaction_id = ?

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from edge.domain.site import OpenCommand, Site, SiteRules
 from edge.ledger.ledger import Ledger
-from edge.ledger.moves import restore_moves
+from edge.ledger.moves import restore_stray_stops
 from edge.ledger.projections import ALARM, CHECKPOINT, TOKEN
 from edge.ledger.queries import queries
 from protocols.sync.topics import Stream
@@ -27,7 +27,7 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
     for evse in rules.location.evses:
         site.add_evse(evse)
     _restore_stations(site, ledger)
-    restore_moves(site, ledger.connection)
+    restore_stray_stops(site, ledger.connection)
     for (checkpoint,) in ledger.connection.execute(queries()["open_transactions"]):
         transaction = CHECKPOINT.validate_json(checkpoint)
         site.station(transaction.station_id)

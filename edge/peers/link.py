@@ -27,7 +27,7 @@ ANSWER_TIMEOUT_S: Final = 10.0
 IDLE_S: Final = 5.0
 """After so long without a question the connection is closed."""
 FIRST_PAUSE_S: Final = 0.25
-LONGEST_PAUSE_S: Final = 5.0
+LONGEST_PAUSE_S: Final = 2.0
 
 
 class PeerFailed(OhmsteadError):
@@ -107,7 +107,8 @@ class PeerLink:
         """Until cancelled. An agent that cannot be reached is tried again for ever, with full jitter."""
         pause_s = FIRST_PAUSE_S
         while True:
-            await self._wake.wait()
+            if not self._wanted:
+                await self._wake.wait()
             is_proven = False
             try:
                 async with await self._connect() as connection:
@@ -125,7 +126,7 @@ class PeerLink:
     async def fetch(self, station_id: str) -> tuple[StationRecord, int]:
         """What the agent gave us of a station, at once. Raises PeerFailed."""
         async with await self._connect() as connection:
-            answer = await self._exchange(connection, (StationClaim(station_id=station_id),))
+            answer = await self._exchange(connection, (StationClaim(station_id=station_id),), is_repeat=True)
         return answer.records[0], answer.last_charger_number
 
     async def _ask_group(self, connection: ClientConnection) -> None:
@@ -151,8 +152,10 @@ class PeerLink:
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI, BadText) as error:
             raise PeerFailed(f"agent {self.edge_id} at {self._settings.url} cannot be reached: {error}") from error
 
-    async def _exchange(self, connection: ClientConnection, stations: tuple[StationClaim, ...]) -> ClaimAnswer:
-        request = ClaimStations(id="claim", by_edge_id=self._own_edge_id, stations=stations)
+    async def _exchange(
+        self, connection: ClientConnection, stations: tuple[StationClaim, ...], *, is_repeat: bool = False
+    ) -> ClaimAnswer:
+        request = ClaimStations(id="claim", by_edge_id=self._own_edge_id, stations=stations, is_repeat=is_repeat)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await connection.send(REQUEST.dump_json(request).decode())

@@ -17,7 +17,7 @@ import structlog
 
 from edge.domain.events import ClaimAnswered, NotAtHome, PeerChanged, Refused, SiteEvent, SiteReply, StationsClaimed
 from edge.peers.claim import MAX_HELD, Claim
-from edge.peers.link import ANSWER, LONGEST_PAUSE_S, ClaimAnswer, PeerFailed, PeerLink, PeerSettings
+from edge.peers.link import ANSWER, GROUP_SIZE, LONGEST_PAUSE_S, ClaimAnswer, PeerFailed, PeerLink, PeerSettings
 from edge.ports import Chargers, Inbox, MovedTransaction, OnReply, Overloaded, StationRecord, StationRecords
 from protocols.charger.events import StationConnected, TransactionBegan, TransactionContinued, TransactionFinished
 from protocols.site.requests import ClaimStations, StationClaim
@@ -48,6 +48,9 @@ class Peers:
             peer.edge_id: PeerLink(peer, own_edge_id, partial(self._peer_changed, peer.edge_id)) for peer in peers
         }
         self._claims: dict[str, Claim] = {}
+        self._unread: deque[Claim] = deque()
+        """The claims for which our own ledger was not looked into yet; one for each connection at the most."""
+        self._has_unread = asyncio.Event()
         self._untold: deque[tuple[Claim, ClaimAnswered]] = deque()
         """No more than answers to claims; it is empty but for the moments when the inbox is full."""
         self._told_reachable: dict[str, bool] = {}
@@ -60,6 +63,7 @@ class Peers:
     async def run(self) -> None:
         """Ask the others, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_back(), name="peer-own-record")
             for link in self._links.values():
                 tasks.create_task(link.run(), name=f"peer-{link.edge_id}")
 
@@ -98,19 +102,30 @@ class Peers:
         claim = Claim(
             station_id=station_id,
             number=number,
-            waiting=set(self._links),
+            waiting={*self._links, self._own_edge_id},
             heard=self._heard,
             gave_up=self._gave_up,
             down={edge_id for edge_id, link in self._links.items() if link.is_down},
             held=before.held if before is not None else [],
         )
         self._claims[station_id] = claim
+        self._unread.append(claim)
+        self._has_unread.set()
         for link in self._links.values():
             link.want(StationClaim(station_id=station_id), claim)
-        if claim.waiting <= claim.down:
-            self._release(claim)
-        else:
-            asyncio.get_running_loop().call_later(self._hold_s, self._release, claim)
+        asyncio.get_running_loop().call_later(self._hold_s, self._release, claim)
+
+    async def _look_back(self) -> None:
+        """What this agent itself gave away of the stations: who was given it may have been killed before it took it."""
+        while True:
+            await self._has_unread.wait()
+            self._has_unread.clear()
+            while self._unread:
+                claims = [self._unread.popleft() for _ in range(min(len(self._unread), GROUP_SIZE))]
+                records = await self._records.records_of([claim.station_id for claim in claims])
+                for claim, record in zip(claims, records, strict=True):
+                    own = StationRecord(station_id=record.station_id, moved=record.moved, ended=(), stops=())
+                    self._heard(claim, self._own_edge_id, own, 0, True)
 
     def _heard(self, claim: Claim, edge_id: str, record: StationRecord, number: int, is_settled: bool) -> None:
         claim.learn(self._own_edge_id, edge_id, record, number, is_settled=is_settled)
@@ -138,8 +153,7 @@ class Peers:
 
     def _gave_up(self, claim: Claim, edge_id: str) -> None:
         claim.down.add(edge_id)
-        if claim.waiting <= claim.down:
-            self._release(claim)
+        self._release_if_asked(claim)
 
     def _answer_of(self, claim: Claim, record: StationRecord) -> ClaimAnswered:
         given = (moved.transaction for moved in record.moved if moved.to_edge_id == self._own_edge_id)
@@ -154,6 +168,9 @@ class Peers:
         )
 
     def _tell(self, claim: Claim, event: ClaimAnswered) -> None:
+        if not (event.is_complete or event.given or event.ended or event.stops):
+            self._release_if_asked(claim)
+            return
         self._untold.append((claim, event))
         if len(self._untold) == 1:
             self._tell_all()
@@ -172,6 +189,9 @@ class Peers:
     def _told(self, claim: Claim, event: ClaimAnswered, _reply: SiteReply) -> None:
         if event.is_complete and self._claims.get(claim.station_id) is claim:
             del self._claims[claim.station_id]
+        self._release_if_asked(claim)
+
+    def _release_if_asked(self, claim: Claim) -> None:
         if claim.waiting <= claim.down:
             self._release(claim)
 
@@ -202,11 +222,13 @@ class Peers:
 
     async def answer(self, request: ClaimStations) -> Any:
         """See edge.ports.Claims."""
-        unsettled = [claim.station_id for claim in request.stations if not await self._settle(claim)]
         station_ids = tuple(claim.station_id for claim in request.stations)
-        await self._inbox.ask(StationsClaimed(station_ids=station_ids, by_edge_id=request.by_edge_id))
-        for station_id in station_ids:
-            self._let_go(station_id)
+        unsettled: list[str] = []
+        if not request.is_repeat:
+            unsettled += [claim.station_id for claim in request.stations if not await self._settle(claim)]
+            await self._inbox.ask(StationsClaimed(station_ids=station_ids, by_edge_id=request.by_edge_id))
+            for station_id in station_ids:
+                self._let_go(station_id)
         records = await self._records.records_of(station_ids)
         answer = ClaimAnswer(
             last_charger_number=self._records.last_charger_number,

@@ -88,11 +88,15 @@ class StationClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimStations:
-    """Between the agents of a node: hand over what is open of these stations, and forget them."""
+    """Between the agents of a node: hand over what is open of these stations, and let them go.
+
+    `is_repeat`: only say once more what was handed over before.
+    """
 
     id: str
     by_edge_id: str
     stations: tuple[StationClaim, ...]
+    is_repeat: bool = False
     kind: Literal["claim_stations"] = "claim_stations"
 
 

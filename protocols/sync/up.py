@@ -237,23 +237,6 @@ class UnknownStopSettled:
     kind: Literal["unknown_stop_settled"] = "unknown_stop_settled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationAtHome:
-    """All that the agents of the node have of a station is in this agent's ledger from here on."""
-
-    station_id: str
-    kind: Literal["station_at_home"] = "station_at_home"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationLeftHome:
-    """Another agent of the node has the station now."""
-
-    station_id: str
-    to_edge_id: str
-    kind: Literal["station_left_home"] = "station_left_home"
-
-
 class Outcome(StrEnum):
     """What became of a command: `accepted` and `failed` come from the charger, the others from the edge."""
 
@@ -358,8 +341,6 @@ EventBody = (
     | AlarmCleared
     | UnknownStopReceived
     | UnknownStopSettled
-    | StationAtHome
-    | StationLeftHome
     | CommandTaken
     | CommandFinished
     | DocumentApplied

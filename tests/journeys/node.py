@@ -204,6 +204,7 @@ class Node:
     async def end(self) -> None:
         """Wait until the fleet has said everything, and the agents have explained everything to each other."""
         assert self.fleet is not None
+        await wait_until(self.all_are_in, 30)  # who is not connected just then has nothing ended
         self.fleet.process.send_signal(signal.SIGINT)  # it ends all sessions before it leaves
         async with asyncio.timeout(90):
             await self.fleet.process.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.kit import wait_until
 
 STATIONS = 60
 SPEED = 120.0
+KILLS = 12
 
 pytestmark = pytest.mark.skipif(
     nginx_program() is None, reason="no nginx on this machine (apt-get install nginx-light)"
@@ -82,6 +84,24 @@ async def test_an_agent_is_killed_and_comes_back_later(tmp_path: Path) -> None:
 
         await victim.start()
         await node.end()  # which waits until nobody has an alarm
+        assert node.expect_each_billed_once() > 2 * STATIONS
+        assert node.moved_and_billed() > 0
+
+
+@pytest.mark.timeout(200)
+async def test_agents_are_killed_again_and_again(tmp_path: Path) -> None:
+    """At any moment, also while one claims from another: whatever was under way is billed once in the end."""
+    rng = random.Random(20260302)
+    async with a_node(tmp_path, agents=3, stations=STATIONS, speed=SPEED) as node:
+        await node.charge(session_s=2)
+        await wait_until(node.all_are_in, 20)
+        for _ in range(KILLS):
+            victim = rng.choice(node.agents)
+            await victim.kill()
+            await asyncio.sleep(rng.uniform(0.0, 0.8))
+            await victim.start()
+            await asyncio.sleep(rng.uniform(0.0, 0.8))
+        await node.end()
         assert node.expect_each_billed_once() > 2 * STATIONS
         assert node.moved_and_billed() > 0
 

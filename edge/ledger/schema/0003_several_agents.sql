@@ -1,9 +1,5 @@
--- A node of several agents: which stations are at home here, what was handed over from agent to agent, and ends of
--- transactions that nobody knew, which another agent may yet explain.
-
-CREATE TABLE homes (
-    station_id TEXT PRIMARY KEY
-) WITHOUT ROWID;
+-- A node of several agents: what was handed over from agent to agent, and ends of transactions that nobody knew, which
+-- another agent may yet explain.
 
 CREATE TABLE moved_transactions (
     transaction_id TEXT PRIMARY KEY,

@@ -120,6 +120,8 @@ class Node:
             agent.claim = Claim(
                 station_id=self.station_id, number=reply.claim, waiting=others, heard=_nobody, gave_up=_nobody
             )
+            own = replace(agent.record(self.station_id), ended=(), stops=())
+            agent.claim.learn(name, name, own, 0, is_settled=True)
 
     def drop(self) -> None:
         if self.at is not None:
@@ -228,7 +230,7 @@ class Node:
     def _fetch(self, agent: NodeAgent, source: NodeAgent) -> bool:
         if not source.is_up:
             return False
-        record, number = self._claimed(source, agent.name)
+        record, number = _for(agent.name, source.record(self.station_id)), 0
         claim = Claim(
             station_id=self.station_id, number=0, waiting={source.name}, heard=_nobody, gave_up=_nobody,
             last_charger_number=number,

@@ -153,6 +153,55 @@ def test_while_an_agent_is_down_its_stations_charge_and_its_transactions_wait_fo
     expect_each_billed_once(node)
 
 
+def test_back_at_its_agent_it_is_asked_where_it_was_meanwhile(node: Node) -> None:
+    at_home(node, "a")
+    node.plug(1)
+    node.speak()
+    later(node)
+    node.agents["a"].is_up = False
+    node.connect("b")
+    node.unplug(1)
+    node.speak()
+    node.agents["a"].restart()
+    node.agents["a"].is_up = True
+    at_home(node, "a")  # before b could ask
+    later(node)
+    node.plug(1)
+    node.speak()
+    assert [(bill.session_id[0], bill.stop_reason) for bill in node.agents["a"].bills()] == [("a", "Local")]
+    node.settle("a")
+    expect_each_billed_once(node)
+
+
+def test_nothing_is_billed_as_forgotten_while_its_end_may_be_with_another_agent(node: Node) -> None:
+    at_home(node, "a")
+    node.plug(1)
+    node.speak()
+    later(node)
+    node.agents["a"].is_up = False
+    node.connect("b")
+    node.unplug(1)
+    node.speak()
+    node.agents["a"].restart()
+    node.agents["a"].is_up, node.agents["b"].is_up = True, False  # before b could ask
+    node.connect("a")
+    later(node)
+    node.plug(1)
+    node.speak()
+    a = node.agents["a"]
+    assert len(a.site.transactions) == 2
+    assert not a.bills()
+    a.restart()
+    assert len(a.site.transactions) == 2
+    node.agents["b"].is_up = True
+    at_home(node, "a")
+    assert [(bill.total_energy_wh, bill.stop_reason) for bill in a.bills()] == [(1000, "Local")]
+    (running,) = a.site.transactions.values()
+    assert a.site.at_evse(running.ref) is running
+    node.settle("a")
+    expect_each_billed_once(node)
+
+
 def test_the_end_finds_its_transaction_also_over_a_third_agent(node: Node) -> None:
     at_home(node, "a")
     node.plug(1)
@@ -220,6 +269,24 @@ def test_what_a_killed_agent_never_took_reaches_the_next_one_through_it(node: No
     expect_each_billed_once(node)
 
 
+def test_what_a_killed_agent_never_took_comes_back_to_the_one_that_gave_it(node: Node) -> None:
+    at_home(node, "a")
+    node.plug(1)
+    node.speak()
+    node.connect("b")
+    node.ask("b", "a", is_committed=False)
+    later(node)
+    node.connect("a")
+    node.ask("a", "c")
+    node.ask("a", "b")
+    node.ask("a", "b")  # which gets it from a, for a
+    assert [t.moves for t in node.agents["a"].site.transactions.values()] == [2]
+    assert node.agents["a"].site.stations[node.station_id].home is Home.HERE
+    assert node.at == "a"
+    node.settle("a")
+    expect_each_billed_once(node)
+
+
 def test_two_that_claim_from_each_other_are_neither_at_home(node: Node) -> None:
     node.connect("b")
     node.connect("c")
@@ -263,7 +330,8 @@ def test_an_agent_of_a_single_site_knows_nothing_of_it(tmp_path: Path) -> None:
 
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("connect"), st.sampled_from("abc")),
+        st.tuples(st.sampled_from(["connect", "home"]), st.sampled_from("abc")),
+        st.tuples(st.sampled_from(["home", "connect"]), st.sampled_from("abc")),
         st.tuples(st.just("ask"), st.sampled_from("abc"), st.sampled_from("abc")),
         st.tuples(st.just("lose"), st.sampled_from("abc"), st.sampled_from("abc")),
         st.tuples(st.just("crash"), st.sampled_from("abc")),
@@ -278,8 +346,10 @@ STEPS = st.lists(
 
 def act(node: Node, step: tuple[object, ...]) -> None:
     match step:
-        case ("connect", str(name)):
+        case ("connect" | "home", str(name)):
             node.connect(name)
+            for other in node.agents if step[0] == "home" else ():
+                node.ask(name, other)  # whoever is up
         case ("ask" | "lose", str(name), str(other)) if name != other:
             node.ask(name, other, is_committed=step[0] == "ask")
         case ("crash", str(name)):

@@ -142,8 +142,6 @@ EVENT_BODIES = (
     up.DocumentApplied(document="tokens", version=4),
     up.TokensChanged(source="hub", tokens=(TOKEN,), is_complete=True),
     up.UnknownStopSettled(station_id="CS-1", charger_transaction_id="99", transaction_id="tx-1"),
-    up.StationAtHome(station_id="CS-1"),
-    up.StationLeftHome(station_id="CS-1", to_edge_id="edge-2"),
 )
 TELEMETRY_BODIES = (
     up.MeterValuesSampled(
