@@ -73,6 +73,18 @@ class Agent:
     _committed_s: float = 0.0
     _deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def __post_init__(self) -> None:
+        self.metrics.watch(
+            {
+                "inbox_events": lambda: len(self._inbox) + len(self._readings),
+                "inbox_oldest_seconds": self._oldest_s,
+                "stations_online": lambda: sum(station.is_online for station in self.site.stations.values()),
+                "transactions_open": lambda: len(self.site.transactions),
+                "power_watts": lambda: self.site.power_w,
+                "alarms_open": lambda: len(self.site.alarms),
+            }
+        )
+
     def attach(self, *, chargers: Chargers, screens: Screens | None, uplink: Uplink | None) -> None:
         self._chargers, self._screens, self._uplink = chargers, screens, uplink
 
@@ -159,6 +171,8 @@ class Agent:
                     self.metrics.count_commit(commit)
                 if fault is not None:
                     await self._read_back(group[len(decisions)], fault)
+            site = self.site
+            self.metrics.count_telemetry(site.telemetry_kept, site.telemetry_dropped, site.telemetry_thinned)
             await self._act(group[: len(decisions)], decisions, commit)
             if fault is not None:
                 self._refuse(group[len(decisions)])

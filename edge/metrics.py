@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -11,6 +12,16 @@ from edge.ports import Commit
 from protocols.sync.topics import Stream
 
 COMMIT_BUCKETS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5)
+PRESENT: Final = MappingProxyType(
+    {
+        "inbox_events": "Events that wait to be decided",
+        "inbox_oldest_seconds": "How long the oldest of them has waited",
+        "stations_online": "Charging stations that are connected",
+        "transactions_open": "Transactions that run",
+        "power_watts": "Power that the site's EVSEs draw, as they say",
+        "alarms_open": "Alarms that are not cleared",
+    }
+)
 LAG_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
@@ -26,6 +37,16 @@ class AgentMetrics:
             "Events that could not be decided and were refused: faults of this program",
             registry=registry,
         )
+        self._telemetry = Counter(
+            "ohmstead_edge_telemetry_readings",
+            "Meter readings by what became of them: kept, dropped by the filter, thinned under pressure",
+            ["outcome"],
+            registry=registry,
+        )
+        self._telemetry_seen = (0, 0, 0)
+        self._present = {
+            name: Gauge(f"ohmstead_edge_{name}", about, registry=registry) for name, about in PRESENT.items()
+        }
         self.pressure = Gauge(
             "ohmstead_edge_pressure_level",
             "What gives way because more comes than can be made durable: 0 nothing, 1 and 2 telemetry",
@@ -59,6 +80,19 @@ class AgentMetrics:
         for stream in Stream:
             if count := streams.count(stream):
                 self.entries.labels(stream).inc(count)
+
+    def count_telemetry(self, kept: int, dropped: int, thinned: int) -> None:
+        """The site's own counts since the start; of the dropped ones some were thinned."""
+        now = (kept, dropped - thinned, thinned)
+        if now != self._telemetry_seen:
+            for outcome, count, before in zip(("kept", "dropped", "thinned"), now, self._telemetry_seen, strict=True):
+                self._telemetry.labels(outcome).inc(max(0, count - before))
+            self._telemetry_seen = now
+
+    def watch(self, looks: Mapping[str, Callable[[], float]]) -> None:
+        """How to look at what is in `PRESENT`, whenever the metrics are read."""
+        for name, look in looks.items():
+            self._present[name].set_function(look)
 
     # --- for `status`: counts since the start, from which a watcher takes differences ---
 
