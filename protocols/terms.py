@@ -47,6 +47,12 @@ class Measurand(StrEnum):
     CURRENT = "Current.Import"
     VOLTAGE = "Voltage"
     STATE_OF_CHARGE = "SoC"
+    ENERGY_EXPORT_REGISTER = "Energy.Active.Export.Register"
+    POWER_EXPORT = "Power.Active.Export"
+    REACTIVE_POWER = "Power.Reactive.Import"
+    POWER_FACTOR = "Power.Factor"
+    FREQUENCY = "Frequency"
+    CURRENT_EXPORT = "Current.Export"
 
 
 class ReadingContext(StrEnum):
