@@ -18,6 +18,9 @@ from edge.domain.transaction import TABLE
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.metrics import AgentMetrics
 from edge.uplink.metrics import UplinkMetrics
+from protocols.modbus.catalogue import all_profiles, parsed
+from protocols.modbus.profile import DeviceKind, Profile, Transport
+from protocols.modbus.register import Unit
 from protocols.ocpp.dialect import Decided
 from protocols.ocpp.dialects import DIALECTS
 
@@ -32,6 +35,7 @@ def documents() -> dict[str, str]:
         "metrics.md": _MADE + _metrics(),
         "transaction.md": _MADE + _transaction(),
         "ocpp.md": _MADE + _ocpp(),
+        "devices.md": _MADE + _devices(),
     }
 
 
@@ -171,6 +175,63 @@ def _ocpp() -> str:
             how = "decided by the site" if isinstance(handled, Decided) else "answered at once"
             rows.append((dialect.abilities.ocpp_version, action, "station to edge", how))
     return _OCPP_HEAD + _table(("version", "action", "direction", "how"), rows)
+
+
+# --- Modbus devices ---
+
+
+_DEVICES_HEAD = """\
+# Modbus devices
+
+One file each under `protocols/modbus/profiles/`, made from public documents and source code that the file names.
+**A profile that was tried on no hardware says so here**: read back what you write, and compare what it shows with the
+device's own display before you bill by it. `ohmstead-edge profile check FILE` explains what is wrong with a profile.
+
+"""
+
+
+def _devices() -> str:
+    chargers, meters = [], []
+    for profile in all_profiles():
+        name, tried = f"{profile.vendor} {profile.model}", profile.verified or "no hardware yet"
+        wires = ", ".join(transport.value.replace("_", " ") for transport in profile.transports if transport is not Transport.ASCII)
+        if profile.kind is DeviceKind.CHARGER:
+            measures = "total" if profile.energy.total else "session" if profile.energy.session else "**none**"
+            row = (f"`{profile.id}`", name, wires, _limit(profile), _watchdog(profile), measures)
+            chargers.append((*row, _extras(profile), tried, profile.remarks))
+        else:
+            told = {register.measurand for register in profile.registers.values() if register.measurand is not None}
+            meters.append((f"`{profile.id}`", name, wires, ", ".join(sorted(told)), tried, profile.remarks))
+    head = ("profile", "charger", "wires", "limit; pause", "watchdog", "energy", "besides", "tried on", "to be known")
+    return (
+        _DEVICES_HEAD
+        + "## Chargers\n\n"
+        + _table(head, chargers)
+        + "\n## Meters and inverters\n\n"
+        + _table(("profile", "device", "wires", "measures", "tried on", "to be known"), meters)
+    )
+
+
+def _limit(profile: Profile) -> str:
+    rule = profile.limit
+    if rule is None:
+        return "none"
+    is_power = profile.registers[rule.register].unit is Unit.WATT
+    thousandths, unit = (1, "W") if is_power else (1000, "A")
+    pause = "switched off" if rule.pause is None else f"{rule.pause / thousandths:g} {unit}"
+    most = f" to {rule.maximum / thousandths:g} {unit}" if rule.maximum is not None else f" {unit} and more"
+    return f"{rule.minimum / thousandths:g}{most}; {pause}"
+
+
+def _watchdog(profile: Profile) -> str:
+    return profile.watchdog.kind.value.replace("_", " ") if profile.watchdog is not None else "none known"
+
+
+def _extras(profile: Profile) -> str:
+    has = {"cards": profile.card, "1/3 phases": profile.phase_switch, "cable lock": profile.cable_lock}
+    found = [name for name, section in has.items() if section is not None]
+    found += [f"{profile.evses.at_most} EVSEs"] if profile.evses.at_most > 1 else []
+    return ", ".join([*found, *(f"variant {variant}" for variant in parsed(profile.id).variants)]) or "-"
 
 
 def main() -> None:
