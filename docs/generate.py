@@ -194,7 +194,9 @@ def _devices() -> str:
     chargers, meters = [], []
     for profile in all_profiles():
         name, tried = f"{profile.vendor} {profile.model}", profile.verified or "no hardware yet"
-        wires = ", ".join(transport.value.replace("_", " ") for transport in profile.transports if transport is not Transport.ASCII)
+        wires = ", ".join(
+            transport.value.replace("_", " ") for transport in profile.transports if transport is not Transport.ASCII
+        )
         if profile.kind is DeviceKind.CHARGER:
             measures = "total" if profile.energy.total else "session" if profile.energy.session else "**none**"
             row = (f"`{profile.id}`", name, wires, _limit(profile), _watchdog(profile), measures)
