@@ -33,7 +33,7 @@ check: $(READY) ## Lint, format, types and import contracts
 journeys: $(READY) ## Run only the journeys: whole paths over real parts, with faults
 	@$(BIN)/python -m pytest tests/journeys
 
-bench: $(READY) ## Run the benchmarks (20 min); ONLY=name for one of them, FULL=1 with the long ones in full (1 h)
+bench: $(READY) ## Run the benchmarks (half an hour); ONLY=name for one of them, FULL=1 for longer ones (an hour)
 	@$(BIN)/python -m tests.bench $(ONLY) $(if $(FULL),--full)
 
 docs: $(READY) ## Write the documents that are made from the code

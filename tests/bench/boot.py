@@ -68,7 +68,7 @@ def boot_storm(sizes: BootSizes) -> Result:
                 "seconds": _storm(usual)["seconds"],
                 "boot_ms": _told(_storm(usual)["actions"]["BootNotification"]),
                 "queued_ms": _told(_storm(usual)["(transactions)"]),
-                "error_count": usual["error_count"],
+                "errors": usual["errors"],
             },
         },
         conditions=machine.describe()

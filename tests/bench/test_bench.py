@@ -87,6 +87,7 @@ def _is_a_boot_storm(found: dict[str, Any]) -> None:
 
 
 def _is_a_fleet(found: dict[str, Any]) -> None:
+    assert not found["baseline_measured"]["errors"]
     assert found["transactions"]["acknowledged_starts"] >= 6
     assert found["messages_per_s"] > 20
     assert found["memory_kb_per_station"]["agents and all"] > 0

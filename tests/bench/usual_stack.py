@@ -23,8 +23,9 @@ from ocpp.v16.enums import Action as Action16
 from ocpp.v16.enums import AuthorizationStatus, RegistrationStatus
 from ocpp.v201 import ChargePoint as ChargePoint201
 from ocpp.v201 import call_result as result_201
+from ocpp.v201.datatypes import IdTokenInfoType as IdTokenInfo
 from ocpp.v201.enums import Action as Action201
-from ocpp.v201.enums import RegistrationStatusEnumType
+from ocpp.v201.enums import AuthorizationStatusEnumType, RegistrationStatusEnumType
 
 
 def _now() -> str:
@@ -70,9 +71,14 @@ class CentralSystem201(ChargePoint201):
     def on_status_notification(self, **_: Any) -> Any:
         return result_201.StatusNotification()
 
+    @on(Action201.heartbeat)
+    def on_heartbeat(self) -> Any:
+        return result_201.Heartbeat(current_time=_now())
+
     @on(Action201.transaction_event)
-    def on_transaction_event(self, **_: Any) -> Any:
-        return result_201.TransactionEvent()
+    def on_transaction_event(self, id_token: Any = None, **_: Any) -> Any:
+        info = None if id_token is None else IdTokenInfo(status=AuthorizationStatusEnumType.accepted)
+        return result_201.TransactionEvent(id_token_info=info)
 
 
 async def on_connect(websocket: Any) -> None:
