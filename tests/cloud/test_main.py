@@ -71,7 +71,7 @@ def test_a_taken_port_is_said(config_file: Path, tmp_path: Path) -> None:
 
 
 def test_migrate_and_check(config_file: Path) -> None:
-    assert said("migrate", "-c", config_file) == "schema 0001\n"
+    assert said("migrate", "-c", config_file) == "schema 0002\n"
     assert '"port": 0' in said("check", "-c", config_file)
 
 
