@@ -131,8 +131,12 @@ class Coding:
         return None if self._form.kind is Kind.FLOAT else round((1 << self._bits) * self._factor)
 
     def round_down(self, value: int) -> int:
-        """The largest value not above `value` that can be written: a limit is never rounded up."""
-        return math.floor(value // self.step * self.step)
+        """The largest value not above `value` that the register holds: a limit is never rounded up."""
+        most = value if self._highest is None else min(value, self._highest)
+        if self._form.kind is not Kind.FLOAT:
+            largest_raw = _mask(self._bits - 1) if self._form.kind is Kind.INT else _mask(self._bits)
+            most = min(most, math.floor(largest_raw * self._factor))
+        return math.floor(most // self.step * self.step)
 
     # --- numbers ---
 

@@ -234,10 +234,7 @@ def _limit(profile: Profile) -> Iterator[Found]:
         return
     unit = register.base_unit
     if unit is None or unit.name not in ("mA", "W"):
-        yield (
-            ("limit", "register"),
-            f"a limit is a current or a power, not {register.unit.value or 'a number'!r}",
-        )
+        yield (("limit", "register"), f"a limit is a current or a power; its unit is {register.unit.value!r}")
         return
     if limit.maximum is not None and limit.minimum > limit.maximum:
         yield ("limit", "minimum"), f"it is above the maximum, {limit.maximum}"
