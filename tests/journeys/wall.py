@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -34,6 +35,10 @@ LATENCY_S: Final = 2.5
 """How long (on the machine's clock) what happens at a charger may take to the display: the edge sends four pictures a
 second, the rest is for a machine that runs other tests beside this one."""
 POLL_S: Final = 0.01
+STALLED_S: Final = 0.1
+"""A poll that comes later than this was held up by the machine. What a chain of processes did in the `STALL_SEEN_S`
+before a picture may be late by twice what this one of them was."""
+STALL_SEEN_S: Final = 10.0
 ROUNDING: Final = Decimal("0.02")
 """A cent a line."""
 
@@ -78,6 +83,8 @@ class Watcher:
     pictures: list[Picture] = field(default_factory=list)
     lost_s: list[float] = field(default_factory=list)
     truth: dict[EvseRef, list[Moment]] = field(default_factory=lambda: defaultdict(list))
+    stalls: list[tuple[float, float]] = field(default_factory=list)
+    """When the machine held this process up, and for how long."""
     _shown: Snapshot | None = None
     _register_wh: dict[EvseRef, int] = field(default_factory=dict)
     _made_at: dict[EvseRef, datetime] = field(default_factory=dict)
@@ -173,6 +180,11 @@ class Watcher:
 
     # --- judging ---
 
+    def latency_s(self, heard_s: float) -> float:
+        """How late a picture of that moment may be."""
+        stalls = self.stalls[bisect_left(self.stalls, (heard_s - STALL_SEEN_S, 0.0)) :]
+        return LATENCY_S + 2 * sum(late_s for at_s, late_s in stalls if at_s <= heard_s + LATENCY_S)
+
     def untruths(self, fleet: Fleet) -> list[str]:
         """Every kind of thing that was shown and was not so, each with its first instance and how often."""
         found: defaultdict[str, list[str]] = defaultdict(list)
@@ -255,11 +267,12 @@ class _Judge:
         if view.is_reading_old:
             return  # it says itself that it is not the present: a charger that is silent, or delivers its queue
         truth = self.watcher.truth[EvseRef(view.station_id, view.evse_id)]
-        moments = _between(truth, picture.heard_s - LATENCY_S, picture.heard_s)
+        latency_s = self.watcher.latency_s(picture.heard_s)
+        moments = _between(truth, picture.heard_s - latency_s, picture.heard_s)
         words = {word for moment in moments for word in moment.words}
         if view.state is EvseState.UNAVAILABLE:
             # "Not known": a station that was away is believed again when it has told its state, or after a tick.
-            moments_of_return = _between(truth, picture.heard_s - LATENCY_S - TICK_S, picture.heard_s)
+            moments_of_return = _between(truth, picture.heard_s - latency_s - TICK_S, picture.heard_s)
             words |= {EvseState.UNAVAILABLE for m in moments_of_return if EvseState.OFFLINE in m.words}
         if view.state not in words:
             yield f"shown {view.state}, but it was {sorted(words)}"
@@ -288,11 +301,11 @@ class _Judge:
             if (
                 before is not None
                 and before.life == picture.life
-                and cost < before.cost - self._revisable(bill, before.state)
+                and cost < before.cost - self._revisable(bill, before.state, picture.heard_s)
             ):
                 yield "the cost of a transaction sank"
             is_over = transaction.ended_at is not None and made_at > transaction.ended_at
-            if not is_over and cost > bill.total_cost.incl_vat + self._revisable(bill, view.state):
+            if not is_over and cost > bill.total_cost.incl_vat + self._revisable(bill, view.state, picture.heard_s):
                 yield f"a higher cost than on the bill, {bill.total_cost.incl_vat}"
         self._shown[key] = _Shown(picture.life, energy_wh, cost, view.state)
 
@@ -303,12 +316,14 @@ class _Judge:
             return 0
         return before.energy_wh if before.life == picture.life else before.energy_wh - view.max_power_w // 60 - 1
 
-    def _revisable(self, bill: Cdr, state: EvseState) -> Decimal:
+    def _revisable(self, bill: Cdr, state: EvseState, heard_s: float) -> Decimal:
         """What a cost shown beside this state may lose again. Only the last billable time is stepped up (OCPI 2.2.1
         §11.4.2). And a car that stands counts as standing until the word that it charges has come, which may take
-        LATENCY_S; a tile that says CHARGING is given no such time."""
+        the latency of a picture; a tile that says CHARGING is given no such time."""
         is_standing = state is EvseState.OCCUPIED
-        late_s = Decimal(LATENCY_S * self.watcher.site.timeline.speed) if is_standing else Decimal(0)
+        late_s = (
+            Decimal(self.watcher.latency_s(heard_s) * self.watcher.site.timeline.speed) if is_standing else Decimal(0)
+        )
         steps = [
             part.price * (part.step_size + late_s) / 3600 * (1 + (part.vat or Decimal(0)) / 100)
             for element in bill.tariff.elements
@@ -343,7 +358,11 @@ async def watching(watcher: Watcher, fleet: Fleet) -> AsyncIterator[None]:
     async def poll() -> None:
         while True:
             watcher.look(fleet)
+            asleep_s = asyncio.get_running_loop().time()
             await asyncio.sleep(POLL_S)
+            late_s = asyncio.get_running_loop().time() - asleep_s - POLL_S
+            if late_s > STALLED_S:
+                watcher.stalls.append((asleep_s + POLL_S + late_s, late_s))
 
     def hear(report: Report) -> None:
         watcher.look(fleet)
