@@ -1,4 +1,8 @@
-"""What to write so that a charger does as it is told, by the rules of its profile."""
+"""What to write so that a charger does as it is told, by the rules of its profile.
+
+No write goes around the rules, whoever asks for it: a limit between pause and minimum is refused (an alpitronic takes
+0 W for the end of the session), and so is a watchdog's time-out of 0, which would switch it off.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +26,12 @@ class Write:
 
 
 def write_value(profile: Profile, name: str, value: Value, evse_id: int = 1) -> Write:
-    """A value in the register's base unit, or a text. Raises BadValue for one that it cannot hold."""
+    """A value in the register's base unit, or a text. Raises BadValue for one that it cannot hold, or must not."""
     return _write(profile, name, _coding(profile, name).encode(value), evse_id)
 
 
 def write_raw(profile: Profile, name: str, raw: int, evse_id: int = 1) -> Write:
-    """A code or a switch as the device knows it. Raises BadValue where it does not fit."""
+    """A code or a switch as the device knows it. Raises BadValue where it does not fit, or must not be."""
     return _write(profile, name, _coding(profile, name).encode_raw(raw), evse_id)
 
 
@@ -101,6 +105,7 @@ def _coding(profile: Profile, name: str) -> Coding:
 
 def _write(profile: Profile, name: str, words: tuple[int, ...], evse_id: int) -> Write:
     register = profile.registers[name]
+    _refuse_what_must_not_be(profile, name, words)
     return Write(
         name=name,
         unit_id=profile.unit_of(register.scope, evse_id),
@@ -109,3 +114,13 @@ def _write(profile: Profile, name: str, words: tuple[int, ...], evse_id: int) ->
         function=register.write_function,
         words=words,
     )
+
+
+def _refuse_what_must_not_be(profile: Profile, name: str, words: tuple[int, ...]) -> None:
+    watchdog, limit = profile.watchdog, profile.limit
+    if watchdog is not None and name == watchdog.timeout_setting and not any(words):
+        raise BadValue(f"a time-out of 0 would switch the watchdog of {profile.id} off")
+    if limit is not None and name == limit.register:
+        value = Coding(profile.registers[name]).decode(words).value
+        if not isinstance(value, int) or (value != limit.pause and allowed_limit(profile, value) != value):
+            raise BadValue(f"{profile.id} does not take a limit of {value!r}")

@@ -15,6 +15,7 @@ from protocols.modbus.codec import NOT_AVAILABLE, BadValue, Value
 from protocols.modbus.profile import DeviceKind, Profile
 from protocols.modbus.reads import names_of, points
 from protocols.modbus.register import Kind, Register, Unit
+from protocols.modbus.setpoint import write_value
 from protocols.modbus.status import STATUS_WORDS
 from protocols.modbus.sunspec import Found, place
 from protocols.terms import Measurand
@@ -133,8 +134,8 @@ def test_traps() -> None:
     alpitronic = load("alpitronic_hyc")
     assert alpitronic.limit is not None
     assert not alpitronic.limit.may_be_zero
-    with pytest.raises(BadValue):
-        points(alpitronic, ["set_power"])[0].coding.encode(0)
+    with pytest.raises(BadValue, match="does not take a limit of 0"):
+        write_value(alpitronic, "set_power", 0)
 
 
 @pytest.mark.parametrize(("profile_id", "variant"), VARIANTS)

@@ -110,6 +110,27 @@ def test_what_cannot_be_written_is_refused() -> None:
     assert write_raw(abb, "lock_cable", 1).words == (1,)
 
 
+@pytest.mark.parametrize(
+    ("profile_id", "register", "value"),
+    [
+        ("keba_p30_p40", "heartbeat_set_failsafe_timeout", 0),
+        ("heidelberg_energy_control", "watchdog_timeout", 0),
+        ("delta_ac_max_slim", "comm_timeout", 0),
+        ("alpitronic_hyc", "set_power", 0),
+        ("alpitronic_hyc", "set_power", 1_000),
+        ("abb_terra_ac", "set_current", 3_000),
+        ("abl_emh1", "set_current_pwm", 54_000),
+    ],
+)
+def test_nobody_writes_what_must_not_be(profile_id: str, register: str, value: int) -> None:
+    profile = load(profile_id)
+    with pytest.raises(BadValue, match=r"switch the watchdog|does not take a limit"):
+        write_value(profile, register, value)
+    (point,) = points(profile, [register])
+    with pytest.raises(BadValue, match=r"switch the watchdog|does not take a limit"):
+        write_raw(profile, register, int(value / point.coding.step))
+
+
 def test_each_watchdog_is_fed_what_it_wants() -> None:
     alfen = load("alfen_eve")
     (setpoint,) = limit_writes(alfen, 10_000, 2)
