@@ -48,8 +48,8 @@ PATIENCE_S: Final = 5.0
 TICK_S: Final = 10.0
 LAG_EVERY_S: Final = 0.25
 
-Asked = tuple[SiteEvent, OnReply | None, float]
-"""An event, who waits for the reply, and when it came (monotonic seconds)."""
+Asked = tuple[SiteEvent, OnReply | None, float, Callable[[], bool] | None]
+"""An event, who waits for the reply, when it came (monotonic seconds), and whether that still matters to anyone."""
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Agent:
 
     async def run(self, ready: asyncio.Event | None = None) -> None:
         """Until cancelled. An error of the ledger ends it: what cannot be kept must not be answered."""
-        await self._work([(Restarted(), None, time.monotonic())])
+        await self._work([(Restarted(), None, time.monotonic(), None)])
         if ready is not None:
             ready.set()
         async with asyncio.TaskGroup() as tasks:
@@ -101,12 +101,12 @@ class Agent:
 
     # --- port Inbox ---
 
-    def put(self, event: SiteEvent, on_reply: OnReply | None = None) -> None:
+    def put(self, event: SiteEvent, on_reply: OnReply | None = None, is_moot: Callable[[], bool] | None = None) -> None:
         if len(self._inbox) + len(self._readings) >= INBOX_SIZE:
             self.metrics.inbox_full.inc()
             raise Overloaded
         line = self._readings if type(event) is MeterValuesReported else self._inbox
-        line.append((event, on_reply, time.monotonic()))
+        line.append((event, on_reply, time.monotonic(), is_moot))
         if self._sleeper is not None and not self._sleeper.done():
             self._sleeper.set_result(None)
 
@@ -142,7 +142,10 @@ class Agent:
         self._note_pressure()
         group = [inbox.popleft() for _ in range(min(len(inbox), GROUP_SIZE - min(len(readings), READINGS_AT_LEAST)))]
         group += [readings.popleft() for _ in range(min(len(readings), GROUP_SIZE - len(group)))]
-        return group
+        mattering = [asked for asked in group if asked[3] is None or not asked[3]()]
+        if len(mattering) < len(group):
+            self.metrics.moot_events.inc(len(group) - len(mattering))
+        return mattering
 
     def _oldest_s(self) -> float:
         """How long the oldest event has waited."""
@@ -182,7 +185,7 @@ class Agent:
         """The decisions up to the first event that fails, and why it does."""
         now = self.clock()
         decisions: list[Decision] = []
-        for number, (event, _, _) in enumerate(group, 1):
+        for number, (event, *_) in enumerate(group, 1):
             try:
                 decisions.append(decide(self.site, event, now))
             except Exception as fault:
@@ -202,7 +205,7 @@ class Agent:
         self.site.keep_present_of(before)
 
     def _refuse(self, asked: Asked) -> None:
-        event, on_reply, _ = asked
+        event, on_reply, *_ = asked
         if on_reply is not None:
             on_reply(Refused(reason="this could not be decided; the agent's log says why"))
         if not isinstance(event, DecisionFailed):
@@ -210,7 +213,7 @@ class Agent:
                 self.put(DecisionFailed(event_type=type(event).__name__, station_id=_station_of(event)))
 
     async def _recall(self, group: Sequence[Asked]) -> None:
-        keys = {key for event, _, _ in group for key in wanted(self.site, event)}
+        keys = {key for event, *_ in group for key in wanted(self.site, event)}
         if keys:
             for past in await self.ledger.recall(tuple(keys)):
                 self.site.remember(past)
@@ -229,7 +232,7 @@ class Agent:
 
     async def _act(self, group: Sequence[Asked], decisions: Sequence[Decision], commit: Commit) -> None:
         shown: set[EvseRef] = set()
-        for number, ((event, on_reply, _), decision) in enumerate(zip(group, decisions, strict=True), 1):
+        for number, ((event, on_reply, *_), decision) in enumerate(zip(group, decisions, strict=True), 1):
             if on_reply is not None:
                 try:
                     on_reply(decision.reply)

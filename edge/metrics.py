@@ -32,6 +32,11 @@ class AgentMetrics:
         self.inbox_full = Counter(
             "ohmstead_edge_inbox_full", "Events that had to wait because the inbox was full", registry=registry
         )
+        self.moot_events = Counter(
+            "ohmstead_edge_moot_events",
+            "Events that were dropped undecided because their station had gone; it says them again",
+            registry=registry,
+        )
         self.failed_decisions = Counter(
             "ohmstead_edge_failed_decisions",
             "Events that could not be decided and were refused: faults of this program",

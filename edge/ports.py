@@ -33,9 +33,10 @@ OnReply = Callable[[SiteReply], None]
 class Inbox(Protocol):
     """The one way in for everything that the site decides upon."""
 
-    def put(self, event: SiteEvent, on_reply: OnReply | None = None) -> None:
+    def put(self, event: SiteEvent, on_reply: OnReply | None = None, is_moot: Callable[[], bool] | None = None) -> None:
         """Have an event decided. `on_reply` is called when all that was decided is durable: it must be short.
 
+        An event that `is_moot` when its turn comes is dropped: whoever asked has gone, and will say it again.
         Raises Overloaded at once when the bounded inbox is full.
         """
         ...

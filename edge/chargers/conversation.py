@@ -18,6 +18,7 @@ from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
 from edge.domain.events import Done, Refused, SiteEvent, SiteReply
 from edge.ports import Clock, Inbox, Overloaded
+from protocols.charger.events import BootReported, IdTokenPresented, MeterValuesReported
 from protocols.errors import BadFrame, BadPayload
 from protocols.ocpp.dialect import Decided, Immediate
 from protocols.ocpp.dialects import DIALECTS
@@ -37,6 +38,11 @@ CHOKED_LIMIT_S: Final = 30.0
 """A station that does not read what it is sent is cut off after so long."""
 RETRY_S: Final = 0.25
 """A full inbox is asked again after so long. The station waits meanwhile, within its own time-out."""
+
+SAID_AGAIN: Final = frozenset({BootReported, IdTokenPresented, MeterValuesReported})
+"""What is not decided for a station that has gone meanwhile: it cannot hear the answer and begins anew when it is back.
+In a storm that outruns the machine, what is given up on by its sender shall not keep the others waiting. Transactions
+and states are decided even so: not every station says them a second time."""
 
 _ANSWER: Final = re.compile(rb"\s*+\[\s*+[34]\s*+,")
 
@@ -226,10 +232,13 @@ class Conversation:
         if self.is_stale:
             return  # it will say it again, on its new socket
         try:
-            self._inbox.put(event, self._replied)
+            self._inbox.put(event, self._replied, self._is_gone if type(event) in SAID_AGAIN else None)
         except Overloaded:
             self._metrics.held_by_full_inbox += 1
             self.loop.call_later(RETRY_S, self._put, event)
+
+    def _is_gone(self) -> bool:
+        return self.is_stale
 
     def _replied(self, reply: SiteReply) -> None:
         """What the site decided upon the request is durable."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -69,7 +69,7 @@ class Peers:
 
     # --- port Inbox, for the chargers ---
 
-    def put(self, event: SiteEvent, on_reply: OnReply | None = None) -> None:
+    def put(self, event: SiteEvent, on_reply: OnReply | None = None, is_moot: Callable[[], bool] | None = None) -> None:
         """See edge.ports.Inbox."""
         match event:
             case StationConnected(station_id=station_id):
@@ -83,7 +83,7 @@ class Peers:
                 else:
                     raise Overloaded
             case _:
-                self._inbox.put(event, on_reply)
+                self._inbox.put(event, on_reply, is_moot)
 
     async def ask(self, event: SiteEvent) -> SiteReply:
         """See edge.ports.Inbox."""

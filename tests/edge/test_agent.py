@@ -16,7 +16,7 @@ from edge.metrics import AgentMetrics
 from edge.ports import Commit
 from protocols.charger.abilities import OCPP_16
 from protocols.charger.commands import ChargerCommand, StartTransaction
-from protocols.charger.events import StationConnected, TransactionBegan, TransactionFinished
+from protocols.charger.events import BootReported, StationConnected, TransactionBegan, TransactionFinished
 from protocols.sync.down import Command, RemoteStart
 from protocols.sync.up import CdrIssued
 from protocols.terms import EvseRef
@@ -202,6 +202,22 @@ async def test_a_caller_that_gave_up_disturbs_nobody(parts: tuple[Agent, SlowLed
     again = await agent.ask(began())
     assert len(agent.site.transactions) == 1
     assert again.charger_transaction_id  # type: ignore[union-attr]
+
+
+async def test_what_nobody_waits_for_any_more_is_not_decided(parts: tuple[Agent, SlowLedger, Outside]) -> None:
+    agent, ledger, _ = parts
+    await agent.ask(StationConnected(station_id="A", abilities=OCPP_16))
+    ledger.gate.clear()
+    agent.put(began(1))  # holds the next ones up
+    await _until(lambda: bool(agent.site.transactions))
+    replies: list[object] = []
+    gone = [False]
+    agent.put(BootReported(station_id="A", vendor="V", model="gone"), replies.append, lambda: gone[0])
+    agent.put(BootReported(station_id="A", vendor="V", model="here"), replies.append, lambda: False)
+    gone[0] = True
+    ledger.gate.set()
+    await _until(lambda: len(replies) == 1)
+    assert agent.site.stations["A"].model == "here"
 
 
 async def _until(is_so: object) -> None:

@@ -46,7 +46,7 @@ class ScriptedInbox:
         self.is_full: Callable[[SiteEvent], bool] = lambda _event: False
         self._deciding: set[asyncio.Task[None]] = set()
 
-    def put(self, event: SiteEvent, on_reply: OnReply | None = None) -> None:
+    def put(self, event: SiteEvent, on_reply: OnReply | None = None, is_moot: Callable[[], bool] | None = None) -> None:
         self.events.append(event)
         if self.is_full(event):
             raise Overloaded
