@@ -144,7 +144,7 @@ def _misused(profile: Profile) -> Iterator[Found]:
         register = profile.registers.get(name)
         if register is None:
             continue  # that is said where it is named, or where it could not be read
-        if register.count != 1:
+        if register.count != 1 and place[0] != "identify":
             yield place, f"{name!r} has {register.count} values; one is expected"
         elif use == _READ and not register.is_readable:
             yield place, f"{name!r} cannot be read"

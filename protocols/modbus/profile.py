@@ -50,7 +50,8 @@ class WatchdogKind(StrEnum):
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """Something that a single-valued register must show: codes and texts as they stand, numbers in base units."""
+    """Something that a register (of several values, the first) must show: codes and texts as they stand, numbers in
+    base units."""
 
     register: Name
     equals: tuple[StrictInt | StrictStr, ...] = ()

@@ -9,6 +9,8 @@ from protocols.modbus.catalogue import Fit, all_profiles, fit, load, parsed, pro
 from protocols.modbus.codec import Value
 from protocols.modbus.profile import Condition, Profile
 from protocols.modbus.reader import parse
+from protocols.modbus.reads import decode, plan, points, singles
+from protocols.modbus.register import Table
 
 
 def test_there_are_twenty_nine_profiles_sorted_by_id() -> None:
@@ -38,7 +40,7 @@ def test_signs_are_only_read(profile: Profile) -> None:
         ("keba_p30_p40", {"product": 312_500, "cable_state": 2}, Fit.NO),
         ("keba_p30_p40", {"product": 312_500}, Fit.NO),
         ("sunspec_inverter", {"sunspec_marker": 0x53756E53}, Fit.PROVEN),
-        ("eastron_sdm630", {"frequency": 49_980}, Fit.PLAUSIBLE),
+        ("eastron_sdm630", {"frequency": 49_980, "voltage_l1_l3": 230_100}, Fit.PLAUSIBLE),
         ("eastron_sdm630", {"frequency": None}, Fit.NO),
         ("alfen_eve", {"number_of_sockets": 2, "status": "B2"}, Fit.PLAUSIBLE),
         ("alfen_eve", {"number_of_sockets": 2, "status": ""}, Fit.NO),
@@ -100,3 +102,63 @@ def test_a_variant_is_known_by_its_sign(profile_id: str, shown: dict[str, Value 
 def test_conditions(condition: Condition, holds: list[Value | None], fails: list[Value | None]) -> None:
     assert all(condition.holds(value) for value in holds)
     assert not any(condition.holds(value) for value in fails)
+
+
+class Anyone:
+    """A device that answers at every address, whichever unit is asked: with its own words, and `empty` elsewhere."""
+
+    def __init__(self, empty: int) -> None:
+        self._words: dict[tuple[Table, int], int] = {}
+        self._empty = empty
+
+    def show(self, profile: Profile) -> None:
+        """What the profile wants to see."""
+        for sign in profile.identify:
+            (point, *_) = (p for p in points(profile, [sign.register]) if p.name == sign.register)
+            value = _value_for(sign)
+            words = point.coding.encode(value)
+            for offset, word in enumerate(words):
+                key = (point.table, point.address + offset)
+                self._words[key] = self._words.get(key, 0) | word
+
+    def values(self, profile: Profile) -> dict[str, Value | None]:
+        reads = plan(signs(profile), profile)
+        answers = [(r, [self._words.get((r.table, r.address + n), self._empty) for n in range(r.count)]) for r in reads]
+        return singles(decode(answers))
+
+
+def _value_for(sign: Condition) -> int | str:
+    if sign.equals:
+        return sign.equals[-1]
+    if sign.starts_with:
+        return sign.starts_with[-1]
+    return sign.at_least if sign.at_least is not None else sign.at_most or 0
+
+
+@pytest.mark.parametrize("profile", all_profiles(), ids=lambda profile: profile.id)
+@pytest.mark.parametrize("empty", [0, 0xFFFF])
+def test_a_device_is_known_by_its_signs(profile: Profile, empty: int) -> None:
+    device = Anyone(empty)
+    device.show(profile)
+    assert fit(profile, device.values(profile)) >= Fit.PLAUSIBLE
+
+
+@pytest.mark.parametrize("empty", [0, 0xFFFF])
+def test_a_device_that_shows_nothing_is_nobodys(empty: int) -> None:
+    device = Anyone(empty)
+    assert [p.id for p in all_profiles() if fit(p, device.values(p)) >= Fit.PLAUSIBLE] == []
+
+
+@pytest.mark.parametrize("profile", all_profiles(), ids=lambda profile: profile.id)
+def test_a_device_is_hardly_taken_for_another(profile: Profile) -> None:
+    device = Anyone(0)
+    device.show(profile)
+    others = {p.id for p in all_profiles() if fit(p, device.values(p)) >= Fit.PLAUSIBLE} - {profile.id}
+    assert others <= ALIKE.get(profile.id, set())
+    assert not [other for other in others if fit(load(other), device.values(load(other))) is Fit.PROVEN]
+
+
+ALIKE = {
+    "phoenix_ev_cc_eth": {"phoenix_em_eth"},  # the one is unit 255, the other 180
+}
+"""Devices whose signs another shows as well: a person, or the probe's other readings, must tell."""
