@@ -41,16 +41,36 @@ class Decoded(NamedTuple):
 class Coding:
     """How one register's words are read and written; made once per register, used at every poll."""
 
-    __slots__ = ("_bits", "_factor", "_form", "_highest", "_lowest", "_missing", "_register", "_shift")
+    __slots__ = (
+        "_bits",
+        "_denominator",
+        "_factor",
+        "_form",
+        "_highest",
+        "_is_high_first",
+        "_is_swapped",
+        "_lowest",
+        "_mask",
+        "_missing",
+        "_numerator",
+        "_register",
+        "_shift",
+        "_words_long",
+    )
 
     def __init__(self, register: Register) -> None:
         self._register = register
         self._form: Form = register.form
+        self._words_long = self._form.words
         self._shift = register.first_bit
         self._bits = register.bit_count or max(1, self._form.size_bytes * 8)
         unit = register.base_unit
+        self._mask = _mask(self._bits)
+        self._is_high_first = register.word_order is not Order.LITTLE
+        self._is_swapped = register.byte_order is Order.LITTLE
         self._factor = Fraction(register.scale) * 10 ** (unit.power_of_ten if unit else 0)
         self._lowest = register.lowest if register.lowest is not None else unit.lowest if unit else None
+        self._numerator, self._denominator = self._factor.numerator, self._factor.denominator
         self._highest = register.highest if register.highest is not None else unit.highest if unit else None
         self._missing = frozenset(raw & _mask(self._bits) for raw in register.unavailable or ())
 
@@ -59,8 +79,8 @@ class Coding:
 
         Raises ValueError when the number of words is not the register's: the reader has cut them wrongly.
         """
-        if len(words) != self._form.words:
-            raise ValueError(f"{self._register.type} takes {self._form.words} words, not {len(words)}")
+        if len(words) != self._words_long:
+            raise ValueError(f"{self._register.type} takes {self._words_long} words, not {len(words)}")
         match self._form.kind:
             case Kind.UINT | Kind.INT:
                 return self._number(words, exponent)
@@ -142,31 +162,33 @@ class Coding:
 
     def _number(self, words: Sequence[int], exponent: int) -> Decoded:
         raw = self._raw(words)
-        if raw & _mask(self._bits) in self._missing:
+        if self._missing and raw & self._mask in self._missing:
             return Decoded(None, NOT_AVAILABLE)
-        factor = self._factor if exponent == 0 else self._scaled_factor(exponent)
-        if factor is None:
-            return Decoded(None, f"a scale factor of 10^{exponent} is none")
-        numerator, denominator = factor.numerator, factor.denominator
+        numerator, denominator = self._numerator, self._denominator
+        if exponent:
+            factor = self._scaled_factor(exponent)
+            if factor is None:
+                return Decoded(None, f"a scale factor of 10^{exponent} is none")
+            numerator, denominator = factor.numerator, factor.denominator
         return self._plausible(raw * numerator if denominator == 1 else _divided(raw * numerator, denominator))
 
     def _float(self, words: Sequence[int], exponent: int) -> Decoded:
         pattern = self._ordered(words)
-        if int.from_bytes(pattern, "big") in self._missing:
+        if self._missing and int.from_bytes(pattern, "big") in self._missing:
             return Decoded(None, NOT_AVAILABLE)
         (number,) = struct.unpack(_FLOATS[self._form.size_bytes], pattern)
         if not math.isfinite(number):
             return Decoded(None, "no number" if math.isinf(number) else NOT_AVAILABLE)
-        factor = self._factor if exponent == 0 else self._scaled_factor(exponent)
-        if factor is None:
-            return Decoded(None, f"a scale factor of 10^{exponent} is none")
-        if factor.denominator == 1:
-            product = number * factor.numerator
-            if -_EXACT_LIMIT < product < _EXACT_LIMIT and (
-                factor.numerator == 1 or abs(product - round(product)) < 0.499
-            ):
-                return self._plausible(round(product))
-        return self._plausible(round(Fraction(number) * factor))
+        if exponent:
+            factor = self._scaled_factor(exponent)
+            if factor is None:
+                return Decoded(None, f"a scale factor of 10^{exponent} is none")
+            return self._plausible(round(Fraction(number) * factor))
+        if self._denominator == 1 and -_EXACT_LIMIT < (product := number * self._numerator) < _EXACT_LIMIT:
+            nearest = round(product)
+            if self._numerator == 1 or -0.499 < product - nearest < 0.499:
+                return self._plausible(nearest)
+        return self._plausible(round(Fraction(number) * self._factor))
 
     def _scaled_factor(self, exponent: int) -> Fraction | None:
         return self._factor * Fraction(10) ** exponent if abs(exponent) <= _MAX_EXPONENT else None
@@ -177,7 +199,13 @@ class Coding:
         return Decoded(value)
 
     def _raw(self, words: Sequence[int]) -> int:
-        raw = int.from_bytes(self._ordered(words), "big") >> self._shift & _mask(self._bits)
+        if self._is_swapped:
+            raw = int.from_bytes(self._ordered(words), "big")
+        else:
+            raw = 0
+            for word in words if self._is_high_first else reversed(words):
+                raw = raw << 16 | word
+        raw = raw >> self._shift & self._mask
         return raw - (1 << self._bits) if self._form.kind is Kind.INT and raw >> (self._bits - 1) else raw
 
     def _exact_raw(self, value: Value, exponent: int) -> int:
