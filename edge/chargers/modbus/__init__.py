@@ -1,0 +1,1 @@
+"""Chargers, meters and inverters that speak Modbus: the bus, the devices on it, and what is asked of them."""

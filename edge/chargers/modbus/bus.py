@@ -1,0 +1,259 @@
+"""A bus: one connection, one request at a time, and no answer that is not to what was asked.
+
+Over TCP the number of the transaction tells a late answer from the right one. RTU has none: after a time-out the answer
+may still come and look like that to the next request. So before a read that looks the same is sent, another one is sent
+that looks different (another length): once that is answered, nothing older can come, for devices answer in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import structlog
+
+from edge.chargers.modbus.bus_address import BusAddress
+from edge.chargers.modbus.frames import Framing, Request, read_request, words_of, write_request
+from edge.chargers.modbus.line import Connect, Line, LineLost, connect_to
+from edge.chargers.modbus.modbus_metrics import ModbusMetrics
+from edge.chargers.modbus.turns import Turns, Urgency
+from protocols.errors import OhmsteadError
+from protocols.modbus.reads import Read
+from protocols.modbus.register import Table
+from protocols.modbus.setpoint import Write
+
+MAX_TIMEOUTS: Final = 3
+"""So many requests without any answer, one after the other, and a TCP connection is made anew: it may be half open."""
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 30.0
+_FRAME_GAP_CHARACTERS: Final = 3.5
+_MIN_FRAME_GAP_S: Final = 0.00175
+_LONGEST_FRAME: Final = 256
+_SERVER_EXCEPTIONS: Final = {
+    1: "illegal function",
+    2: "illegal address",
+    3: "illegal value",
+    4: "device failure",
+    5: "acknowledged, busy",
+    6: "busy",
+    10: "gateway has no path",
+    11: "device behind the gateway does not answer",
+}
+_GATEWAY: Final = frozenset({10, 11})
+
+
+class BusFault(StrEnum):
+    """Why there is no good answer."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    EXCEPTION = "exception"
+    GARBAGE = "garbage"
+    DISCONNECTED = "disconnected"
+
+
+class BusError(OhmsteadError):
+    """A request without a good answer. `code` is the device's exception; `lost_s` how long it held the bus in vain."""
+
+    def __init__(self, fault: BusFault, text: str, *, code: int | None = None, lost_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.fault = fault
+        self.code = code
+        self.lost_s = lost_s
+
+    @property
+    def is_refusal(self) -> bool:
+        """The device is there and will not have this request: its own exception, no gateway's and not a "busy"."""
+        return self.code is not None and self.code not in _GATEWAY and self.code not in (5, 6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusTimes:
+    """What is waited for: an answer (the time on the line comes on top), and a connection."""
+
+    answer_s: float = 1.0
+    connect_s: float = 3.0
+
+
+class Bus:
+    """Connects when it is first asked, and again whenever it is asked and the pause since the last attempt is over."""
+
+    def __init__(
+        self,
+        address: BusAddress,
+        metrics: ModbusMetrics,
+        *,
+        times: BusTimes | None = None,
+        connect: Connect | None = None,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self.address = address
+        self._metrics = metrics
+        self._times = times or BusTimes()
+        self._connect = connect or connect_to(address)
+        self._random = random
+        self._turns = Turns()
+        self._line: Line | None = None
+        self._attempts = 0
+        self._connect_not_before_s = 0.0
+        self._free_at_s = 0.0
+        self._timeouts = 0
+        self._unanswered: dict[tuple[int, int, bytes], Request] = {}
+        self._devices = 0
+        self._log = structlog.get_logger().bind(bus=str(address))
+
+    def join(self) -> None:
+        """One more device is on the bus."""
+        self._devices += 1
+
+    def leave(self) -> None:
+        self._devices -= 1
+
+    @property
+    def share(self) -> float:
+        """Which part of the bus's time one device may lose for the others; all of them together half of it."""
+        return 1.0 if self._devices <= 1 else 0.5 / self._devices
+
+    def retry_wait_s(self) -> float:
+        """So long the bus is not connected again; 0 while it is, or may be."""
+        if self._line is not None and self._line.is_open:
+            return 0.0
+        return max(0.0, self._connect_not_before_s - asyncio.get_running_loop().time())
+
+    async def read(self, read: Read, *, urgency: Urgency = Urgency.POLL, pause_s: float = 0.0) -> list[int]:
+        """The words (or bits) of a read. `pause_s`: so long the bus is left alone afterwards. Raises BusError."""
+        request = read_request(read.unit_id, read.table, read.address, read.count)
+        return words_of(read, await self._ask(request, urgency, pause_s))
+
+    async def write(self, write: Write, *, urgency: Urgency = Urgency.WRITE, pause_s: float = 0.0) -> None:
+        """Returns once the device has echoed the write. Raises BusError: then it may have been done or not."""
+        await self._ask(write_request(write), urgency, pause_s)
+
+    def close(self) -> None:
+        if self._line is not None:
+            self._line.close("closed")
+            self._line = None
+
+    # --- one request ---
+
+    async def _ask(self, request: Request, urgency: Urgency, pause_s: float) -> bytes:
+        async with self._turns.take(urgency):
+            try:
+                line = await self._connected()
+                if line is not None and self.address.framing is Framing.RTU:
+                    await self._settle(line, request)
+                pdu = await self._exchange(line, request)
+            except BusError as error:
+                self._metrics.errors[error.fault] += 1
+                raise
+            finally:
+                self._free_at_s = asyncio.get_running_loop().time() + pause_s
+        if pdu[0] & 0x80:
+            self._metrics.errors[BusFault.EXCEPTION] += 1
+            text = _SERVER_EXCEPTIONS.get(pdu[1], "of no known meaning")
+            raise BusError(BusFault.EXCEPTION, f"exception {pdu[1]}, {text}", code=pdu[1])
+        return pdu
+
+    async def _exchange(self, line: Line, request: Request) -> bytes:
+        loop = asyncio.get_running_loop()
+        await self._wait_until(self._free_at_s)
+        began_s = loop.time()
+        self._metrics.requests += 1
+        is_answered = False
+        try:
+            async with asyncio.timeout(self._times.answer_s + self._line_s(request)):
+                pdu = await line.ask(request)
+            is_answered = True
+        except TimeoutError:
+            self._note_silence(line)
+            raise BusError(BusFault.TIMEOUT, "no answer", lost_s=loop.time() - began_s) from None
+        except LineLost as lost:
+            fault = BusFault.GARBAGE if lost.is_garbled else BusFault.DISCONNECTED
+            if lost.is_garbled:
+                line.close(str(lost))
+            raise BusError(fault, str(lost), lost_s=loop.time() - began_s) from None
+        finally:
+            if (
+                self.address.framing is Framing.RTU and request.is_read and not is_answered
+            ):  # also when nobody waits any longer
+                self._unanswered[request.shape] = request
+        self._timeouts = self._attempts = 0
+        self._metrics.answered(loop.time() - began_s)
+        return pdu
+
+    def _note_silence(self, line: Line) -> None:
+        self._timeouts += 1
+        if self._timeouts >= MAX_TIMEOUTS and self.address.line == "":
+            line.close("no answers")
+
+    def _line_s(self, request: Request) -> float:
+        """What request and answer take on the line."""
+        return (len(request.body) + request.size + 8) * self.address.character_s
+
+    # --- RTU ---
+
+    async def _settle(self, line: Line, request: Request) -> None:
+        """The silence between frames; and after a time-out, whatever looks like the answer to come is let go by."""
+        gap_s = max(_MIN_FRAME_GAP_S, _FRAME_GAP_CHARACTERS * self.address.character_s)
+        longest_s = asyncio.get_running_loop().time() + _LONGEST_FRAME * self.address.character_s + gap_s
+        await self._wait_until(min(line.heard_s + gap_s, longest_s))
+        line.drain()
+        if (late := self._unanswered.get(request.shape)) is None:
+            return
+        await self._exchange_other(line, late)
+        for shape in [shape for shape in self._unanswered if shape[0] == request.unit_id]:
+            del self._unanswered[shape]
+        await self._wait_until(line.heard_s + gap_s)
+        line.drain()
+
+    async def _exchange_other(self, line: Line, late: Request) -> None:
+        """Ask the device for something whose answer looks like none that is still out. An exception is one as well."""
+        address = int.from_bytes(late.body[:2], "big")
+        table = next(t for t in Table if t.read_function == late.function)
+        step = 8 if table.is_bits else 1
+        for count in (step, 2 * step, 3 * step, 4 * step, 5 * step):
+            other = read_request(late.unit_id, table, address, count)
+            if other.shape not in self._unanswered:
+                await self._exchange(line, other)
+                return
+        await asyncio.sleep(self._times.answer_s)  # so many are out that only silence can part them
+        if asyncio.get_running_loop().time() - line.heard_s < self._times.answer_s:
+            raise BusError(BusFault.TIMEOUT, "late answers still come", lost_s=self._times.answer_s)
+
+    async def _wait_until(self, at_s: float) -> None:
+        wait_s = at_s - asyncio.get_running_loop().time()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
+    # --- the connection ---
+
+    async def _connected(self) -> Line:
+        if self._line is not None and self._line.is_open:
+            return self._line
+        loop = asyncio.get_running_loop()
+        if (wait_s := self._connect_not_before_s - loop.time()) > 0:
+            raise BusError(BusFault.UNREACHABLE, f"not connected; tried again in {wait_s:.1f} s")
+        self.close()
+        line = Line(self.address.framing, self._note_stray)
+        pause_s = self._random() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._attempts, 10))
+        try:
+            async with asyncio.timeout(self._times.connect_s):
+                await self._connect(lambda: line)
+        except (OSError, TimeoutError, ValueError) as error:  # pyserial's errors are OSErrors
+            self._attempts += 1
+            self._connect_not_before_s = loop.time() + pause_s
+            text = str(error) or "no connection in time"
+            self._log.info("modbus_bus_unreachable", reason=text, attempts=self._attempts)
+            raise BusError(BusFault.UNREACHABLE, text) from None
+        self._attempts, self._timeouts = self._attempts + 1, 0
+        self._connect_not_before_s = loop.time() + pause_s  # should it be lost again at once
+        self._metrics.reconnects += 1
+        self._line = line
+        return line
+
+    def _note_stray(self) -> None:
+        self._metrics.strays += 1

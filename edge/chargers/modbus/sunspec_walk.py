@@ -1,0 +1,42 @@
+"""Finds the models of a SunSpec device by walking its chain, and lays the profile over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from edge.chargers.modbus.bus import Bus, BusError, BusFault
+from protocols.modbus.profile import Profile
+from protocols.modbus.reads import Read
+from protocols.modbus.register import Table
+from protocols.modbus.sunspec import place, walk
+
+ATTEMPTS: Final = 3
+
+
+async def walk_device(bus: Bus, profile: Profile) -> Profile:
+    """The profile with the registers that the device has. Raises BusError, also where there is no chain."""
+    assert profile.sunspec is not None  # noqa: S101 - asked only of a SunSpec profile
+    steps = walk(profile.sunspec)
+    try:
+        ask = next(steps)
+        while True:
+            read = Read(unit_id=profile.unit_id, table=Table.HOLDING, address=ask.address, count=ask.words, points=())
+            ask = steps.send(await _answer(bus, read, profile.reads.pause_ms / 1000))
+    except StopIteration as stop:
+        if not stop.value:
+            raise BusError(BusFault.EXCEPTION, "there is no SunSpec device") from None
+        return place(profile, stop.value)
+
+
+async def _answer(bus: Bus, read: Read, pause_s: float) -> Sequence[int] | None:
+    """None for a refusal: there is nothing at this place. A time-out says nothing about it."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return await bus.read(read, pause_s=pause_s)
+        except BusError as error:
+            if error.is_refusal:
+                return None
+            if error.fault is BusFault.UNREACHABLE or attempt == ATTEMPTS - 1:
+                raise
+    return None
