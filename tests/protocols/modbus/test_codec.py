@@ -100,6 +100,12 @@ def test_a_float_is_read_as_the_exact_number_it_is(number: float, scale: Decimal
         assert value == round(Fraction(number) * Fraction(scale) * 10 ** (base.power_of_ten if base else 0))
 
 
+def test_a_float_beside_a_half_is_not_taken_for_the_half() -> None:
+    # The double nearest to 0.0025 lies above it; times 1000 in floating point it is 2.5, and even would be 2.
+    shown = struct.unpack(">4H", struct.pack(">d", 0.0025))
+    assert Coding(register("float64", unit=Unit.AMPERE)).decode(shown) == Decoded(3)
+
+
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 3e38])
 def test_what_is_no_number_is_no_value(number: float) -> None:
     value, reason = Coding(register("float32", unit=Unit.WATT)).decode(struct.unpack(">2H", struct.pack(">f", number)))

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.modbus.catalogue import load, profile_ids
-from protocols.modbus.profile import Block, DeviceKind, Profile, ReadRules, Transport
+from protocols.modbus.profile import Block, DeviceKind, Evses, Profile, ReadRules, Transport
 from protocols.modbus.reads import Point, Read, decode, names_of, plan, points
-from protocols.modbus.register import Group, Order, Register, Table
+from protocols.modbus.register import Group, Order, Register, Scope, Table
 from tests.protocols.modbus.device import Memory
 
 TYPES = {1: "uint16", 2: "uint32", 4: "uint64"}
@@ -79,6 +79,8 @@ def test_every_value_is_read_once_and_within_the_devices_limits(
             is_one = any((p.address, p.words) == (read.address, read.count) for p in read.points)
             assert is_one or _is_whole(read, rule)
         assert not _unnamed(read) - _readable(read, rule)
+        if not any(block.whole for block in rule.blocks):
+            assert all(len(gap) <= rule.gap_words for gap in _gaps(read.points))
 
 
 def _is_whole(read: Read, rule: ReadRules) -> bool:
@@ -115,7 +117,9 @@ def _single(point: Point) -> Read:
     return Read(unit_id=point.unit_id, table=point.table, address=point.address, count=point.words, points=(point,))
 
 
-SMALL = st.lists(st.tuples(st.just(Table.HOLDING), st.integers(0, 14), st.sampled_from([1, 2])), min_size=1, max_size=5)
+SMALL = st.lists(
+    st.tuples(st.just(Table.HOLDING), st.integers(0, 14), st.sampled_from([1, 2, 4])), min_size=1, max_size=5
+)
 
 
 @settings(max_examples=300)
@@ -150,18 +154,50 @@ def _partitions(of: Sequence[Point]) -> Iterator[list[list[Point]]]:
 def _may_be_one(part: Sequence[Point], rule: ReadRules) -> bool:
     """Said another way than the planner says it: every gap is short, and inside one block."""
     start, end = min(p.address for p in part), max(p.end for p in part)
-    named = {address for point in part for address in range(point.address, point.end)}
-    gaps: list[list[int]] = []
-    for address in range(start, end):
-        if address not in named:
-            if gaps and gaps[-1][-1] == address - 1:
-                gaps[-1].append(address)
-            else:
-                gaps.append([address])
     return end - start <= rule.max_words and all(
         len(gap) <= rule.gap_words and any(set(gap) <= set(range(block.first, block.last + 1)) for block in rule.blocks)
-        for gap in gaps
+        for gap in _gaps(part)
     )
+
+
+def _gaps(part: Sequence[Point]) -> list[list[int]]:
+    """The addresses between the points that none of them names, each run by itself."""
+    named = {address for point in part for address in range(point.address, point.end)}
+    gaps: list[list[int]] = []
+    for address in range(min(named), max(named)):
+        if address in named:
+            continue
+        if gaps and gaps[-1][-1] == address - 1:
+            gaps[-1].append(address)
+        else:
+            gaps.append([address])
+    return gaps
+
+
+@pytest.mark.parametrize(("gap_words", "expected"), [(1, [(0, 1), (3, 1)]), (2, [(0, 4)])])
+def test_a_gap_is_bridged_up_to_its_length(gap_words: int, expected: list[tuple[int, int]]) -> None:
+    block = Block(table=Table.HOLDING, first=0, last=9)
+    profile = profile_of(
+        [(Table.HOLDING, 0, 1), (Table.HOLDING, 3, 1)], ReadRules(gap_words=gap_words, blocks=(block,))
+    )
+    assert [(r.address, r.count) for r in plan(points(profile, profile.registers), profile)] == expected
+
+
+def test_a_value_inside_another_does_not_end_the_read() -> None:
+    profile = profile_of([(Table.HOLDING, 0, 4), (Table.HOLDING, 1, 1), (Table.HOLDING, 4, 1)], ReadRules())
+    assert [(r.address, r.count) for r in plan(points(profile, profile.registers), profile)] == [(0, 5)]
+
+
+@pytest.mark.parametrize(("scope", "expected"), [(Scope.STATION, 2), (Scope.EVSE, 1)])
+def test_a_block_is_that_of_its_own_unit(scope: Scope, expected: int) -> None:
+    profile = profile_of([(Table.HOLDING, 0, 1), (Table.HOLDING, 3, 1)], ReadRules())
+    profile = replace(
+        profile,
+        unit_id=200,
+        evses=Evses(at_most=2, unit_ids=(1, 2)),
+        reads=ReadRules(blocks=(Block(table=Table.HOLDING, first=0, last=9, scope=scope),)),
+    )
+    assert len(plan(points(profile, profile.registers, 2), profile)) == expected
 
 
 def test_registers_that_touch_are_read_together_and_others_are_not() -> None:

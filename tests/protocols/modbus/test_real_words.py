@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import pytest
 
 from protocols.modbus.catalogue import load
+from protocols.modbus.profile import Card
 from protocols.modbus.reads import singles
 from protocols.modbus.status import EvseStatus, read_card, read_fault, read_status
 from protocols.terms import ChargingState, ConnectorStatus
@@ -163,3 +165,6 @@ def test_the_card_at_the_reader() -> None:
     assert read_card(charx, singles(memory.values(charx, ["rfid"], 1))) is None
     assert read_card(keba, singles(Memory().values(keba, ["rfid"]))) is None
     assert read_card(load("abb_terra_ac"), {}) is None
+    no_card = replace(charx, card=Card(register="rfid", none=("NONE",)))
+    assert read_card(no_card, {"rfid": "NONE"}) is None
+    assert read_card(no_card, {"rfid": "NONE2"}) == "NONE2"

@@ -101,6 +101,11 @@ def test_floats_are_preferred_where_a_device_has_both() -> None:
     assert "power_limit" in names
 
 
+def test_of_a_model_that_is_there_twice_the_first_counts() -> None:
+    profile = place(load("sunspec_inverter"), [Found(INTEGERS, 40072, 50), Found(INTEGERS, 40200, 50)])
+    assert profile.registers["power"].address == 40084
+
+
 def test_a_model_that_is_too_short_is_not_read_beyond_its_end() -> None:
     names = set(place(load("sunspec_inverter"), [Found(INTEGERS, 40072, 14)]).registers)
     assert "power_sf" in names
