@@ -305,11 +305,11 @@ class SampledValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterValuesSampled:
-    """What the telemetry filter kept of a message from a charger, at least one reading. `evse_id` 0: the station itself.
+    """What the telemetry filter kept of a charger's message, at least one reading. `evse_id` 0: the station itself.
 
-    `at` is the time of the earliest of its readings, by the charger's clock where that can be believed. `dropped` counts
-    the readings of this EVSE that the filter let go since its entry before. `filter` names the filter's rules: what lies
-    between two readings can be told from nothing else.
+    `at` is the time of the earliest of its readings, by the charger's clock where that can be believed. `dropped`
+    counts the readings of this EVSE that the filter let go since its entry before. `filter` names the filter's rules:
+    what lies between two readings can be told from nothing else.
     """
 
     station_id: str
