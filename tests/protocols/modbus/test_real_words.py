@@ -94,6 +94,8 @@ CASES = [
     ("vestel_evc04_webasto_unite", "energy_total", (0, 12_345), [1_234_500]),
     ("abl_emh1", "current_l3_l1", (158, 1_000, 1), [15_800, None, None]),
     ("abl_emh1", "state_letter", (0x00C2,), [12]),
+    ("abl_emh1", "set_current_rb", (0xF10B,), [16_020]),
+    ("mennekes_amtron_hcc3", "name", (0x4D41, 0x5254, 0x4E4F), ["AMTRON"]),
 ]
 
 
@@ -123,9 +125,14 @@ UNAVAILABLE = EvseStatus(ConnectorStatus.UNAVAILABLE)
         ("abb_terra_ac", {"status": 0}, A),
         ("abb_terra_ac", {"status": 3}, SUSPENDED_EVSE),
         ("abb_terra_ac", {"status": 5}, None),
+        ("abb_terra_ac", {"status": 5, "lock_state": 0x111}, B),
+        ("abb_terra_ac", {"status": 5, "lock_state": 0x001}, A),
+        ("abb_terra_ac", {"status": 4, "lock_state": 0x001}, C),
         ("abb_terra_ac", {}, None),
         ("alfen_eve", {"status": "B2"}, SUSPENDED_EV),
         ("alfen_eve", {"status": "D1"}, SUSPENDED_EVSE),
+        ("alfen_eve", {"status": "E"}, A),
+        ("alfen_eve", {"status": "F"}, FAULTED),
         ("keba_p30_p40", {"charging_state": 3, "cable_state": 7}, C),
         ("keba_p30_p40", {"charging_state": 5, "cable_state": 7}, SUSPENDED_EVSE),
         ("keba_p30_p40", {"charging_state": 5, "cable_state": 0}, A),

@@ -37,9 +37,9 @@ def wire(writes: tuple[Write, ...]) -> list[tuple[int, int, tuple[int, ...]]]:
         ("keba_p30_p40", None, None, [(6, 5014, (0,))]),
         ("keba_p30_p40", "p40", None, [(6, 5004, (0,))]),
         ("mennekes_amtron_compact", None, 6_000, [(16, 770, (0x40C0, 0)), (6, 3333, (1,))]),
-        ("heidelberg_energy_control", None, 6_100, [(6, 261, (61,))]),
-        ("abl_emh1", None, 16_020, [(6, 20, (267,))]),
-        ("abl_emh1", None, None, [(6, 20, (1000,))]),
+        ("heidelberg_energy_control", None, 6_100, [(16, 261, (61,))]),
+        ("abl_emh1", None, 16_020, [(16, 20, (267,))]),
+        ("abl_emh1", None, None, [(16, 20, (1000,))]),
         ("alpitronic_hyc", None, 50_000, [(16, 100, (0, 50_000))]),
         ("alpitronic_hyc", None, None, [(16, 100, (0, 1547))]),
         ("delta_ac_max_slim", None, 11_000, [(16, 1600, (0, 11_000)), (6, 1602, (0,))]),
@@ -47,7 +47,8 @@ def wire(writes: tuple[Write, ...]) -> list[tuple[int, int, tuple[int, ...]]]:
         ("compleo_ebox_pro", None, 11_000, [(6, 256, (110,))]),
         ("em2go", None, None, [(16, 95, (2,))]),
         ("evse_din", "precise", 6_010, [(16, 1000, (601,))]),
-        ("bender_cc612", "mennekes_4you", 4_140, [(6, 1002, (4_140,))]),
+        ("bender_cc612", None, 6_000, [(16, 1000, (6,))]),
+        ("bender_cc612", "mennekes_4you", 6_100, [(16, 1001, (61,))]),
     ],
 )
 def test_a_limit_is_written_as_the_device_wants_it(
