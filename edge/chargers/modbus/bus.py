@@ -142,9 +142,10 @@ class Bus:
 
     async def _ask(self, request: Request, urgency: Urgency, pause_s: float) -> bytes:
         async with self._turns.take(urgency):
+            began_s = asyncio.get_running_loop().time()
             try:
                 line = await self._connected()
-                if line is not None and self.address.framing is Framing.RTU:
+                if self.address.framing is Framing.RTU:
                     await self._settle(line, request)
                 pdu = await self._exchange(line, request)
             except BusError as error:
@@ -155,7 +156,8 @@ class Bus:
         if pdu[0] & 0x80:
             self._metrics.errors[BusFault.EXCEPTION] += 1
             text = _SERVER_EXCEPTIONS.get(pdu[1], "of no known meaning")
-            raise BusError(BusFault.EXCEPTION, f"exception {pdu[1]}, {text}", code=pdu[1])
+            lost_s = asyncio.get_running_loop().time() - began_s if pdu[1] in _GATEWAY else 0.0
+            raise BusError(BusFault.EXCEPTION, f"exception {pdu[1]}, {text}", code=pdu[1], lost_s=lost_s)
         return pdu
 
     async def _exchange(self, line: Line, request: Request) -> bytes:

@@ -60,15 +60,16 @@ class Target:
 def targets(
     profile: Profile, desired: Desired, evse_id: int, known: Callable[[str | None], int | None]
 ) -> tuple[Target, ...]:
-    """The registers and their values, in the order of writing. `known`: what was last read of a register.
+    """The registers and their values, in the order of writing: what limits comes first. `known`: what was last
+    read of a register.
 
     Raises BadValue for what this device cannot do.
     """
     found: list[Target] = []
-    if desired.phases is not None:
-        found.append(_phase_target(profile, desired.phases, evse_id, known))
     if desired.is_paused or desired.limit is not None:
         found += _limit_targets(profile, desired, evse_id, known)
+    if desired.phases is not None:
+        found.append(_phase_target(profile, desired.phases, evse_id, known))
     return tuple(found)
 
 

@@ -88,15 +88,14 @@ class Device:
         self._clock = clock
         self._is_well = is_well
         self._random = random
-        self._patience = Patience(random)
+        self._patience = Patience(random, lambda: bus.share)
         self._desired: dict[int, Desired] = {}
         self._profile = self._variant_of(settings.variant)
         self._found: _Found | None = None
         self._is_lost = True
-        self._is_lost_told = False
+        self._told: str | None = None
         self._is_stranger = False
         self._stranger_until_s = 0.0
-        self._heard_s = 0.0
         self._log = structlog.get_logger().bind(device_id=settings.device_id, profile=parsed.profile.id)
 
     @property
@@ -190,6 +189,7 @@ class Device:
         values = singles(outcome.values)
         if fit(profile, values) is Fit.NO:
             self._stranger_until_s = asyncio.get_running_loop().time() + STRANGER_PAUSE_S
+            self._is_stranger = True
             return f"what answers does not look like {profile.vendor} {profile.model}"
         if self._settings.variant is None and profile.sunspec is None:
             profile = self._variant_of(variant_for(self._parsed, values))
@@ -207,7 +207,8 @@ class Device:
         told = counted if isinstance(counted, int) and counted > 0 else 1
         evse_ids = tuple(range(1, min(self._settings.evses or told, profile.evses.at_most) + 1))
         rounds = Rounds(self._bus, profile, evse_ids)
-        makers = {evse_id: SnapshotMaker(self.device_id, profile, evse_id) for evse_id in evse_ids}
+        is_only = len(evse_ids) == 1
+        makers = {evse_id: SnapshotMaker(self.device_id, profile, evse_id, is_only=is_only) for evse_id in evse_ids}
         control = Control(
             self.device_id,
             profile,
@@ -257,8 +258,7 @@ class Device:
             else:
                 self._metrics.polls["failed"] += 1
                 self._note_failure(outcome.error, is_partial=bool(outcome.values))
-            heard_s = max(self._heard_s, found.control.answered_s)
-            if loop.time() - heard_s > settings.lost_after_s:
+            if loop.time() - self._patience.heard_s > settings.lost_after_s:
                 self._tell_lost(str(outcome.error))
 
     async def _is_back(self, found: _Found) -> bool:
@@ -310,12 +310,10 @@ class Device:
             await asyncio.sleep(wait_s)
 
     def _note_answer(self) -> None:
-        self._heard_s = asyncio.get_running_loop().time()
-        self._patience.answered()
+        self._patience.answered(asyncio.get_running_loop().time())
 
     def _note_failure(self, error: BusError, *, is_partial: bool = False) -> None:
         now_s = asyncio.get_running_loop().time()
-        self._patience.share = self._bus.share
         if is_partial or error.is_refusal:
             self._note_answer()
         if error.fault is not BusFault.UNREACHABLE:  # then the bus itself pauses
@@ -328,7 +326,7 @@ class Device:
         if self._is_lost:
             self._metrics.devices["lost"] -= 1
             self._metrics.devices["connected"] += 1
-        self._is_lost, self._is_lost_told, self._is_stranger = False, False, False
+        self._is_lost, self._told, self._is_stranger = False, None, False
         self._log.info("modbus_device_found", variant=found.profile.variant, was_here=was_here)
         self._sink(
             DeviceFound(
@@ -342,14 +340,15 @@ class Device:
         )
 
     def _tell_lost(self, reason: str) -> None:
-        """Once, until it is found again."""
+        """Once that it is silent, and once that it is another, until it is found again."""
         if not self._is_lost:
             self._metrics.devices["lost"] += 1
             self._metrics.devices["connected"] -= 1
         self._is_lost = True
-        if self._is_lost_told:
+        kind = "stranger" if self._is_stranger else "silent"
+        if self._told == kind:
             return
-        self._is_lost_told = True
+        self._told = kind
         self._log.warning("modbus_device_lost", reason=reason)
         self._sink(DeviceLost(device_id=self.device_id, reason=reason))
 

@@ -7,6 +7,7 @@ use all of the allowance, polls only half of it: a device that answers now and t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -16,19 +17,25 @@ _MAX_DOUBLINGS: Final = 10
 
 
 class Patience:
-    """Times are those of one monotonic clock, in seconds. `share` 1: the device is alone and harms nobody."""
+    """Times are those of one monotonic clock, in seconds. `share` gives the part of the line's time that the device may
+    lose for the others; 1: it is alone and harms nobody."""
 
-    def __init__(self, random: Callable[[], float], *, share: float = 1.0, allowance_s: float = 4.0) -> None:
+    def __init__(
+        self, random: Callable[[], float], share: Callable[[], float] = lambda: 1.0, *, allowance_s: float = 4.0
+    ) -> None:
         self._random = random
-        self.share = share
+        self._share = share
         self._allowance_s = allowance_s
         self._left_s = allowance_s
         self._as_of_s = 0.0
         self._poll_not_before_s = 0.0
         self.failures = 0
         """In a row."""
+        self.heard_s = -math.inf
+        """When the device last answered anything."""
 
-    def answered(self) -> None:
+    def answered(self, now_s: float) -> None:
+        self.heard_s = now_s
         self.failures = 0
         self._poll_not_before_s = 0.0
 
@@ -51,12 +58,13 @@ class Patience:
         return max(self._until(now_s, 0.0), 0.0)
 
     def _until(self, now_s: float, needed_s: float) -> float:
-        if self.share >= 1:
+        share = self._share()
+        if share >= 1:
             return 0.0
         self._grow(now_s)
-        return (needed_s - self._left_s) / self.share
+        return (needed_s - self._left_s) / share
 
     def _grow(self, now_s: float) -> None:
-        grown_s = max(0.0, now_s - self._as_of_s) * self.share
+        grown_s = max(0.0, now_s - self._as_of_s) * self._share()
         self._left_s = min(self._allowance_s, self._left_s + grown_s)
         self._as_of_s = max(now_s, self._as_of_s)

@@ -11,6 +11,7 @@ from edge.chargers.modbus.plausibility import EnergyWatch
 from protocols.charger.snapshot import Change, EvseSnapshot, LimitShown, Phase, Reading, Shown, ShownStatus
 from protocols.modbus.codec import Decoded, Value
 from protocols.modbus.profile import Profile
+from protocols.modbus.register import Scope
 from protocols.modbus.status import read_card, read_fault, read_status
 from protocols.terms import Measurand
 
@@ -21,12 +22,13 @@ Values = Mapping[tuple[int, str, int], Decoded]
 class SnapshotMaker:
     """One EVSE's. Keeps what was read before: a round that reads less takes nothing away."""
 
-    def __init__(self, device_id: str, profile: Profile, evse_id: int) -> None:
+    def __init__(self, device_id: str, profile: Profile, evse_id: int, *, is_only: bool = True) -> None:
         self.snapshot = EvseSnapshot(
             device_id=device_id, evse_id=evse_id, is_session_reliable=profile.energy.session_is_reliable
         )
         self._profile = profile
         self._evse_id = evse_id
+        self._is_only = is_only
         self._watches: dict[tuple[str, int], EnergyWatch] = {}
         self._known: dict[str, Value | None] = {}
         rule = profile.limit
@@ -35,7 +37,11 @@ class SnapshotMaker:
 
     def take(self, values: Values, at: datetime) -> frozenset[Change]:
         """Put what was read at `at` into `snapshot`; returns what changed in it."""
-        mine = {(name, index): found for (of, name, index), found in values.items() if of == self._evse_id}
+        mine = {
+            (name, index): found
+            for (of, name, index), found in values.items()
+            if of == self._evse_id or self._profile.registers[name].scope is Scope.STATION
+        }
         firsts = {name: found.value for (name, index), found in mine.items() if index == 0}
         self._known.update(firsts)
         before = self.snapshot
@@ -102,8 +108,8 @@ class SnapshotMaker:
         readings = dict(self.snapshot.readings)
         for (name, index), found in mine.items():
             register = self._profile.registers[name]
-            if register.measurand is None:
-                continue
+            if register.measurand is None or (register.scope is Scope.STATION and not self._is_only):
+                continue  # what a station with several EVSEs measures in all is no EVSE's
             key = (register.measurand, register.phase(index))
             value = self._believed(name, index, found, at, doubts)
             if value is None:

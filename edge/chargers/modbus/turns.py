@@ -26,10 +26,6 @@ class Turns:
         self._number = count()
         self._is_taken = False
 
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
-
     @asynccontextmanager
     async def take(self, urgency: Urgency) -> AsyncIterator[None]:
         """Wait for the turn and hold it within the block."""
