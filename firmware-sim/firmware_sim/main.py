@@ -21,6 +21,7 @@ from firmware_sim.clock import unix_now_s
 from firmware_sim.fleet import Fleet
 from firmware_sim.load import command as load
 from firmware_sim.messages import Note, masked
+from firmware_sim.modbus import command as modbus
 from firmware_sim.player import Player
 from firmware_sim.scenario import Scenario
 from firmware_sim.story import Teller, json_line, plain_line
@@ -198,6 +199,7 @@ def _clear_errors() -> Iterator[None]:
 
 
 app.command()(load.fleet)
+app.add_typer(modbus.app, name="modbus")
 
 
 def main() -> None:

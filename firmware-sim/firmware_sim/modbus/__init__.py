@@ -1,0 +1,1 @@
+"""Chargers, meters and inverters that speak Modbus: each profile of `protocols/modbus`, with a device that lives."""
