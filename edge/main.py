@@ -34,6 +34,7 @@ from edge.ledger.reader import LedgerReader
 from edge.ledger.restore import restore
 from edge.local.client import AgentUnreachable, local_client
 from edge.metrics import AgentMetrics
+from edge.modbus_commands import modbus_app, probe
 from edge.profile_commands import profile_app
 from edge.status_board import board
 from protocols.errors import BadText, OhmsteadError
@@ -52,6 +53,8 @@ cdrs_app = typer.Typer(help="The bills of this site.", no_args_is_help=True)
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(cdrs_app, name="cdrs")
 app.add_typer(profile_app, name="profile")
+app.add_typer(modbus_app, name="modbus")
+app.command()(probe)
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", envvar="OHMSTEAD_EDGE_CONFIG", help="The agent's TOML file.")

@@ -61,6 +61,11 @@ class _Setpoint:
     is_confirmed: bool = False
     is_reported: bool = False
     shown: int | None = None
+    kept: int | None = None
+    """A lower value that the device keeps to, whatever is written."""
+
+    def is_met_by(self, shown: int) -> bool:
+        return shown == self.kept or self.target.is_met_by(shown)
 
     def seek(self, now_s: float, reason: Reason) -> None:
         """Read it back before anything is written."""
@@ -150,7 +155,7 @@ class Control:
             for setpoint in evse.setpoints.values():
                 shown = self._known(evse_id, setpoint.target.shown_by)
                 is_plain = not self._is_phase_switch(setpoint)  # its state is in codes, and cars switch phases as well
-                if setpoint.is_confirmed and shown is not None and is_plain and not setpoint.target.is_met_by(shown):
+                if setpoint.is_confirmed and shown is not None and is_plain and not setpoint.is_met_by(shown):
                     setpoint.seek(now_s, Reason.LOST)  # what was read may be older than the last write
         self._wake.set()
 
@@ -314,7 +319,7 @@ class Control:
             return
         self._patience.answered(loop.time())
         shown = target.read_back(_firsts(outcome.values, evse_id))
-        if shown is not None and target.is_met_by(shown):
+        if shown is not None and setpoint.is_met_by(shown):
             self._confirm(evse_id, evse, setpoint, shown)
             return
         if shown is None and target.shown_by in self._rounds.missing:
@@ -334,8 +339,10 @@ class Control:
         self._aim_anew(evse_id, evse)
 
     def _retry(self, evse_id: int, evse: _Evse, setpoint: _Setpoint, detail: str, *, is_silent: bool) -> None:
-        """Write it again: at once where nothing was answered, a little later where it was not taken, seldom where it was
-        tried often enough; then it is reported."""
+        """Write it again: at once where nothing was answered, a little later where it was not taken.
+
+        Tried often enough, it is reported; from then on seldom, or not at all where the device keeps to a lower limit.
+        """
         setpoint.is_sought = False
         if setpoint.attempts < (2 * MAX_WRITES if is_silent else MAX_WRITES):
             patient_s = FIRST_RETRY_S * 2.0 ** (setpoint.attempts - 1) if setpoint.attempts else 0.0
@@ -347,6 +354,9 @@ class Control:
                 self._metrics.unconfirmed += 1
                 target = setpoint.target
                 self._report(evse_id, target.name, target.wanted, setpoint.shown, is_confirmed=False, detail=detail)
+            if not is_silent and setpoint.shown is not None and 0 < setpoint.shown < setpoint.target.wanted:
+                setpoint.kept, setpoint.is_confirmed, setpoint.due_s = setpoint.shown, True, _NEVER
+                return
         now_s = asyncio.get_running_loop().time()
         setpoint.due_s = max(now_s + pause_s, setpoint.written_s + self._min_interval_s(setpoint.target))
         if setpoint.is_reported and self._is_phase_switch(setpoint):

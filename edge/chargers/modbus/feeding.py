@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocols.modbus.profile import Profile, WatchdogKind
+from protocols.modbus.register import Scope
 from protocols.modbus.setpoint import Write, feed
 
 RETRY_S: Final = 0.1
@@ -55,15 +56,17 @@ class Feeding:
         watchdog = self.profile.watchdog
         if watchdog is None or watchdog.kind is WatchdogKind.ANY_READ:
             return None
-        if watchdog.kind is not WatchdogKind.REWRITE_SETPOINT and not self.is_first:
-            register = self.profile.registers.get(watchdog.register or "")
-            if register is None or self.profile.address_of(register, 1) == self.profile.address_of(
-                register, self.evse_id
-            ):
-                if not self.profile.evses.unit_ids:
-                    return None
+        if not (self.is_first or self.is_by_setpoint or self._has_own(watchdog.register)):
+            return None
         timeout_s = self.timeout_s
         return feed(self.profile, self.setpoint, round(timeout_s) if timeout_s else None, self.evse_id)
+
+    def _has_own(self, name: str | None) -> bool:
+        """Whether this EVSE has such a register for itself."""
+        profile, register = self.profile, self.profile.registers.get(name or "")
+        if register is None or register.scope is Scope.STATION:
+            return False
+        return bool(profile.evses.unit_ids) or profile.evses.stride > 0
 
     @property
     def timeout_s(self) -> float | None:

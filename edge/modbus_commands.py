@@ -1,0 +1,286 @@
+"""`ohmstead-edge probe` and `ohmstead-edge modbus …`: what a technician looks at and sets, without the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+from rich.table import Table
+
+from edge.chargers.modbus.bus import Bus, BusError, BusTimes
+from edge.chargers.modbus.bus_address import BusAddress, parse_address
+from edge.chargers.modbus.inspection import Seen, look, placed, planned_write
+from edge.chargers.modbus.modbus_metrics import ModbusMetrics
+from edge.chargers.modbus.probe import Answering, Probe, parse_units, usual_units
+from edge.chargers.modbus.quantities import parse_value, show_value
+from protocols.errors import BadText, OhmsteadError
+from protocols.modbus import catalogue
+from protocols.modbus.codec import Value
+from protocols.modbus.profile import Profile, Transport
+from protocols.modbus.reader import Parsed, parse
+from protocols.modbus.reads import names_of
+from protocols.modbus.setpoint import Write
+
+modbus_app = typer.Typer(help="Read and set registers of a Modbus device, by its profile.", no_args_is_help=True)
+_WIDTH = 200
+_Result = TypeVar("_Result")
+
+AddressArgument = Annotated[
+    str, typer.Argument(help="tcp://host:port, rtu+tcp://host:port or rtu:///dev/ttyX?baud=19200&parity=E&stop=1")
+]
+ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="A profile's id, or a file.")]
+VariantOption = Annotated[str | None, typer.Option("--variant", help="A variant of the profile.")]
+UnitOption = Annotated[int | None, typer.Option("--unit", min=0, max=255, help="The unit id; else the profile's.")]
+EvseOption = Annotated[int, typer.Option("--evse", min=1, max=64, help="Which EVSE, from 1.")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.05, max=30, help="Seconds to wait for an answer.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+def probe(
+    address: Annotated[str | None, typer.Argument(help="tcp://host:port or rtu+tcp://host:port")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="Unit ids such as 1-10,255; else the usual ones.")] = None,
+    rtu: Annotated[Path | None, typer.Option("--rtu", help="A serial line, such as /dev/ttyUSB0.")] = None,
+    baud: Annotated[int, typer.Option(help="Of the serial line.")] = 9600,
+    parity: Annotated[str, typer.Option(help="Of the serial line: N, E or O.")] = "N",
+    stop: Annotated[int, typer.Option(help="Stop bits of the serial line.")] = 1,
+    timeout_s: TimeoutOption = 1.0,
+    longest_s: Annotated[float, typer.Option("--longest", min=1, max=3600, help="Seconds in all.")] = 300.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Find out which units of a Modbus bus answer and which profile fits. Writes nothing."""
+    if (address is None) == (rtu is None):
+        _fail("give one of an address, such as tcp://10.0.0.5:502, and --rtu")
+    text = address if address is not None else f"rtu://{rtu}?baud={baud}&parity={parity}&stop={stop}"
+    profiles = [catalogue.parsed(profile_id) for profile_id in catalogue.profile_ids()]
+    found = _run(_probe(text or "", unit, profiles, timeout_s, longest_s))
+    if as_json:
+        print(json.dumps([_as_json(each) for each in found], indent=2, ensure_ascii=False))
+    else:
+        _console().print(_table_of(found))
+    if not found:
+        raise SystemExit(1)
+
+
+async def _probe(
+    text: str, unit: str | None, profiles: Sequence[Parsed], timeout_s: float, longest_s: float
+) -> tuple[Answering, ...]:
+    units = parse_units(unit) if unit is not None else usual_units(profiles)
+    bus = _bus(parse_address(text), timeout_s)
+    try:
+        return await Probe(bus, profiles, lambda line: print(line, file=sys.stderr)).look_at(units, longest_s)
+    finally:
+        bus.close()
+
+
+def _table_of(found: Sequence[Answering]) -> Table:
+    table = Table("unit", "fits", "profile", "variant", "vendor and model", "it shows")
+    for each in found:
+        for match in each.matches:
+            shows = ", ".join(f"{name}={_text(value)}" for name, value in match.values.items())
+            variant = match.variant or "-"
+            table.add_row(
+                str(each.unit_id), match.fit.name.lower(), match.profile_id, variant, match.model, _plain(shows)
+            )
+        if not each.matches:
+            table.add_row(str(each.unit_id), "none", "-", "-", "-", "it answers; no profile is known to fit")
+    return table
+
+
+def _as_json(each: Answering) -> dict[str, Any]:
+    matches = [
+        {
+            "fit": match.fit.name.lower(),
+            "profile": match.profile_id,
+            "variant": match.variant,
+            "model": match.model,
+            "values": {
+                name: _text(value) if isinstance(value, bytes) else value for name, value in match.values.items()
+            },
+        }
+        for match in each.matches
+    ]
+    return {"unit_id": each.unit_id, "matches": matches}
+
+
+@modbus_app.command("read")
+def modbus_read(
+    address: AddressArgument,
+    profile: ProfileOption,
+    register: Annotated[list[str] | None, typer.Option("--register", "-r", help="Only these.")] = None,
+    variant: VariantOption = None,
+    unit: UnitOption = None,
+    evse: EvseOption = 1,
+    timeout_s: TimeoutOption = 1.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a device's registers, all or some, with their units. Writes nothing."""
+    known = _profile(profile, variant, unit)
+    _check_evse(known, evse)
+    seen = _run(_look(address, known, register, evse, timeout_s))
+    if as_json:
+        print(json.dumps([_seen_as_json(each) for each in seen], indent=2, ensure_ascii=False))
+    else:
+        table = Table("register", "at", "words", "value", "meaning")
+        for each in seen:
+            point = each.point
+            name = f"{point.name}[{point.index}]" if point.register.count > 1 else point.name
+            where = f"{point.unit_id}/{point.table.value}/{point.address}"
+            words = " ".join(f"{word:04x}" for word in each.words)
+            shown = each.problem or show_value(point.register, each.value)
+            table.add_row(name, where, words, shown, point.register.meaning or "")
+        _console().print(table)
+    if not any(each.words for each in seen):
+        raise SystemExit(1)
+
+
+async def _look(
+    address: str, profile: Profile, names: Sequence[str] | None, evse_id: int, timeout_s: float
+) -> list[Seen]:
+    bus = _bus(parse_address(address), timeout_s)
+    try:
+        there = await placed(bus, profile)
+        if unknown := set(names or ()) - set(names_of(there)):
+            raise BadText(f"{profile.id} has no register {', '.join(sorted(unknown))} that can be read")
+        return await look(bus, there, names or names_of(there), evse_id)
+    finally:
+        bus.close()
+
+
+def _seen_as_json(each: Seen) -> dict[str, Any]:
+    point, base = each.point, each.point.register.base_unit
+    return {
+        "register": point.name,
+        "index": point.index,
+        "unit_id": point.unit_id,
+        "table": point.table.value,
+        "address": point.address,
+        "words": list(each.words),
+        "value": each.value.hex() if isinstance(each.value, bytes) else each.value,
+        "unit": base.name if base is not None else None,
+        "problem": each.problem or None,
+    }
+
+
+@modbus_app.command("write")
+def modbus_write(
+    address: AddressArgument,
+    register: Annotated[str, typer.Argument(help="The register's name in the profile.")],
+    value: Annotated[str, typer.Argument(help="With its unit: 13.5A, 11kW, 60s; or a code, a text, hex digits.")],
+    profile: ProfileOption,
+    variant: VariantOption = None,
+    unit: UnitOption = None,
+    evse: EvseOption = 1,
+    timeout_s: TimeoutOption = 1.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Write one register, by the profile's rules: says what it does, asks, writes and reads back.
+
+    A limit is rounded down to what the device takes. A running agent sets its own limit again.
+    """
+    known = _profile(profile, variant, unit)
+    _check_evse(known, evse)
+    if register not in known.registers:
+        _fail(f"{known.id} has no register {register!r}")
+    if known.sunspec is not None:
+        _fail(f"{known.id}: writing by SunSpec model is not supported yet")
+    try:
+        write = planned_write(known, register, parse_value(known.registers[register], value), evse)
+    except BadText as error:
+        _fail(str(error))
+    print(_explained(known, write))
+    if dry_run:
+        return
+    if not yes and not typer.confirm("write it?", default=False, err=True):
+        raise SystemExit(1)
+    for each in _run(_write(address, known, write, evse, timeout_s)):
+        print(f"it shows: {each.problem or show_value(each.point.register, each.value)}")
+
+
+async def _write(address: str, profile: Profile, write: Write, evse_id: int, timeout_s: float) -> list[Seen]:
+    bus = _bus(parse_address(address), timeout_s)
+    try:
+        await bus.write(write)
+        rule = profile.limit
+        readback = rule.readback if rule is not None and write.name == rule.register else None
+        shown_by = readback or write.name
+        if not profile.registers[shown_by].is_readable:
+            return []
+        return await look(bus, profile, [shown_by], evse_id)
+    finally:
+        bus.close()
+
+
+def _explained(profile: Profile, write: Write) -> str:
+    register = profile.registers[write.name]
+    words = " ".join(f"{word:04x}" for word in write.words)
+    meaning = f" ({register.meaning})" if register.meaning else ""
+    return (
+        f"{profile.id}: {write.name}{meaning}\n"
+        f"unit {write.unit_id}, {write.table.value} {write.address}, function {write.function}, words {words}"
+    )
+
+
+# --- beneath the commands ---
+
+
+def _profile(text: str, variant: str | None, unit_id: int | None) -> Profile:
+    """A profile that ships with the house, or a file."""
+    try:
+        if text.endswith(".toml"):
+            found = parse(Path(text).read_text(encoding="utf-8"))
+        else:
+            found = catalogue.parsed(text)
+    except (OSError, UnicodeDecodeError, BadText) as error:
+        _fail(str(error))
+    if variant is not None and variant not in found.variants:
+        _fail(f"{text} has no variant {variant!r}; there are: {', '.join(found.variants) or 'none'}")
+    profile = found.profile if variant is None else found.variants[variant][1]
+    return profile if unit_id is None else replace(profile, unit_id=unit_id)
+
+
+def _check_evse(profile: Profile, evse_id: int) -> None:
+    if evse_id > profile.evses.at_most:
+        _fail(f"{profile.id} has at most {profile.evses.at_most} EVSEs")
+
+
+def _bus(address: BusAddress, timeout_s: float) -> Bus:
+    if address.transport is Transport.ASCII:
+        raise BadText("Modbus ASCII is not supported")
+    return Bus(address, ModbusMetrics(CollectorRegistry()), times=BusTimes(answer_s=timeout_s))
+
+
+def _run(task: Coroutine[Any, Any, _Result]) -> _Result:
+    try:
+        return asyncio.run(task)
+    except BusError as error:
+        _fail(f"no good answer: {error}")
+    except OhmsteadError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        _fail("stopped")
+
+
+def _text(value: Value) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False, markup=False)
+
+
+def _fail(text: str) -> NoReturn:
+    print(text, file=sys.stderr)
+    raise SystemExit(2)
