@@ -235,10 +235,7 @@ def _explained(profile: Profile, write: Write) -> str:
 def _profile(text: str, variant: str | None, unit_id: int | None) -> Profile:
     """A profile that ships with the house, or a file."""
     try:
-        if text.endswith(".toml"):
-            found = parse(Path(text).read_text(encoding="utf-8"))
-        else:
-            found = catalogue.parsed(text)
+        found = parse(Path(text).read_text(encoding="utf-8")) if text.endswith(".toml") else catalogue.parsed(text)
     except (OSError, UnicodeDecodeError, BadText) as error:
         _fail(str(error))
     if variant is not None and variant not in found.variants:

@@ -1,8 +1,9 @@
 """A bus: one connection, one request at a time, and no answer that is not to what was asked.
 
 Over TCP the number of the transaction tells a late answer from the right one. RTU has none: after a time-out the answer
-may still come and look like that to the next request. So before a read that looks the same is sent, another one is sent
-that looks different (another length): once that is answered, nothing older can come, for devices answer in order.
+may still come and look like that to the next read, an exception even more so. So before a read with the same function,
+one with another function is sent: once that is answered, if only by an exception, nothing older can come, for devices
+answer in order. A write's echo tells what was written where; a late one can do no harm, for writes are read back.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _SERVER_EXCEPTIONS: Final = {
     10: "gateway has no path",
     11: "device behind the gateway does not answer",
 }
+_READABLE: Final = (Table.HOLDING, Table.INPUT, Table.COIL, Table.DISCRETE)
 _GATEWAY: Final = frozenset({10, 11})
 
 
@@ -102,7 +104,8 @@ class Bus:
         self._connect_not_before_s = 0.0
         self._free_at_s = 0.0
         self._timeouts = 0
-        self._unanswered: dict[tuple[int, int, bytes], Request] = {}
+        self._unanswered: dict[int, set[int]] = {}
+        """By unit: the functions of reads whose answers may still come, on a line that has no numbers for them."""
         self._devices = 0
         self._log = structlog.get_logger().bind(bus=str(address))
 
@@ -179,18 +182,22 @@ class Bus:
                 line.close(str(lost))
             raise BusError(fault, str(lost), lost_s=loop.time() - began_s) from None
         finally:
-            if (
-                self.address.framing is Framing.RTU and request.is_read and not is_answered
-            ):  # also when nobody waits any longer
-                self._unanswered[request.shape] = request
+            if not is_answered:  # also when nobody waits for it any longer
+                self._note_unanswered(request)
         self._timeouts = self._attempts = 0
         self._metrics.answered(loop.time() - began_s)
         return pdu
 
+    def _note_unanswered(self, request: Request) -> None:
+        if self.address.framing is Framing.RTU and request.is_read:
+            self._unanswered.setdefault(request.unit_id, set()).add(request.function)
+
     def _note_silence(self, line: Line) -> None:
+        """No answer: a TCP connection in which half a frame stands, or nothing comes any more, is made anew."""
         self._timeouts += 1
-        if self._timeouts >= MAX_TIMEOUTS and self.address.line == "":
-            line.close("no answers")
+        is_stuck = self.address.framing is Framing.TCP and line.is_mid_frame
+        if is_stuck or (self._timeouts >= MAX_TIMEOUTS and self.address.line == ""):
+            line.close("half a frame" if is_stuck else "no answers")
 
     def _line_s(self, request: Request) -> float:
         """What request and answer take on the line."""
@@ -199,31 +206,28 @@ class Bus:
     # --- RTU ---
 
     async def _settle(self, line: Line, request: Request) -> None:
-        """The silence between frames; and after a time-out, whatever looks like the answer to come is let go by."""
+        """The silence between frames; and after a time-out, whatever could be taken for the answer is let go by."""
         gap_s = max(_MIN_FRAME_GAP_S, _FRAME_GAP_CHARACTERS * self.address.character_s)
         longest_s = asyncio.get_running_loop().time() + _LONGEST_FRAME * self.address.character_s + gap_s
         await self._wait_until(min(line.heard_s + gap_s, longest_s))
         line.drain()
-        if (late := self._unanswered.get(request.shape)) is None:
+        out = self._unanswered.get(request.unit_id, set())
+        if request.function not in out:
             return
-        await self._exchange_other(line, late)
-        for shape in [shape for shape in self._unanswered if shape[0] == request.unit_id]:
-            del self._unanswered[shape]
+        table = next((table for table in _READABLE if table.read_function not in out), None)
+        if table is not None:
+            await self._exchange(line, read_request(request.unit_id, table, 0, 1))
+        else:
+            await self._hear_nothing(line)
+        del self._unanswered[request.unit_id]
         await self._wait_until(line.heard_s + gap_s)
         line.drain()
 
-    async def _exchange_other(self, line: Line, late: Request) -> None:
-        """Ask the device for something whose answer looks like none that is still out. An exception is one as well."""
-        address = int.from_bytes(late.body[:2], "big")
-        table = next(t for t in Table if t.read_function == late.function)
-        step = 8 if table.is_bits else 1
-        for count in (step, 2 * step, 3 * step, 4 * step, 5 * step):
-            other = read_request(late.unit_id, table, address, count)
-            if other.shape not in self._unanswered:
-                await self._exchange(line, other)
-                return
-        await asyncio.sleep(self._times.answer_s)  # so many are out that only silence can part them
-        if asyncio.get_running_loop().time() - line.heard_s < self._times.answer_s:
+    async def _hear_nothing(self, line: Line) -> None:
+        """Answers of every kind are out, so that only silence can part them. Raises BusError."""
+        began_s = asyncio.get_running_loop().time()
+        await asyncio.sleep(self._times.answer_s)
+        if line.heard_s > began_s:
             raise BusError(BusFault.TIMEOUT, "late answers still come", lost_s=self._times.answer_s)
 
     async def _wait_until(self, at_s: float) -> None:

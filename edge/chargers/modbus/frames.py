@@ -55,11 +55,6 @@ class Request:
     def is_read(self) -> bool:
         return self.function <= 4
 
-    @property
-    def shape(self) -> tuple[int, int, bytes]:
-        """All by which an RTU answer can be told from another one."""
-        return self.unit_id, self.function, self.echo
-
     def is_answered_by(self, frame: Frame) -> bool:
         """By a good answer or by an exception."""
         pdu = frame.pdu
@@ -120,8 +115,13 @@ class Stream(Protocol):
         """The frames that are whole now. Raises Garbled where the stream can no longer be followed."""
         ...
 
+    @property
+    def pending(self) -> int:
+        """So many bytes have not become a frame yet."""
+        ...
+
     def clear(self) -> int:
-        """Forget what has not become a frame; returns how many bytes that were."""
+        """Forget those; returns how many they were."""
         ...
 
 
@@ -152,8 +152,12 @@ class TcpStream:
         self._buffer = buffer
         return frames
 
+    @property
+    def pending(self) -> int:
+        return len(self._buffer)
+
     def clear(self) -> int:
-        return 0  # a half frame is needed for the next one
+        return 0  # half a frame is needed to find the next one
 
 
 class RtuStream:
@@ -177,6 +181,10 @@ class RtuStream:
                 at += 1
         self._buffer = buffer
         return frames
+
+    @property
+    def pending(self) -> int:
+        return len(self._buffer)
 
     def clear(self) -> int:
         left, self._buffer = len(self._buffer), b""

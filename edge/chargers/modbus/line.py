@@ -45,6 +45,10 @@ class Line(asyncio.Protocol):
     def is_open(self) -> bool:
         return self._lost is None and self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def is_mid_frame(self) -> bool:
+        return self._stream.pending > 0
+
     async def ask(self, request: Request) -> bytes:
         """Send a request; returns the PDU of its answer, exceptions of the device included.
 

@@ -91,9 +91,7 @@ class Image:
                 return ExcCodes.ILLEGAL_ADDRESS
             for register in range(count):
                 first = (address // 16 + register) * 16
-                registers[address // 16 + register - start] = sum(
-                    table.get(first + bit, 0) << bit for bit in range(16)
-                )
+                registers[address // 16 + register - start] = sum(table.get(first + bit, 0) << bit for bit in range(16))
             return None
         if any(address + offset not in table for offset in range(count)):
             return ExcCodes.ILLEGAL_ADDRESS

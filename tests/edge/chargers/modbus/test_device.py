@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from tests.edge.chargers.modbus.foreign import Image, serving
 from prometheus_client import CollectorRegistry
 
 from edge.chargers.modbus.bus import Bus, BusTimes
@@ -18,6 +17,7 @@ from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from protocols.charger.snapshot import DeviceEvent, DeviceFound, EvseChanged, SetpointReported
 from protocols.modbus import catalogue
 from protocols.terms import ChargingState, ConnectorStatus, Measurand
+from tests.edge.chargers.modbus.foreign import Image, serving
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
