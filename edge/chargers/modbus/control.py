@@ -24,6 +24,7 @@ from edge.chargers.modbus.turns import Urgency
 from protocols.charger.snapshot import SetpointReported
 from protocols.modbus.codec import BadValue, Decoded
 from protocols.modbus.profile import Profile
+from protocols.modbus.setpoint import Write
 
 LOOKS: Final = 3
 LOOK_EVERY_S: Final = 1.0
@@ -61,6 +62,8 @@ class _Setpoint:
     is_confirmed: bool = False
     is_reported: bool = False
     shown: int | None = None
+    in_force: Write | None = None
+    """What the device was last known to have, and nothing was written since."""
     kept: int | None = None
     """A lower value that the device keeps to, whatever is written."""
 
@@ -145,6 +148,7 @@ class Control:
                 if setpoint.is_confirmed:
                     setpoint.seek(now_s, Reason.CAME_BACK)
                     setpoint.is_sought = setpoint.target.shown_by is not None
+                setpoint.in_force = None
         self._wake.set()
 
     def look(self) -> None:
@@ -195,13 +199,24 @@ class Control:
         for target in found:
             was = before.pop(target.name, None)
             if was is None or was.target.write != target.write:
-                written_s = was.written_s if was is not None else -_NEVER
-                due_s = max(now_s, written_s + self._min_interval_s(target))
-                was = _Setpoint(target=target, reason=Reason.CHANGED, due_s=due_s, written_s=written_s)
-            elif target.name in evse.remembered and was.is_confirmed and target.shown_by is not None:
+                aimed[target.name] = self._new(target, was, now_s)
+                continue
+            if target.name in evse.remembered and was.is_confirmed and target.shown_by is not None:
                 was.seek(now_s, Reason.CHANGED)
             aimed[target.name] = was
         evse.setpoints, evse.remembered = aimed, before
+
+    def _new(self, target: Target, was: _Setpoint | None, now_s: float) -> _Setpoint:
+        if was is None:
+            return _Setpoint(target=target, reason=Reason.CHANGED, due_s=now_s)
+        due_s = max(now_s, was.written_s + self._min_interval_s(target))
+        new = _Setpoint(
+            target=target, reason=Reason.CHANGED, due_s=due_s, written_s=was.written_s, in_force=was.in_force
+        )
+        if was.in_force == target.write:  # what came between was never written
+            new.seek(now_s, Reason.CHANGED)
+            new.is_confirmed = target.shown_by is None
+        return new
 
     def _is_phase_switch(self, setpoint: _Setpoint) -> bool:
         switch = self._profile.phase_switch
@@ -292,6 +307,7 @@ class Control:
         self._metrics.writes[setpoint.reason if setpoint.attempts == 0 else Reason.UNCONFIRMED] += 1
         began_s = setpoint.written_s = loop.time()
         setpoint.attempts += 1
+        setpoint.in_force = None
         is_limit = self._profile.limit is not None and write.name == self._profile.limit.register
         if is_limit:
             evse.feeding.setpoint = write  # from now on the one before is no longer to be repeated
@@ -335,6 +351,7 @@ class Control:
     def _confirm(self, evse_id: int, evse: _Evse, setpoint: _Setpoint, shown: int | None) -> None:
         setpoint.is_confirmed, setpoint.is_sought, setpoint.is_reported = True, False, False
         setpoint.due_s, setpoint.shown, setpoint.attempts = _NEVER, shown, 0
+        setpoint.in_force = setpoint.target.write
         self._report(evse_id, setpoint.target.name, setpoint.target.wanted, shown, is_confirmed=True)
         self._aim_anew(evse_id, evse)
 

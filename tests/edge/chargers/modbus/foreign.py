@@ -99,10 +99,31 @@ class Image:
         return None
 
 
-def _sim_device(unit_id: int, image: Image) -> SimDevice:
-    bits = [SimData(0, values=[False] * 65536, datatype=DataType.BITS)]
-    words = [SimData(0, values=[0] * 65536, datatype=DataType.REGISTERS)]
-    return SimDevice(id=unit_id, simdata=(bits, bits, words, words), action=partial(_act, image, unit_id))
+def devices_of(*images: Image) -> list[SimDevice]:
+    """The units of the images for a server of pymodbus's."""
+    return [
+        _device(unit_id, image) for image in images for unit_id in dict.fromkeys(unit_id for unit_id, _ in image.tables)
+    ]
+
+
+def _device(unit_id: int, image: Image) -> SimDevice:
+    """Its blocks span the addresses in use; what is in them comes from the image."""
+
+    def words(table: Table) -> list[SimData]:
+        first, last = _span(image, unit_id, table)
+        return [SimData(first, values=[0] * (last - first + 1), datatype=DataType.REGISTERS)]
+
+    def bits(table: Table) -> list[SimData]:
+        first, last = (at // 16 for at in _span(image, unit_id, table))
+        return [SimData(first, values=[False] * 16 * (last - first + 2), datatype=DataType.BITS)]
+
+    blocks = (bits(Table.COIL), bits(Table.DISCRETE), words(Table.HOLDING), words(Table.INPUT))
+    return SimDevice(id=unit_id, simdata=blocks, action=partial(_act, image, unit_id))
+
+
+def _span(image: Image, unit_id: int, table: Table) -> tuple[int, int]:
+    addresses = image.tables.get((unit_id, table)) or {0: 0}
+    return min(addresses), max(addresses)
 
 
 async def _act(image: Image, unit_id: int, *args: Any) -> ExcCodes | None:
@@ -112,12 +133,7 @@ async def _act(image: Image, unit_id: int, *args: Any) -> ExcCodes | None:
 @asynccontextmanager
 async def serving(*images: Image, framer: FramerType = FramerType.SOCKET) -> AsyncIterator[int]:
     """All units of all images on one TCP port of loopback; yields the port."""
-    devices = [
-        _sim_device(unit_id, image)
-        for image in images
-        for unit_id in dict.fromkeys(unit_id for unit_id, _ in image.tables)
-    ]
-    server = ModbusTcpServer(devices, framer=framer, address=("127.0.0.1", 0), ignore_missing_devices=True)
+    server = ModbusTcpServer(devices_of(*images), framer=framer, address=("127.0.0.1", 0), ignore_missing_devices=True)
     await server.serve_forever(background=True)
     try:
         yield server.transport.sockets[0].getsockname()[1]

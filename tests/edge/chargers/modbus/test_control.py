@@ -63,7 +63,8 @@ def test_a_setpoint_is_written_when_it_changes_and_not_again(wanted: list[tuple[
         asked = [steps[desired.limit] for desired, _ in wanted if not desired.is_nothing]
         assert len(written) <= sum(a != b for a, b in pairwise([None, *asked]))
         assert all(a != b for a, b in pairwise(written))
-        assert written[-1:] == asked[-1:]
+        if wanted and not wanted[-1][0].is_nothing:
+            assert written[-1:] == asked[-1:]
         assert set(written) <= set(asked)
 
     virtually(run())
