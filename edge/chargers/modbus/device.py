@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -123,6 +123,7 @@ class Device:
     async def run(self) -> None:
         """Look for the device, read and control it until cancelled."""
         self._bus.join()
+        self._is_lost, self._told = True, None
         self._metrics.devices["lost"] += 1
         try:
             await self._live()
@@ -136,6 +137,7 @@ class Device:
             found = await self._look_for()
             self._found, self._profile = found, found.profile
             self._tell_found(found, was_here=False)
+            self._take(found, found.first, found.first_at)
             for evse_id, desired in self._desired.items():
                 self._pass_on(found, evse_id, desired)
             async with asyncio.TaskGroup() as tasks:
@@ -193,20 +195,22 @@ class Device:
             return f"what answers does not look like {profile.vendor} {profile.model}"
         if self._settings.variant is None and profile.sunspec is None:
             profile = self._variant_of(variant_for(self._parsed, values))
-        found = self._made(profile, values)
-        outcome = await found.rounds.read_groups(*_EVERYTHING, attempts=ATTEMPTS)
+        evse_ids = self._evse_ids(profile, values)
+        rounds, at = Rounds(self._bus, profile, evse_ids), self._clock()
+        outcome = await rounds.read_groups(*_EVERYTHING, attempts=ATTEMPTS)
         if outcome.error is not None:
             self._note_failure(outcome.error)
             return str(outcome.error)
-        found.facts = _facts(profile, outcome)
-        self._take(found, outcome, self._clock())
-        return found
+        return self._made(profile, evse_ids, rounds, outcome, at)
 
-    def _made(self, profile: Profile, values: Mapping[str, Value | None]) -> _Found:
+    def _evse_ids(self, profile: Profile, values: Mapping[str, Value | None]) -> tuple[int, ...]:
         counted = values.get(profile.evses.count_register) if profile.evses.count_register is not None else None
         told = counted if isinstance(counted, int) and counted > 0 else 1
-        evse_ids = tuple(range(1, min(self._settings.evses or told, profile.evses.at_most) + 1))
-        rounds = Rounds(self._bus, profile, evse_ids)
+        return tuple(range(1, min(self._settings.evses or told, profile.evses.at_most) + 1))
+
+    def _made(
+        self, profile: Profile, evse_ids: tuple[int, ...], rounds: Rounds, first: Outcome, at: datetime
+    ) -> _Found:
         is_only = len(evse_ids) == 1
         makers = {evse_id: SnapshotMaker(self.device_id, profile, evse_id, is_only=is_only) for evse_id in evse_ids}
         control = Control(
@@ -221,7 +225,7 @@ class Device:
             is_well=self._is_well,
             on_report=self._sink,
         )
-        return _Found(profile=profile, rounds=rounds, makers=makers, control=control)
+        return _Found(profile=profile, rounds=rounds, makers=makers, control=control, first=first, first_at=at)
 
     def _variant_of(self, name: str | None) -> Profile:
         profile = self._parsed.profile if name is None else self._parsed.variants[name][1]
@@ -361,7 +365,12 @@ class _Found:
     rounds: Rounds
     makers: Mapping[int, SnapshotMaker]
     control: Control
-    facts: Mapping[str, int | str] = field(default_factory=lambda: MappingProxyType({}))
+    first: Outcome
+    first_at: datetime
+
+    @property
+    def facts(self) -> Mapping[str, int | str]:
+        return _facts(self.profile, self.first)
 
 
 def _facts(profile: Profile, outcome: Outcome) -> Mapping[str, int | str]:

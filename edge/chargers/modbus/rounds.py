@@ -39,8 +39,8 @@ class Rounds:
         return frozenset(point.name for point in self._missing)
 
     async def read_groups(self, *groups: Group, attempts: int = 1) -> Outcome:
-        """Read these groups, each read so often until it is answered. After a failure the next round begins behind the
-        read that failed: none starves."""
+        """Read these groups; each read, once any was answered, at most `attempts` times. After a failure the next round
+        begins behind the read that failed: none starves."""
         reads = self._plans.get(groups)
         if reads is None:
             reads = self._plans[groups] = self._planned(self._points_of(groups))
@@ -48,7 +48,7 @@ class Rounds:
         answers: list[tuple[Read, Sequence[int]]] = []
         for offset, read in enumerate((*reads[first:], *reads[:first])):
             try:
-                answers += await self._try(read, attempts)
+                answers += await self._try(read, attempts if answers else 1)  # a dead device is asked once
             except BusError as error:
                 self._begin_with[groups] = first + offset + 1
                 return Outcome(_decoded(answers), error)
@@ -76,13 +76,16 @@ class Rounds:
                     raise
 
     async def _try(self, read: Read, attempts: int) -> list[tuple[Read, Sequence[int]]]:
-        for _ in range(attempts - 1):
+        lost_s = 0.0
+        while True:
+            attempts -= 1
             try:
                 return await self._read(read)
             except BusError as error:
-                if error.fault is BusFault.UNREACHABLE:
+                error.lost_s += lost_s
+                lost_s = error.lost_s
+                if error.fault is BusFault.UNREACHABLE or attempts < 1:
                     raise
-        return await self._read(read)
 
     async def _read(self, read: Read, urgency: Urgency = Urgency.POLL) -> list[tuple[Read, Sequence[int]]]:
         try:
@@ -110,13 +113,19 @@ class Rounds:
         return answers
 
     async def _once_or_twice(self, read: Read, urgency: Urgency) -> list[int]:
+        lost_s = 0.0
         if self._profile.reads.twice:
             try:
                 await self._bus.read(read, urgency=urgency, pause_s=self._pause_s)
             except BusError as error:
-                if error.lost_s == 0 and not error.is_refusal:
-                    raise  # there is no bus; a first request that is not answered is what `twice` is for
-        return await self._bus.read(read, urgency=urgency, pause_s=self._pause_s)
+                if error.fault is BusFault.UNREACHABLE:
+                    raise
+                lost_s = error.lost_s  # a first request that is not answered is what `twice` is for
+        try:
+            return await self._bus.read(read, urgency=urgency, pause_s=self._pause_s)
+        except BusError as error:
+            error.lost_s += lost_s
+            raise
 
     @property
     def _pause_s(self) -> float:

@@ -31,12 +31,15 @@ async def walk_device(bus: Bus, profile: Profile) -> Profile:
 
 async def _answer(bus: Bus, read: Read, pause_s: float) -> Sequence[int] | None:
     """None for a refusal: there is nothing at this place. A time-out says nothing about it."""
-    for attempt in range(ATTEMPTS):
+    attempts, lost_s = ATTEMPTS, 0.0
+    while True:
+        attempts -= 1
         try:
             return await bus.read(read, pause_s=pause_s)
         except BusError as error:
             if error.is_refusal:
                 return None
-            if error.fault is BusFault.UNREACHABLE or attempt == ATTEMPTS - 1:
+            error.lost_s += lost_s
+            lost_s = error.lost_s
+            if error.fault is BusFault.UNREACHABLE or attempts < 1:
                 raise
-    return None

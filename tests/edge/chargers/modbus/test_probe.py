@@ -58,7 +58,7 @@ async def test_a_device_that_no_profile_fits_is_shown_all_the_same() -> None:
 
 
 async def test_without_a_connection_it_says_so() -> None:
-    with pytest.raises(Unconnected, match="tcp://127.0.0.1:1"):
+    with pytest.raises(Unconnected, match=r"tcp://127\.0\.0\.1:1"):
         await probed(1, 1)
 
 

@@ -1,4 +1,4 @@
-"""Merged reads bring what single reads bring, of every profile; a device that will not have them is read all the same."""
+"""Merged reads bring what single reads bring, whatever the profile; a device that refuses them is read all the same."""
 
 from __future__ import annotations
 
