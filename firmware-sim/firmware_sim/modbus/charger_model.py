@@ -9,6 +9,7 @@ from typing import Final
 from firmware_sim.modbus.bits import Cell, Counter, Raw
 from firmware_sim.modbus.habits import Habits
 from firmware_sim.modbus.layout import Written
+from firmware_sim.modbus.named_registers import AC_HIGHEST_MA, BY_NAME, Tell
 from firmware_sim.modbus.outlet import Outlet, least_w
 from firmware_sim.modbus.pdu import Refusal
 from firmware_sim.modbus.plate import plate_cells
@@ -18,15 +19,13 @@ from firmware_sim.vehicle import UJ_PER_WH
 from protocols.modbus.profile import Condition, Profile, WatchdogKind
 from protocols.modbus.reads import Point
 from protocols.modbus.register import Kind, Scope
-from protocols.terms import ConnectorStatus, Measurand
+from protocols.terms import Measurand
 
 _LIFE_BIT_SHOWN_US: Final = 500_000
 _PHASES: Final = {"L1": 0, "L2": 1, "L3": 2}
-_AC_HIGHEST_MA: Final = 16_000
 _AC_HIGHEST_W: Final = 22_080
 _DC_HIGHEST_W: Final = 150_000
 
-_Tell = Callable[[Outlet, Point], Cell]
 _Take = Callable[[Outlet, Written], Refusal | None]
 
 
@@ -52,11 +51,12 @@ class ChargerModel:
         self._plate = plate_cells(profile, signs, habits.plate)
         self._written: dict[tuple[int, str, int], tuple[int, ...]] = {}
         self._now_us = 0
-        self.outlets = tuple(self._outlet(highest, odometer_wh) for _ in range(evses))
+        self.outlets = tuple(self._outlet(evse_id, highest, odometer_wh) for evse_id in range(1, evses + 1))
         found = [watchdog_of(profile, watchdog_s) for _ in self.outlets]
         self.watchdogs: tuple[DeviceWatchdog | None, ...] = tuple(found)
         self.fail_safe = self._first_fail_safe(fail_safe)
-        self._tells: dict[str, _Tell] = {}
+        self._guarded = {part.register for part in (profile.limit, profile.enable) if part is not None}
+        self._tells: dict[str, Tell] = {}
         self._takes: dict[str, _Take] = {}
         self._tell_by_name()
         self._assign()
@@ -75,11 +75,11 @@ class ChargerModel:
 
     def heard(self, unit_id: int) -> None:
         """A request came; `settle` goes before."""
-        for evse_id, watchdog in enumerate(self.watchdogs, 1):
-            is_its_own = unit_id in (self.profile.unit_id, self.profile.unit_of(Scope.EVSE, evse_id))
-            if watchdog is not None and is_its_own:
+        for outlet, watchdog in zip(self.outlets, self.watchdogs, strict=True):
+            its_own = self.profile.unit_id, self.profile.unit_of(Scope.EVSE, outlet.evse_id)
+            if watchdog is not None and unit_id in its_own:
                 watchdog.heard(self._now_us)
-                self._recover(evse_id)
+                self._recover(outlet)
 
     def is_failing_safe(self, evse_id: int = 1) -> bool:
         """Whether the watchdog has run out."""
@@ -113,6 +113,8 @@ class ChargerModel:
         """Take a value, or say why not."""
         point = written.point
         outlet = self.outlets[point.evse_id - 1]
+        if point.name in self._guarded and not self._is_obeyed(outlet):
+            return None
         take = self._takes.get(point.name)
         if take is not None:
             if (refusal := take(outlet, written)) is not None:
@@ -126,16 +128,17 @@ class ChargerModel:
 
     # --- building ---
 
-    def _outlet(self, highest: int | None, odometer_wh: int) -> Outlet:
+    def _outlet(self, evse_id: int, highest: int | None, odometer_wh: int) -> Outlet:
         profile, rule = self.profile, self.profile.limit
         register = profile.registers[rule.register] if rule else None
         counts_watts = register is not None and register.base_unit is not None and register.base_unit.name == "W"
-        usual = (_DC_HIGHEST_W if profile.phases == 0 else _AC_HIGHEST_W) if counts_watts else _AC_HIGHEST_MA
+        usual = (_DC_HIGHEST_W if profile.phases == 0 else _AC_HIGHEST_W) if counts_watts else AC_HIGHEST_MA
         most = usual if highest is None else highest
         if rule is not None and rule.maximum is not None:
             most = min(most, rule.maximum)
         odometer_uj = odometer_wh * UJ_PER_WH
         return Outlet(
+            evse_id=evse_id,
             phases=profile.phases,
             counts_watts=counts_watts,
             highest=most,
@@ -205,15 +208,15 @@ class ChargerModel:
             if safe.setting is not None:
                 self._takes[safe.setting] = self._take_fail_safe
 
-    def _name(self, name: str | None, tell: _Tell) -> None:
+    def _name(self, name: str | None, tell: Tell) -> None:
         if name is not None:
             self._tells[name] = tell
 
     def _tell_by_name(self) -> None:
         """Registers that no section of a profile names, but that live."""
         for name, register in self.profile.registers.items():
-            if name in _BY_NAME and register.measurand is None:
-                self._tells[name] = _BY_NAME[name]
+            if name in BY_NAME and register.measurand is None:
+                self._tells[name] = BY_NAME[name]
             elif name == "setpoint_valid_time":
                 self._tells[name] = self._tell_time_left
             elif name == "setpoint_accounted":
@@ -317,8 +320,8 @@ class ChargerModel:
 
     def _take_limit(self, outlet: Outlet, written: Written) -> Refusal | None:
         rule = self.profile.limit
-        if rule is None or not self._is_obeyed(outlet):
-            return None
+        if rule is None:
+            return Refusal.ILLEGAL_VALUE
         coding = written.point.coding
         if not any(written.words) and self._habits.aborts_at_zero:
             outlet.is_out_of_service = True
@@ -339,9 +342,7 @@ class ChargerModel:
 
     def _take_enable(self, outlet: Outlet, written: Written) -> Refusal | None:
         rule, raw = self.profile.enable, written.point.coding.decode_raw(written.words)
-        if rule is None or not self._is_obeyed(outlet):
-            return None
-        if raw not in (rule.on, rule.off):
+        if rule is None or raw not in (rule.on, rule.off):
             return Refusal.ILLEGAL_VALUE
         outlet.enabled = raw == rule.on
         return None
@@ -395,12 +396,12 @@ class ChargerModel:
     # --- the watchdog's effect ---
 
     def _watchdog_of(self, outlet: Outlet) -> DeviceWatchdog | None:
-        return self.watchdogs[next(at for at, each in enumerate(self.outlets) if each is outlet)]
+        return self.watchdogs[outlet.evse_id - 1]
 
     def _feed(self, outlet: Outlet) -> None:
         if (watchdog := self._watchdog_of(outlet)) is not None:
             watchdog.feed(self._now_us)
-        self._recover(1 + next(at for at, each in enumerate(self.outlets) if each is outlet))
+        self._recover(outlet)
 
     def _is_obeyed(self, outlet: Outlet) -> bool:
         """Where a token proves who leads, nobody else is obeyed."""
@@ -420,68 +421,9 @@ class ChargerModel:
             outlet.enabled = False
         outlet.choose_power()
 
-    def _recover(self, evse_id: int) -> None:
-        outlet, watchdog = self.outlets[evse_id - 1], self.watchdogs[evse_id - 1]
+    def _recover(self, outlet: Outlet) -> None:
+        watchdog = self._watchdog_of(outlet)
         if outlet.fail_safe is not None and watchdog is not None and not watchdog.is_out(self._now_us):
             watchdog.note(self._now_us)
             outlet.fail_safe = None
             outlet.choose_power()
-
-
-def _since_plug(outlet: Outlet, _: Point) -> Cell:
-    return Fraction(outlet.at_us - outlet.plugged_at_us, 1000) if outlet.plugged_at_us is not None else Fraction(0)
-
-
-def _charging_time(outlet: Outlet, _: Point) -> Cell:
-    return Fraction(outlet.charging_us, 1000)
-
-
-def _highest(outlet: Outlet, _: Point) -> Cell:
-    return Fraction(_AC_HIGHEST_MA if outlet.counts_watts else outlet.highest)
-
-
-def _lock_state(outlet: Outlet, _: Point) -> Cell:
-    """ABB: 1 a cable at the EVSE, 0x10 it is locked, 0x100 at the vehicle too."""
-    return Raw((0x101 if outlet.vehicle else 0) | (0x10 if outlet.is_locked else 0))
-
-
-def _relay_state(outlet: Outlet, _: Point) -> Cell:
-    return Raw(0 if not outlet.power_w else 5 if outlet.used_phases == 1 else 1)
-
-
-def _is_present(outlet: Outlet, _: Point) -> Cell:
-    return Raw(int(outlet.vehicle is not None))
-
-
-def _soc(outlet: Outlet, _: Point) -> Cell:
-    return Fraction(outlet.vehicle.soc_percent) if outlet.vehicle is not None else None
-
-
-def _disabled_block(outlet: Outlet, point: Point) -> Cell:
-    """ABL: 1000 in the fourth word while the outlet is off."""
-    return Raw(1000 if point.index == 3 and not outlet.offered_w else 0)
-
-
-def _is_operative(outlet: Outlet, _: Point) -> Cell:
-    return Raw(int(outlet.status not in (ConnectorStatus.FAULTED, ConnectorStatus.UNAVAILABLE)))
-
-
-_BY_NAME: Final[dict[str, _Tell]] = {
-    "availability": _is_operative,
-    "cable_max_current": _highest,
-    "charge_time": _charging_time,
-    "connection_time": _since_plug,
-    "enabled_block": _disabled_block,
-    "ev_presence": _is_present,
-    "ev_soc": _soc,
-    "hw_max_current": _highest,
-    "lock_state": _lock_state,
-    "max_charging_current": _highest,
-    "max_current": _highest,
-    "max_power_dc": lambda outlet, _: Fraction(outlet.applied),
-    "min_current": lambda outlet, _: Fraction(outlet.lowest),
-    "relay_state": _relay_state,
-    "session_charge_time": _charging_time,
-    "session_duration": _charging_time,
-    "station_active_max_current": _highest,
-}

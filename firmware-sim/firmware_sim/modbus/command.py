@@ -88,11 +88,11 @@ async def _serve(profile: str, steps: Sequence[Step], plug: bool, misbehave: Kin
             device.plug()
         if misbehave is not None:
             device.misbehave(misbehave, times=None)
-        print(introduction(device), flush=True)
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(each, ended.set)
+        print(introduction(device), flush=True)
         async with asyncio.TaskGroup() as tasks:
             playing = tasks.create_task(_play(device, steps))
             await ended.wait()

@@ -146,10 +146,11 @@ class Device:
 
     def present_card(self, uid: str, evse_id: int = 1) -> None:
         """Hold a card to the reader; `uid` in hexadecimal digits. Raises ValueError where there is no reader."""
+        outlet = self.outlet(evse_id)
         if self.profile.card is None:
             raise ValueError(f"{self.profile.id} has no card reader")
         bytes.fromhex(uid)
-        self.outlet(evse_id).present_card(uid)
+        outlet.present_card(uid)
 
     def fault(self, code: int = 1, evse_id: int = 1) -> None:
         """Fail with an error code, as the device knows it."""

@@ -34,6 +34,7 @@ _HABITS: Final[Mapping[str, Habits]] = MappingProxyType(
         ),
         "alpitronic_hyc": Habits(below_minimum_pauses=True, aborts_at_zero=True),
         "compleo_ebox_pro": Habits(below_minimum_pauses=True),
+        "delta_ac_max_slim": Habits(plate={"charger_state": Raw(1)}),
         "evse_din": Habits(plate={"firmware": Raw(18)}),
         "keba_p30_p40": Habits(plate={"product": Raw(310_011), "firmware": Raw(30_100)}),
         "mennekes_amtron_hcc3": Habits(plate={"name": "AMTRON Xtra", "phases": Raw(3)}),

@@ -6,7 +6,7 @@ import asyncio
 import os
 import tty
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from firmware_sim.modbus.conversation import Answering, Conversation
@@ -116,7 +116,8 @@ async def pseudo_terminal(devices: Sequence[Answering], baud: int | None = None)
     loop = asyncio.get_running_loop()
 
     def send(data: bytes) -> None:
-        os.write(ours, data)
+        with suppress(BlockingIOError):  # nobody reads: on a line it would be lost as well
+            os.write(ours, data)
 
     conversation = Conversation(devices, RtuFraming(), send, lambda: None, baud)
     loop.add_reader(ours, lambda: conversation.received(os.read(ours, _CHUNK_BYTES)))

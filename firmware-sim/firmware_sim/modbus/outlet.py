@@ -24,6 +24,7 @@ _DC_V_PER_PERCENT: Final = 0.6
 class Outlet:
     """`phases` 1 or 3, 0 for DC. Limits are in mA per phase, or in W where `counts_watts`; `limit` None is none."""
 
+    evse_id: int = 1
     phases: int = 3
     counts_watts: bool = False
     highest: int = 16_000

@@ -75,7 +75,9 @@ def _usual(profile: Profile, name: str, register: Register) -> Cell:
         found = next((text[word] for word in text if name.startswith(word)), _VERSION if "version" in name else "")
         return "".join(letter for letter in found if letter.isascii()).strip()
     if kind is Kind.BYTES:
-        return _SERIAL.to_bytes(register.form.size_bytes, "big") if name.startswith("serial") else bytes([1, 0, 0, 0])
+        if name.startswith("serial"):
+            return _SERIAL.to_bytes(register.form.size_bytes, "big")
+        return bytes([1, 0, 0, 0]) if name.startswith("firmware") else b""
     if name.startswith("serial"):
         return Raw(_SERIAL % (1 << 16) if register.form.words == 1 else _SERIAL)
     if register.base_unit is not None and register.base_unit.name == "m°C":
