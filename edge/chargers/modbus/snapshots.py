@@ -12,6 +12,7 @@ from protocols.charger.snapshot import Change, EvseSnapshot, LimitShown, Phase, 
 from protocols.modbus.codec import Decoded, Value
 from protocols.modbus.profile import Profile
 from protocols.modbus.register import Scope
+from protocols.modbus.samples import is_estimated, samples
 from protocols.modbus.status import read_card, read_fault, read_status
 from protocols.terms import Measurand
 
@@ -31,6 +32,9 @@ class SnapshotMaker:
         self._is_only = is_only
         self._watches: dict[tuple[str, int], EnergyWatch] = {}
         self._known: dict[str, Value | None] = {}
+        measuring = [register for register in profile.registers.values() if register.measurand is not None]
+        self._told = {each.measurand for each in measuring if any(each.phase(n) is None for n in range(each.count))}
+        self._has_sums = any(each.measurand not in self._told for each in measuring)
         rule = profile.limit
         unit = profile.registers[rule.register].base_unit if rule is not None else None
         self._limit_unit = unit.name if unit is not None else ""
@@ -119,8 +123,25 @@ class SnapshotMaker:
                     )  # the device says that it has none; a doubted one leaves the old with its time
                 continue
             readings[key] = Reading(value=value, at=at, is_estimated=register.is_estimate)
+        readings |= self._sums(mine, at, doubts)
         self._note_frozen(readings, at)
         return readings
+
+    def _sums(
+        self, mine: Mapping[tuple[str, int], Decoded], at: datetime, doubts: Mapping[str, str]
+    ) -> dict[tuple[Measurand, Phase], Reading]:
+        """What three phases tell together, where no register does."""
+        if not self._has_sums:
+            return {}
+        doubted = {self._profile.registers[name].measurand for name in doubts}
+        values = {(self._evse_id, name, index): found for (name, index), found in mine.items()}
+        return {
+            (sample.measurand, None): Reading(
+                value=sample.value, at=at, is_estimated=is_estimated(self._profile, sample.measurand)
+            )
+            for sample in samples(self._profile, values, at, self._evse_id)
+            if sample.phase is None and sample.measurand not in self._told and sample.measurand not in doubted
+        }
 
     def _session(self, mine: Mapping[tuple[str, int], Decoded], at: datetime, doubts: dict[str, str]) -> Reading | None:
         name = self._profile.energy.session
