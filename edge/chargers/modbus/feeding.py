@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from protocols.modbus.codec import BadValue
 from protocols.modbus.profile import Profile, WatchdogKind
 from protocols.modbus.register import Scope
 from protocols.modbus.setpoint import Write, feed
@@ -59,7 +60,10 @@ class Feeding:
         if not (self.is_first or self.is_by_setpoint or self._has_own(watchdog.register)):
             return None
         timeout_s = self.timeout_s
-        return feed(self.profile, self.setpoint, round(timeout_s) if timeout_s else None, self.evse_id)
+        try:
+            return feed(self.profile, self.setpoint, round(timeout_s) if timeout_s else None, self.evse_id)
+        except BadValue:
+            return None  # it tells a time-out that it would not take itself
 
     def _has_own(self, name: str | None) -> bool:
         """Whether this EVSE has such a register for itself."""

@@ -241,8 +241,6 @@ def _values_of(snapshot: EvseSnapshot) -> object:
 
 def _limits_of(snapshot: EvseSnapshot) -> object:
     limit, phases = snapshot.limit, snapshot.phases_in_use
-    of_limit = limit and [
-        reading and reading.value
-        for reading in (limit.setpoint, limit.applied, limit.fail_safe, limit.lowest, limit.highest)
-    ]
-    return of_limit, phases and phases.value
+    shown = () if limit is None else (limit.setpoint, limit.applied, limit.fail_safe, limit.lowest, limit.highest)
+    values = {number: reading.value for number, reading in enumerate(shown) if reading is not None}
+    return values, phases and phases.value

@@ -12,6 +12,7 @@ from edge.chargers.modbus.device import Device, DeviceSettings
 from protocols.charger.snapshot import DeviceEvent
 from protocols.modbus import catalogue
 from protocols.modbus.codec import Value
+from protocols.modbus.reads import points
 from tests.edge.chargers.modbus.foreign import Image
 from tests.edge.chargers.modbus.virtual import MemoryBus, Mischief, image_answers, prompt
 
@@ -40,6 +41,12 @@ def image_of(profile_id: str, evses: int = 1, **values: Value) -> Image:
     image = Image(profile).fill(evses=evses)
     for name, value in {**IDENTITIES[profile_id], **values}.items():
         image.put(name, value)
+    for sign in profile.identify:
+        (point, *_) = points(profile, [sign.register])
+        table = image.table(sign.register)
+        now = point.coding.decode([table[point.address + n] for n in range(point.words)]).value
+        if not sign.holds(now):
+            image.put(sign.register, (*sign.equals, *sign.starts_with, sign.at_least, sign.at_most)[0] or 0)
     return image
 
 

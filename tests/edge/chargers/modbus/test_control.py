@@ -212,7 +212,7 @@ def test_phases_are_switched_while_paused_where_the_charger_wants_it_so() -> Non
 
 
 def half_lost(seed: int):
-    """Of all requests half are not heard or not answered: as often the one as the other."""
+    """Half of all answers do not come."""
     dice = random.Random(seed)
     return lambda frame: [(0.02, frame)] if dice.random() > 0.5 else []
 

@@ -18,18 +18,13 @@ from protocols.charger.snapshot import DeviceEvent, DeviceFound, EvseChanged, Se
 from protocols.modbus import catalogue
 from protocols.terms import ChargingState, ConnectorStatus, Measurand
 from tests.edge.chargers.modbus.foreign import Image, serving
+from tests.edge.chargers.modbus.harness import image_of
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
 def heidelberg() -> Image:
-    image = Image(catalogue.load("heidelberg_energy_control")).fill()
-    image.put("status", 6)
-    image.put("standby", 4)
-    image.put("hw_max_current", 16_000)
-    image.put("watchdog_timeout", 15_000)
-    image.put("power", 4140)
-    image.put("energy_total", 123_456)
+    image = image_of("heidelberg_energy_control", power=4140, energy_total=123_456)
     for index, current_ma in enumerate((6000, 5900, 6100)):
         image.put("current_l1_l3", current_ma, index=index)
     return image
@@ -96,6 +91,6 @@ async def test_sets_a_limit_once_and_reads_it_back() -> None:
         site.device.want(1, Desired(limit=13_777))
         await until(lambda: site.of(SetpointReported))
         await until(lambda: site.metrics.polls["good"] > 12)
-    assert image.writes == [(6, 1, 261, (137,))]
+    assert image.writes == [(16, 1, 261, (137,))]
     (report,) = site.of(SetpointReported)
     assert (report.wanted, report.shown, report.is_confirmed) == (13_700, 13_700, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
@@ -82,8 +83,9 @@ def test_after_a_failure_a_round_begins_behind_the_read_that_failed() -> None:
 
         memory.mischief = mischief
         seen: set[tuple[int, str, int]] = set()
-        for _ in range(6):
+        for _ in range(12):
             seen |= (await rounds.read_groups(*GROUPS)).values.keys()
+            await asyncio.sleep(5)
         holding = {key for key in good.values if profile.registers[key[1]].table is Table.HOLDING}
         assert seen == holding
 
