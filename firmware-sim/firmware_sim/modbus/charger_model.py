@@ -162,7 +162,8 @@ class ChargerModel:
         """Who tells and who takes what: what a section of the profile names goes before what a name says."""
         profile = self.profile
         for block in profile.status:
-            self._tells[block.register] = self._tell_status
+            if block.register not in BY_NAME:
+                self._tells[block.register] = self._tell_status
         if (limit := profile.limit) is not None:
             self._tells[limit.register] = self._tell_setpoint
             self._takes[limit.register] = self._take_limit
@@ -236,6 +237,9 @@ class ChargerModel:
 
     def _tell_setpoint_value(self, outlet: Outlet, _: Point) -> Cell:
         """One that was never set is 0 where it would be a heartbeat (Alfen), and the highest elsewhere."""
+        limit = self.profile.limit
+        if outlet.limit == 0 and limit is not None and limit.pause is not None:
+            return Fraction(limit.pause)
         if outlet.limit is not None:
             return Fraction(outlet.limit)
         rule = self.profile.watchdog
@@ -251,12 +255,14 @@ class ChargerModel:
             return Raw(one)
         return Raw(rule.three if rule.three != one else one + 1)
 
-    def _tell_fault(self, outlet: Outlet, _: Point) -> Cell:
+    def _tell_fault(self, outlet: Outlet, point: Point) -> Cell:
         rule = self.profile.faults
         if rule is None:
             return None
         if outlet.fault is not None:
             return Raw(outlet.fault)
+        if any(block.register == point.name for block in self.profile.status):
+            return self._tell_status(outlet, point)
         lost = next((int(code) for code, text in rule.codes.items() if "communication" in text), None)
         is_stopped_by_it = outlet.fail_safe == 0 and lost is not None
         return Raw(lost if is_stopped_by_it and lost is not None else rule.none[0])

@@ -85,8 +85,8 @@ class Conversation:
 
     def _serve(self, frame: Frame) -> None:
         if frame.unit_id == 0 and 0 not in self._by_unit and not self._framing.answers_for_others:
-            for device in dict.fromkeys(self._by_unit.values()):  # to all, and nobody answers
-                device.take(min(device.unit_ids), frame.pdu)
+            for each in dict.fromkeys(self._by_unit.values()):  # to all, and nobody answers
+                each.take(min(each.unit_ids), frame.pdu)
             return
         device = self._by_unit.get(frame.unit_id)
         if device is None:

@@ -45,11 +45,6 @@ def _soc(outlet: Outlet, _: Point) -> Cell:
     return Fraction(outlet.vehicle.soc_percent) if outlet.vehicle is not None else None
 
 
-def _disabled_block(outlet: Outlet, point: Point) -> Cell:
-    """ABL: 1000 in the fourth word while the outlet is off."""
-    return Raw(1000 if point.index == 3 and not outlet.offered_w else 0)
-
-
 def _is_operative(outlet: Outlet, _: Point) -> Cell:
     return Raw(int(outlet.status not in (ConnectorStatus.FAULTED, ConnectorStatus.UNAVAILABLE)))
 
@@ -60,7 +55,6 @@ BY_NAME: Final[Mapping[str, Tell]] = MappingProxyType(
         "cable_max_current": _highest,
         "charge_time": _charging_time,
         "connection_time": _since_plug,
-        "enabled_block": _disabled_block,
         "ev_presence": _is_present,
         "ev_soc": _soc,
         "hw_max_current": _highest,

@@ -63,11 +63,20 @@ def _solved(profile: Profile, wanted: EvseStatus) -> Codes | None:
         if read_status(profile, shown) != wanted:
             continue
         odd = sum(_says(profile, name, shown[name]) not in (None, wanted) for name in at)
+        odd += _is_wrong_fault(profile, shown, wanted)
         if best is None or odd < best[0]:
             best = odd, codes
         if odd == 0:
             break
     return best[1] if best is not None else None
+
+
+def _is_wrong_fault(profile: Profile, shown: Mapping[str, Value | None], wanted: EvseStatus) -> bool:
+    """Where the status is the error code as well: an error where there is none, or none where there is one."""
+    rule = profile.faults
+    if rule is None or rule.register not in shown:
+        return False
+    return (shown[rule.register] in rule.none) == (wanted == _FAULTED)
 
 
 def _candidates(profile: Profile, name: str) -> Sequence[Value | None]:

@@ -10,7 +10,7 @@ from firmware_sim.modbus.outlet import US_PER_S, Outlet
 from firmware_sim.modbus.pdu import Refusal
 from firmware_sim.modbus.simulated import SimulatedDevice
 from protocols.modbus.codec import Decoded
-from protocols.modbus.reads import names_of, points
+from protocols.modbus.reads import names_of, plan, points
 from protocols.modbus.register import Table
 from protocols.modbus.setpoint import Write
 
@@ -53,14 +53,17 @@ def write(device: SimulatedDevice, wanted: Write, at_s: float) -> Refusal | None
 def value(device: SimulatedDevice, name: str, at_s: float, evse_id: int = 1) -> Decoded:
     """Read the first value of a register."""
     point = points(device.profile, [name], evse_id)[0]
-    answer = send(device, point.unit_id, read_pdu(point.table, point.address, point.words), at_s)
+    (read,) = plan([point], device.profile)
+    answer = send(device, point.unit_id, read_pdu(point.table, read.address, read.count), at_s)
     assert refusal(answer) is None, name
     if point.table.is_bits:
         return point.coding.decode([answer[2] & 1])
     scale = point.register.scale_register
     exponent = 0 if scale is None else value(device, scale, at_s, evse_id).value
     assert isinstance(exponent, int)
-    return point.coding.decode(struct.unpack(f">{point.words}H", answer[2:]), exponent)
+    words = struct.unpack(f">{read.count}H", answer[2:])
+    start = point.address - read.address
+    return point.coding.decode(words[start : start + point.words], exponent)
 
 
 def read_something(device: SimulatedDevice, at_s: float, evse_id: int = 1) -> None:

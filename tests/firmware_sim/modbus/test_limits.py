@@ -68,9 +68,9 @@ def test_an_abl_answers_what_it_is_asked_twice() -> None:
     pdu = read_pdu(Table.HOLDING, 4, 1)
     woken, answered = device.answer(1, pdu, 0), device.answer(1, pdu, 0)
     assert woken == b"\x03\x02\x00\x00"
-    assert answered == b"\x03\x02\x00\xa0"
+    assert answered == b"\x03\x02\x00\xa1"
     assert (device.first_tries, device.reads) == (1, 1)
-    setpoint = write_pdu(6, 20, (160,))
+    setpoint = write_pdu(16, 20, (160,))
     device.answer(1, setpoint, 0)
     assert outlet(device).limit is None
     device.answer(1, setpoint, 0)

@@ -12,6 +12,7 @@ from firmware_sim.modbus.device import Device, serving
 from firmware_sim.modbus.misbehaviour import Conduct, Kind, Misbehaviour
 from firmware_sim.modbus.pdu import Refusal
 from protocols.modbus.profile import Transport
+from protocols.modbus.setpoint import limit_writes
 from tests.firmware_sim.modbus.master import TIMEOUT_S, Master, ModbusException, connected
 
 PRODUCT = 1016
@@ -176,7 +177,7 @@ async def test_a_charger_whose_power_was_lost_forgets_what_was_set() -> None:
     async with serving("webasto_next", speed=0) as device:
         async with connected(device) as master:
             device.plug()
-            assert not (await master.write_words(6, 5004, [8], 255)).isError()
+            await master.set(limit_writes(device.profile, 8_000))
             assert device.outlet().power_w == 8 * 690
             total_uj = device.outlet().total_uj
             device.reboot()

@@ -176,7 +176,8 @@ def test_a_time_out_that_is_set_holds_and_zero_switches_it_off() -> None:
     assert value(device, "failsafe_timeout", 2).value == 60_000
     assert not failing_safe(device, 60.999)
     assert failing_safe(device, 61)
-    assert write(device, write_value(device.profile, "heartbeat_set_failsafe_timeout", 0), 62) is None
+    off = replace(write_value(device.profile, "heartbeat_set_failsafe_timeout", 1_000), words=(0,))
+    assert write(device, off, 62) is None
     assert not failing_safe(device, 100_000)
 
 
