@@ -126,18 +126,23 @@ def connect_to(address: BusAddress) -> Connect:
 
     async def serial(make: Callable[[], Line]) -> asyncio.Transport:
         # Here and not above: an agent without a serial line need not carry pymodbus and pyserial.
+        import termios
+
         from pymodbus.transport.serialtransport import create_serial_connection
 
-        transport, _ = await create_serial_connection(
-            asyncio.get_running_loop(),
-            make,
-            address.line,
-            baudrate=address.baud,
-            bytesize=address.bits,
-            parity=address.parity,
-            stopbits=address.stop,
-            timeout=0,
-        )
+        try:
+            transport, _ = await create_serial_connection(
+                asyncio.get_running_loop(),
+                make,
+                address.line,
+                baudrate=address.baud,
+                bytesize=address.bits,
+                parity=address.parity,
+                stopbits=address.stop,
+                timeout=0,
+            )
+        except termios.error as error:  # of what the line cannot be set to; no OSError, and pyserial lets it pass
+            raise OSError(*error.args) from error
         await asyncio.sleep(0)  # it tells the line of itself in a later turn of the loop
         await asyncio.sleep(0)
         return transport

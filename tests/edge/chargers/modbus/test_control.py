@@ -28,10 +28,10 @@ def test_nothing_is_written_that_nobody_asked_for() -> None:
                 image_of(profile_id), address="rtu+tcp://memory:1" if "mennekes" in profile_id else "tcp://m:1"
             )
             async with running(bench):
-                await asyncio.sleep(600)
+                await asyncio.sleep(150)
             assert bench.of(DeviceFound), profile_id
             assert bench.image.writes == []
-            assert bench.metrics.polls["good"] > 500
+            assert bench.metrics.polls["good"] > 100
 
     virtually(run())
 
@@ -230,7 +230,7 @@ def longest_gap_s(times_s: list[float], end_s: float) -> float:
         ("mennekes_amtron_compact", "heartbeat", "rtu+tcp://memory:1", 15),
     ],
 )
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_watchdog_is_fed_in_time_though_half_of_all_answers_are_lost(
     profile_id: str, register: str, address: str, timeout_s: float, seed: int
 ) -> None:
@@ -241,11 +241,11 @@ def test_the_watchdog_is_fed_in_time_though_half_of_all_answers_are_lost(
             bench.device.want(1, Desired(limit=10_000))
             await asyncio.sleep(10)
             bench.memory.mischief = half_lost(seed)
-            await asyncio.sleep(3600)
+            await asyncio.sleep(900)
             now_s = asyncio.get_running_loop().time()
         times_s = bench.times_of(register)
         assert longest_gap_s(times_s, now_s) < timeout_s
-        assert len(times_s) < 3600 / timeout_s * 12  # and it is not a storm either
+        assert len(times_s) < 900 / timeout_s * 12  # and it is not a storm either
 
     virtually(run())
 
@@ -266,7 +266,7 @@ def test_a_watchdog_that_any_read_feeds_is_fed_while_half_is_lost() -> None:
             await found(bench)
             bench.device.want(1, Desired(limit=10_000))
             bench.memory.mischief = half_lost(5)
-            await asyncio.sleep(3600)
+            await asyncio.sleep(900)
         assert longest_gap_s(heard_s, asyncio.get_running_loop().time()) < 15
 
     virtually(run())

@@ -40,9 +40,9 @@ def test_dead_devices_do_not_starve_the_others() -> None:
         async with running(*benches):
             await asyncio.sleep(60)
             before = [len(bench.of(EvseChanged)) for bench in benches]
-            await asyncio.sleep(600)
+            await asyncio.sleep(200)
             rounds = [len(b.of(EvseChanged)) - n for b, n in zip(benches, before, strict=True)]
-        assert all(count >= 270 for count in rounds[:8]), rounds  # of 300
+        assert all(count >= 90 for count in rounds[:8]), rounds  # of 100
         assert rounds[8:] == [0, 0, 0, 0]
         assert all(len(bench.of(DeviceLost)) == 1 for bench in benches[8:])
 
@@ -59,7 +59,7 @@ def test_a_dead_device_that_is_to_be_fed_does_not_starve_the_others_either() -> 
             await asyncio.sleep(30)
             memory.answer = image_answers(*(bench.image for bench in benches[:4]))
             before_s = asyncio.get_running_loop().time()
-            await asyncio.sleep(600)
+            await asyncio.sleep(200)
         for bench in benches[:4]:
             times_s = [t for t in bench.times_of("heartbeat") if t > before_s]
             assert max(b - a for a, b in pairwise(times_s)) < 8

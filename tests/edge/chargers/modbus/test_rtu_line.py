@@ -8,7 +8,6 @@ import pty
 import tty
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -58,7 +57,7 @@ async def line_with(image: Image) -> AsyncIterator[Bus]:
         )
         await server.serve_forever(background=True)
         bus = Bus(
-            parse_address(f"rtu://{ours}?baud=19200&parity=E"),
+            parse_address(f"rtu://{ours}?baud=19200"),
             ModbusMetrics(CollectorRegistry()),
             times=BusTimes(answer_s=0.3),
         )
@@ -79,14 +78,12 @@ async def test_reads_and_writes_over_a_serial_line() -> None:
     assert image.words("set_current") == [100]
 
 
-async def test_a_unit_that_is_not_on_the_line_is_silent_and_the_others_are_not() -> None:
-    image = image_of("heidelberg_energy_control", power=3680)
-    async with line_with(image) as bus:
-        stranger = Rounds(bus, replace(image.profile, unit_id=9), (1,))
-        outcome = await stranger.read_groups(Group.FAST)
-        assert outcome.error is not None
-        assert outcome.error.fault is BusFault.TIMEOUT
-        assert (await Rounds(bus, image.profile, (1,)).read_groups(Group.FAST)).error is None
+async def test_a_line_that_cannot_be_set_so_is_unreachable() -> None:
+    async with cable() as (ours, _):  # a pty knows no parity
+        bus = Bus(parse_address(f"rtu://{ours}?baud=19200&parity=E"), ModbusMetrics(CollectorRegistry()))
+        with pytest.raises(BusError) as caught:
+            await bus.write(write_value(image_of("heidelberg_energy_control").profile, "set_current", 10_000))
+    assert caught.value.fault is BusFault.UNREACHABLE
 
 
 async def test_a_line_that_is_not_there_is_unreachable() -> None:
