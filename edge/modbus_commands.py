@@ -21,6 +21,7 @@ from edge.chargers.modbus.inspection import Seen, look, placed, planned_write
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.probe import Answering, Probe, parse_units, usual_units
 from edge.chargers.modbus.quantities import parse_value, show_value
+from edge.chargers.modbus.rounds import Rounds
 from protocols.errors import BadText, OhmsteadError
 from protocols.modbus import catalogue
 from protocols.modbus.codec import Value
@@ -208,7 +209,7 @@ def modbus_write(
 async def _write(address: str, profile: Profile, write: Write, evse_id: int, timeout_s: float) -> list[Seen]:
     bus = _bus(parse_address(address), timeout_s)
     try:
-        await bus.write(write)
+        await Rounds(bus, profile, (evse_id,)).write(write)
         rule = profile.limit
         readback = rule.readback if rule is not None and write.name == rule.register else None
         shown_by = readback or write.name

@@ -290,7 +290,7 @@ class Control:
             if (write := feeding.write) is None:
                 await self._rounds.touch()
             else:
-                await self._bus.write(write, pause_s=self._pause_s)
+                await self._rounds.write(write)
         except BusError as error:
             self._note_failure(error)
             feeding.failed(loop.time())
@@ -312,7 +312,7 @@ class Control:
         if is_limit:
             evse.feeding.setpoint = write  # from now on the one before is no longer to be repeated
         try:
-            await self._bus.write(write, pause_s=self._pause_s)
+            await self._rounds.write(write)
         except BusError as error:
             self._note_failure(error)
             self._retry(evse_id, evse, setpoint, str(error), is_silent=not error.is_refusal)
@@ -401,10 +401,6 @@ class Control:
             self._patience.answered(now_s)
         else:
             self._patience.failed(now_s, error.lost_s)
-
-    @property
-    def _pause_s(self) -> float:
-        return self._profile.reads.pause_ms / 1000
 
 
 def _firsts(values: Mapping[tuple[int, str, int], Decoded], evse_id: int) -> dict[str, Decoded]:

@@ -11,6 +11,7 @@ from protocols.modbus.codec import Decoded
 from protocols.modbus.profile import Profile
 from protocols.modbus.reads import Point, Read, decode, names_of, plan, points
 from protocols.modbus.register import Group, Scope
+from protocols.modbus.setpoint import Write
 
 
 class Outcome(NamedTuple):
@@ -64,6 +65,22 @@ class Rounds:
             except BusError as error:
                 return Outcome(_decoded(answers), error)
         return Outcome(_decoded(answers))
+
+    async def write(self, write: Write) -> None:
+        """Twice where the device only wakes at the first request. Raises BusError."""
+        lost_s = 0.0
+        if self._profile.reads.twice:
+            try:
+                await self._bus.write(write, pause_s=self._pause_s)
+            except BusError as error:
+                if error.fault is BusFault.UNREACHABLE:
+                    raise
+                lost_s = error.lost_s
+        try:
+            await self._bus.write(write, pause_s=self._pause_s)
+        except BusError as error:
+            error.lost_s += lost_s
+            raise
 
     async def touch(self) -> None:
         """Ask for one value, whatever it is: some watchdogs want no more. Raises BusError, but for a refusal."""
