@@ -6,7 +6,9 @@ import math
 import struct
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from protocols.modbus.codec import BadValue, Value
@@ -124,12 +126,17 @@ def _fitted(point: Point, cell: Cell) -> Value:
 def _float_words(point: Point, number: Fraction, exponent: int) -> tuple[int, ...]:
     register = point.register
     unit = register.base_unit
-    factor = Fraction(register.scale) * Fraction(10) ** ((unit.power_of_ten if unit else 0) + exponent)
+    factor = _factor(register.scale, (unit.power_of_ten if unit else 0) + exponent)
     return _ordered(point, struct.pack(_FLOATS[register.form.size_bytes], float(number / factor)))
 
 
+@lru_cache(maxsize=256)
+def _factor(scale: Decimal, power_of_ten: int) -> Fraction:
+    return Fraction(scale) * Fraction(10) ** power_of_ten
+
+
 def _raw(point: Point, number: Fraction, exponent: int, is_counter: bool) -> int:
-    step = point.coding.step * Fraction(10) ** exponent
+    step = point.coding.step * Fraction(10) ** exponent if exponent else point.coding.step
     raw = math.floor(number / step) if is_counter else round(number / step)
     bits = point.register.bit_count or point.register.form.size_bytes * 8
     lowest, highest = (-(1 << bits - 1), (1 << bits - 1) - 1)
