@@ -94,7 +94,8 @@ async def test_a_late_answer_on_a_line_without_numbers_looks_like_the_next_one()
         serving("heidelberg_energy_control", transport=Transport.RTU_OVER_TCP, speed=0) as device,
         connected(device, Transport.RTU_OVER_TCP) as master,
     ):
-        device.misbehave(Kind.SLOW, delay_s=TIMEOUT_S * 1.5)
+        device.misbehave(Kind.LATE, delay_s=TIMEOUT_S * 1.5)
+        device.misbehave(Kind.SILENCE)
         with pytest.raises(ModbusException):
             await master.value("standby")
         assert (await master.raw(259, 1)).registers == [4]  # which is what 258 shows; here stands a 1
