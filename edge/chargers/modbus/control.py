@@ -285,7 +285,7 @@ class Control:
 
     async def _feed(self, evse: _Evse) -> None:
         loop, feeding = asyncio.get_running_loop(), evse.feeding
-        began_s = loop.time()
+        began_s, heard_s = loop.time(), self._patience.heard_s
         try:
             if (write := feeding.write) is None:
                 await self._rounds.touch()
@@ -297,7 +297,7 @@ class Control:
             return
         self._patience.answered(loop.time())
         self._metrics.feeds += 1
-        self._metrics.feeds_late += feeding.fed(began_s, loop.time())
+        self._metrics.feeds_late += feeding.fed(began_s, loop.time(), heard_s)
 
     # --- setpoints ---
 

@@ -267,7 +267,7 @@ class Device:
 
     async def _is_back(self, found: _Found) -> bool:
         """It was lost: does it answer, and is it the one that it was?"""
-        outcome = await found.rounds.read_groups(Group.ONCE, Group.FAST, attempts=ATTEMPTS)
+        outcome = await found.rounds.read_groups(*_EVERYTHING, attempts=ATTEMPTS)  # its signs may be in any group
         if outcome.error is not None:
             self._note_failure(outcome.error)
             return False

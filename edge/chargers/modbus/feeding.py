@@ -91,11 +91,13 @@ class Feeding:
     def failed(self, now_s: float) -> None:
         self._due_s = now_s + RETRY_S
 
-    def fed(self, began_s: float, now_s: float) -> bool:
-        """It was fed with a request that was begun at `began_s`: the device may have heard it as early as then.
+    def fed(self, began_s: float, now_s: float, heard_s: float = -_NEVER) -> bool:
+        """It was fed with a request begun at `began_s`: the device may have heard it as early as then. `heard_s`:
+        when it last answered before, which counts where any request feeds it.
 
         Returns whether the watchdog may have run out meanwhile.
         """
-        timeout_s, before_s = self.timeout_s, self.fed_s
+        timeout_s = self.timeout_s
+        before_s = max(self.fed_s, heard_s) if self.is_by_reading else self.fed_s
         self.fed_s, self._due_s = began_s, began_s + (self.interval_s or 0.0)
         return bool(timeout_s) and before_s > -_NEVER and now_s - before_s > (timeout_s or 0.0)

@@ -281,6 +281,7 @@ def test_an_agent_that_is_not_well_feeds_nothing(profile_id: str) -> None:
             bench.device.want(1, Desired(limit=10_000))
             await asyncio.sleep(120)
             bench.is_well = False
+            await asyncio.sleep(1)  # what was on its way
             fed = len(bench.image.writes)
             await asyncio.sleep(600)
             assert len(bench.image.writes) == fed
