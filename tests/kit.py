@@ -134,3 +134,14 @@ def start_postgres() -> Iterator[Postgres]:
         yield server
     finally:
         server.close()
+
+
+def has_serial_lines() -> bool:
+    """Whether this machine gives out pseudo-terminals; a bare chroot does not."""
+    try:
+        ends = os.openpty()
+    except OSError:
+        return False
+    for end in ends:
+        os.close(end)
+    return True

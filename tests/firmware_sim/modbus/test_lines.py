@@ -17,10 +17,13 @@ from protocols.modbus.profile import Transport
 from protocols.modbus.reads import names_of
 from protocols.modbus.setpoint import limit_writes
 from tests.firmware_sim.modbus.master import ModbusException, connected
+from tests.kit import has_serial_lines
 
+needs_a_line = pytest.mark.skipif(not has_serial_lines(), reason="this machine gives out no pseudo-terminals")
 SERIAL = [each for each in profile_ids() if Transport.RTU in load(each).transports]
 
 
+@needs_a_line
 @pytest.mark.parametrize("profile_id", SERIAL)
 async def test_all_registers_over_a_serial_line(profile_id: str) -> None:
     async with (
@@ -50,6 +53,7 @@ def two_meters() -> list[Device]:
     return [Device(simulated("eastron_sdm630", unit_id=unit_id), clock) for unit_id in (1, 2)]
 
 
+@needs_a_line
 async def test_several_devices_on_one_line() -> None:
     one, two = meters = two_meters()
     one.set_load(100, 100, 100)
@@ -63,6 +67,7 @@ async def test_several_devices_on_one_line() -> None:
         assert await master.value("power") == 600
 
 
+@needs_a_line
 async def test_a_line_is_as_slow_as_its_speed() -> None:
     one, two = meters = two_meters()
     async with serving_line(meters, Transport.RTU, baud=9600), connected(one, Transport.RTU) as master:

@@ -22,6 +22,9 @@ from protocols.modbus.register import Group
 from protocols.modbus.setpoint import write_value
 from tests.edge.chargers.modbus.foreign import Image, devices_of
 from tests.edge.chargers.modbus.harness import image_of
+from tests.kit import has_serial_lines
+
+pytestmark = pytest.mark.skipif(not has_serial_lines(), reason="this machine gives out no pseudo-terminals")
 
 
 @asynccontextmanager
