@@ -206,8 +206,7 @@ class Agent:
 
     def _refuse(self, asked: Asked) -> None:
         event, on_reply, *_ = asked
-        if on_reply is not None:
-            on_reply(Refused(reason="this could not be decided; the agent's log says why"))
+        _tell(event, on_reply, Refused(reason="this could not be decided; the agent's log says why"))
         if not isinstance(event, DecisionFailed):
             with contextlib.suppress(Overloaded):
                 self.put(DecisionFailed(event_type=type(event).__name__, station_id=_station_of(event)))
@@ -233,11 +232,7 @@ class Agent:
     async def _act(self, group: Sequence[Asked], decisions: Sequence[Decision], commit: Commit) -> None:
         shown: set[EvseRef] = set()
         for number, ((event, on_reply, *_), decision) in enumerate(zip(group, decisions, strict=True), 1):
-            if on_reply is not None:
-                try:
-                    on_reply(decision.reply)
-                except Exception:
-                    log.exception("reply_failed", event_type=type(event).__name__)
+            _tell(event, on_reply, decision.reply)
             shown |= decision.shown
             for command in decision.commands:
                 if self._chargers is not None:
@@ -308,6 +303,16 @@ class Agent:
 
     def stations(self) -> list[dict[str, Any]]:
         return view.stations(self.site, self.clock())
+
+
+def _tell(event: SiteEvent, on_reply: OnReply | None, reply: SiteReply) -> None:
+    """Whoever fails to hear the reply harms nobody else."""
+    if on_reply is None:
+        return
+    try:
+        on_reply(reply)
+    except Exception:
+        log.exception("reply_failed", event_type=type(event).__name__)
 
 
 def _station_of(event: SiteEvent) -> str | None:

@@ -16,7 +16,7 @@ from edge.chargers.calls import Calls
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
-from edge.domain.events import Done, Refused, SiteEvent, SiteReply
+from edge.domain.events import Done, Elsewhere, Refused, SiteEvent, SiteReply
 from edge.ports import Clock, Inbox, Overloaded
 from protocols.charger.events import BootReported, IdTokenPresented, MeterValuesReported
 from protocols.errors import BadFrame, BadPayload
@@ -245,8 +245,13 @@ class Conversation:
         asked, self._asked = self._asked, None
         if asked is None or self.is_stale:
             return
+        if isinstance(reply, Refused):  # its decision failed, and the agent has logged why
+            self._say(encode(self._internal_error(asked.message_id, asked.action)))
+            if self._waiting:
+                self.go_on()
+            return
         try:
-            if isinstance(reply, Done | Refused):
+            if isinstance(reply, Done | Elsewhere):
                 raise TypeError(f"the site answered a station's {asked.action} with {type(reply).__name__}")
             answer = encode(CallResult(asked.message_id, asked.handling.render(reply)))
         except Exception:

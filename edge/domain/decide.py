@@ -128,7 +128,7 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     for transaction in list(site.transactions.values()):
         heard_at = max(transaction.last_at or transaction.started_at, transaction.checkpointed_at or now)
         if (now - heard_at).total_seconds() > site.rules.abandon_after_s:
-            ended_at = max(transaction.last_at or transaction.started_at, transaction.started_at)
+            ended_at = transaction.last_heard_at
             end_transaction(site, decision, transaction, now, meter_stop_wh=None, ended_at=ended_at, reason=ABANDONED)
 
 

@@ -138,10 +138,17 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """The station is with another agent of the node: it says there what it said, and is not answered here."""
+
+    station_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotAtHome(Acknowledged):
     """The station is connected, but the other agents of the node must be asked for what they have of it."""
 
     claim: int
 
 
-SiteReply = Reply | Done | Refused
+SiteReply = Reply | Done | Refused | Elsewhere

@@ -163,7 +163,7 @@ def _go_on(site: Site, decision: Decision, transaction: Transaction, now: dateti
 
 
 def _supersede(site: Site, decision: Decision, transaction: Transaction, now: datetime) -> None:
-    ended_at = max(transaction.last_at or transaction.started_at, transaction.started_at)
+    ended_at = transaction.last_heard_at
     _end(site, decision, transaction, now, meter_stop_wh=None, ended_at=ended_at, reason=SUPERSEDED)
 
 
@@ -199,11 +199,7 @@ def _merge(
     site: Site, decision: Decision, given: Transaction, same: Transaction | PastTransaction, now: datetime
 ) -> None:
     if isinstance(same, Transaction) and same.is_start_assumed:
-        same.is_start_assumed = False
-        same.started_at = min(same.started_at, given.started_at)
-        same.phases[0].start = same.started_at
-        if given.meter_start_wh is not None and given.meter_start_wh <= (same.meter_start_wh or given.meter_start_wh):
-            same.meter_start_wh = same.phases[0].start_wh = given.meter_start_wh
+        same.learn_start(given.started_at, given.meter_start_wh)
         decision.checkpoint(same, now)
     decision.journal(
         site,

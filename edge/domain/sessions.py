@@ -10,7 +10,7 @@ from edge.domain.billing import SUPERSEDED, end_transaction, money_id
 from edge.domain.clock import believed
 from edge.domain.decision import Decision
 from edge.domain.drivers import identify, judge_start, known_token
-from edge.domain.events import Refused
+from edge.domain.events import Elsewhere
 from edge.domain.handover import HANDED_OVER, keep_stop
 from edge.domain.metering import (
     checkpoint_if_due,
@@ -170,7 +170,7 @@ def _open(
     running = site.at_evse(status.ref)
     if running is not None and site.home_of(event.station_id) is Home.HERE:
         # The station forgot how it ended: billed up to what was last heard of it.
-        ended_at = max(running.last_at or running.started_at, running.started_at)
+        ended_at = running.last_heard_at
         end_transaction(site, decision, running, now, meter_stop_wh=None, ended_at=ended_at, reason=SUPERSEDED)
     id_token = judge_start(site, decision, event, now)
     token = site.tokens.find(event.token_uid) if event.token_uid else None
@@ -243,13 +243,9 @@ def _next_number(site: Site, now: datetime) -> str:
 def _adopt_start(site: Site, decision: Decision, running: Transaction, event: TransactionBegan, now: datetime) -> None:
     """A start that arrives after an update of the same transaction, or again with another time stamp."""
     if running.is_start_assumed:
-        running.is_start_assumed = False
         started_at, _ = believed(event.at, now)
-        running.started_at = min(running.started_at, started_at)
-        running.phases[0].start = running.started_at
         register = event.meter_start_wh if event.meter_start_wh is not None else register_of(event.samples)
-        if register is not None and register <= (running.meter_start_wh or register):
-            running.meter_start_wh = running.phases[0].start_wh = register
+        running.learn_start(started_at, register)
         decision.checkpoint(running, now)
     journal_samples(site, decision, running.ref, running.transaction_id, event.samples, now)
     id_token = None
@@ -293,5 +289,5 @@ def _is_elsewhere(site: Site, decision: Decision, station_id: str) -> bool:
     """What comes late over a socket that another agent's has replaced is not answered: it will be said there."""
     if site.home_of(station_id) is not Home.ELSEWHERE:
         return False
-    decision.reply = Refused(reason=f"{station_id} is with another agent of the node")
+    decision.reply = Elsewhere(station_id=station_id)
     return True

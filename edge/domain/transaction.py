@@ -117,6 +117,18 @@ class Transaction:
             return 0
         return max(0, self.last_wh - self.meter_start_wh)
 
+    @property
+    def last_heard_at(self) -> datetime:
+        """Up to when something is known of it."""
+        return max(self.last_at or self.started_at, self.started_at)
+
+    def learn_start(self, started_at: datetime, register_wh: int | None) -> None:
+        """The start came after all: it began then if that is earlier, and at that register if that is lower."""
+        self.is_start_assumed = False
+        self.started_at = self.phases[0].start = min(self.started_at, started_at)
+        if register_wh is not None and register_wh <= (self.meter_start_wh or register_wh):
+            self.meter_start_wh = self.phases[0].start_wh = register_wh
+
     def doubt(self, doubt: Doubt) -> None:
         if doubt not in self.doubts:
             self.doubts.append(doubt)

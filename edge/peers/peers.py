@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from edge.domain.events import ClaimAnswered, NotAtHome, PeerChanged, Refused, SiteEvent, SiteReply, StationsClaimed
+from edge.domain.events import ClaimAnswered, Elsewhere, NotAtHome, PeerChanged, SiteEvent, SiteReply, StationsClaimed
 from edge.peers.claim import MAX_HELD, Claim
 from edge.peers.link import ANSWER, GROUP_SIZE, LONGEST_PAUSE_S, ClaimAnswer, PeerFailed, PeerLink, PeerSettings
 from edge.ports import Chargers, Inbox, MovedTransaction, OnReply, Overloaded, StationRecord, StationRecords
@@ -77,7 +77,7 @@ class Peers:
             case TransactionBegan() | TransactionContinued() | TransactionFinished():
                 claim = self._claims.get(event.station_id)
                 if claim is None or claim.is_tried:
-                    self._inbox.put(event, partial(_tell_unless_refused, on_reply))
+                    self._inbox.put(event, partial(_tell_unless_elsewhere, on_reply))
                 elif len(claim.held) < MAX_HELD:
                     claim.held.append((event, on_reply))
                 else:
@@ -206,7 +206,7 @@ class Peers:
 
     def _put_held(self, event: SiteEvent, on_reply: OnReply | None) -> None:
         try:
-            self._inbox.put(event, partial(_tell_unless_refused, on_reply))
+            self._inbox.put(event, partial(_tell_unless_elsewhere, on_reply))
         except Overloaded:
             asyncio.get_running_loop().call_later(RETRY_S, self._put_held, event, on_reply)
 
@@ -296,7 +296,7 @@ def _for(edge_id: str, record: StationRecord) -> StationRecord:
     )
 
 
-def _tell_unless_refused(on_reply: OnReply | None, reply: SiteReply) -> None:
+def _tell_unless_elsewhere(on_reply: OnReply | None, reply: SiteReply) -> None:
     """A station that is with another agent now is not answered: it says it again, there. Its socket is being closed."""
-    if on_reply is not None and not isinstance(reply, Refused):
+    if on_reply is not None and not isinstance(reply, Elsewhere):
         on_reply(reply)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from deploy.demo.servers import free_port
+from edge import agent as agent_module
 from edge.agent import Agent
-from edge.domain.events import SiteReply
+from edge.domain.decide import decide
+from edge.domain.events import Elsewhere, Refused, SiteReply
 from edge.domain.site import Home
 from edge.ledger.ledger import Ledger
 from edge.ledger.reader import LedgerReader
@@ -74,7 +77,10 @@ class Member:
             site = restore(ledger, rules)
             site.tokens.site.update(new_site().tokens.site)
             registry = CollectorRegistry()
-            self.agent = Agent(site, ledger, lambda: START, AgentMetrics(registry))
+            read_back = partial(restore, ledger, rules)
+            self.agent = Agent(
+                site, ledger, lambda: START, AgentMetrics(registry), lambda: ledger.with_writer(read_back)
+            )
             others = [
                 PeerSettings(edge_id=other, url=f"ws://127.0.0.1:{port}/", token=lambda path=path: read_token(path))
                 for other, (port, path) in self.others.items()
@@ -103,8 +109,8 @@ class Member:
     async def connect(self, station_id: str = "A") -> None:
         await self.tell(StationConnected(station_id=station_id, abilities=OCPP_16))
 
-    async def start(self, meter_wh: int = 1000, evse: int = 1) -> str:
-        began = TransactionBegan(
+    def began(self, meter_wh: int = 1000, evse: int = 1) -> TransactionBegan:
+        return TransactionBegan(
             station_id="A",
             evse_id=evse,
             connector_id=1,
@@ -113,7 +119,9 @@ class Member:
             meter_start_wh=meter_wh,
             at=START,
         )
-        reply = await self.tell(began)
+
+    async def start(self, meter_wh: int = 1000, evse: int = 1) -> str:
+        reply = await self.tell(self.began(meter_wh, evse))
         assert isinstance(reply, TransactionAnswer)
         return reply.charger_transaction_id
 
@@ -285,3 +293,27 @@ async def test_an_agent_without_peers_hands_nothing_over(tmp_path: Path) -> None
 def test_a_token_file_that_is_not_there_is_a_problem_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(BadText, match="no token file"):
         read_token(tmp_path / "none")
+
+
+async def test_a_failed_decision_is_answered_and_only_what_is_said_elsewhere_is_not(
+    member: MakeMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A station that hears nothing of its request says nothing more."""
+
+    def failing_decide(site: Any, event: Any, now: Any) -> Any:
+        if isinstance(event, TransactionBegan) and event.evse_id == 2:
+            raise RuntimeError("half done")
+        return decide(site, event, now)
+
+    monkeypatch.setattr(agent_module, "decide", failing_decide)
+    async with member("a", "ab").run() as a, member("b", "ab").run() as b:
+        await a.connect()
+        async with asyncio.timeout(5):
+            assert isinstance(await a.tell(a.began(evse=2)), Refused)
+        await b.connect()
+        await wait_until(lambda: a.sockets.closed == ["A"])
+        replies: list[SiteReply] = []
+        stop = a.stop("7")
+        a.peers.put(stop, replies.append)
+        assert isinstance(await a.agent.ask(stop), Elsewhere)
+        assert replies == []
