@@ -36,7 +36,7 @@ class ChargerMetrics(Collector):
         """How often a station's frames had to wait because it said too many in a second."""
         self.held_by_full_inbox = 0
         self._latencies: dict[str, list[int]] = {}
-        self._latency_sums_s: Counter[str] = Counter()
+        self._latency_sums_s: dict[str, float] = {}
         registry.register(self)
 
     def answered(self, action: str, latency_s: float) -> None:
@@ -45,8 +45,9 @@ class ChargerMetrics(Collector):
         counts = self._latencies.get(action)
         if counts is None:
             counts = self._latencies[action] = [0] * (len(LATENCY_BUCKETS_S) + 1)
+            self._latency_sums_s[action] = 0.0
         counts[bisect_left(LATENCY_BUCKETS_S, latency_s)] += 1
-        self._latency_sums_s[action] += latency_s  # type: ignore[assignment]  # Counter is typed for ints alone
+        self._latency_sums_s[action] += latency_s
 
     def status(self) -> dict[str, Any]:
         """For `status`: what a person looks at first. Latencies as cumulative counts of "at most so many seconds"."""
