@@ -195,7 +195,9 @@ def test_several_agents_have_each_a_configuration_with_the_stations_that_come_to
         identities=Identities(stations=8), targets=tuple(Target(host="127.0.0.1", port=9101 + n) for n in range(3))
     )
     files = ("--write-config", str(tmp_path / "edge-{agent}.toml"), "--tokens", str(tmp_path / "cards-{agent}.csv"))
-    assert CliRunner().invoke(app, ["fleet", "--stations", "8", "--agents", "3", *files]).exit_code == 0
+    written = CliRunner().invoke(app, ["fleet", "--stations", "8", *targets, *files])
+    assert written.exit_code == 0  # and nobody was called: no agent runs on these files yet
+    assert "next: ohmstead-edge run" in written.output
     found: dict[str, int] = {}
     for agent in range(3):
         site = tomllib.loads((tmp_path / f"edge-{agent + 1}.toml").read_text())

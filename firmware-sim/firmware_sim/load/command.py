@@ -73,9 +73,12 @@ def fleet(
     transactions: Annotated[Path | None, typer.Option(help="JSON lines of the acknowledged transactions")] = None,
     server_pid: Annotated[list[int] | None, typer.Option(help="tell what this process uses; may be repeated")] = None,
     write_config_to: Annotated[
-        Path | None, typer.Option("--write-config", help="write an agent's settings; {agent} stands for its number")
+        Path | None,
+        typer.Option("--write-config", help="write an agent's settings and end; {agent} stands for its number"),
     ] = None,
-    tokens: Annotated[Path | None, typer.Option(help="write the fleet's tokens as CSV; {agent} as above")] = None,
+    tokens: Annotated[
+        Path | None, typer.Option(help="write the fleet's tokens as CSV and end; {agent} as above")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="nothing but the summary: no progress, no table")] = False,
 ) -> None:
     """Load a CSMS with many light stations. Progress and a table on stderr, a JSON summary on stdout.
@@ -121,13 +124,19 @@ def fleet(
         )
         if write_config_to is not None:
             write_configs(write_config_to, identities, ports=ports, evses=evses, heartbeat_s=heartbeat)
+            _say_what_is_next(write_config_to, "ohmstead-edge run --config")
         if tokens is not None:
             write_tokens(tokens, identities, agents=len(ports))
+            _say_what_is_next(tokens, "ohmstead-edge tokens import")
     except BadText as error:
         print(error, file=sys.stderr)
         raise typer.Exit(_USAGE) from error
-    if targets:
+    if write_config_to is None and tokens is None:
         raise typer.Exit(_run(plan, server_pid or [], as_json))
+
+
+def _say_what_is_next(written: Path, command: str) -> None:
+    print(f"{written} is written; next: {command} {written}", file=sys.stderr)
 
 
 def _run(plan: Plan, server_pids: list[int], as_json: bool) -> int:
