@@ -1,0 +1,1 @@
+"""What single charger models do differently from the standard: one TOML file per model, data only."""
