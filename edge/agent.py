@@ -27,7 +27,8 @@ from edge.metrics import AgentMetrics
 from edge.ports import Chargers, Clock, Commit, Ledger, OnReply, Overloaded, Screens, Uplink
 from protocols.charger.events import MeterValuesReported
 from protocols.site.view import EvseView, SiteTotals, Snapshot
-from protocols.sync.up import Birth, EvseLive
+from protocols.sync.down import Command
+from protocols.sync.up import Birth, CommandFinished, EvseLive, Outcome
 from protocols.terms import EvseRef
 
 log = structlog.get_logger("agent")
@@ -54,7 +55,7 @@ Asked = tuple[SiteEvent, OnReply | None, float, Callable[[], bool] | None]
 
 @dataclass(slots=True)
 class Agent:
-    """Owns the site. Implements the ports Inbox and Window; `attach` gives it its adapters before `run`."""
+    """Owns the site. Implements the ports Inbox, Commands and Window; `attach` gives it its adapters before `run`."""
 
     site: Site
     ledger: Ledger
@@ -71,6 +72,8 @@ class Agent:
     _uplink: Uplink | None = None
     _started_s: float = field(default_factory=time.monotonic)
     _committed_s: float = 0.0
+    _waiting: dict[str, asyncio.Future[CommandFinished]] = field(default_factory=dict)
+    """By command: who wants to hear how it ends."""
     _deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
@@ -127,6 +130,23 @@ class Agent:
                 await asyncio.sleep(PATIENCE_S / 50)
             else:
                 return await future
+
+    async def carry_out(self, command: Command) -> CommandFinished:
+        """See edge.ports.Commands."""
+        future: asyncio.Future[CommandFinished] = asyncio.get_running_loop().create_future()
+        self._waiting[command.id] = future
+        try:
+            reply = await self.ask(command)
+            if isinstance(reply, Refused) and not future.done():
+                return CommandFinished(command_id=command.id, outcome=Outcome.REJECTED, detail=reply.reason)
+            return await future
+        finally:
+            del self._waiting[command.id]
+
+    def _tell_outcome(self, outcome: CommandFinished) -> None:
+        future = self._waiting.get(outcome.command_id)
+        if future is not None and not future.done():
+            future.set_result(outcome)
 
     # --- the way of an event ---
 
@@ -234,6 +254,8 @@ class Agent:
         for number, ((event, on_reply, *_), decision) in enumerate(zip(group, decisions, strict=True), 1):
             _tell(event, on_reply, decision.reply)
             shown |= decision.shown
+            for outcome in decision.outcomes:
+                self._tell_outcome(outcome)
             for command in decision.commands:
                 if self._chargers is not None:
                     self._chargers.send(command)

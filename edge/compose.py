@@ -28,6 +28,7 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.restore import restore
 from edge.ledger.trim import Retention, Trimmer
+from edge.local.requests import Desk
 from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
 from edge.local.token_file import ensure_token, read_token
@@ -114,7 +115,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         credentials = Credentials({station.id: station.password_hash for station in config.stations})
         server = OcppServer(_ocpp_settings(config), inbox, clock, fleet, credentials, charger_metrics)
         local_settings = LocalSettings(host=config.local.host, port=config.local.port)
-        local = LocalServer(local_settings, token, agent, fleet, agent, registry, peers)
+        desk = Desk(agent, fleet, agent, agent, clock, peers)
+        local = LocalServer(local_settings, token, agent, desk, registry)
         uplink = _uplink(config, ledger, agent, registry)
         agent.attach(chargers=fleet, screens=local, uplink=uplink)
         ports = _Ports(listening_path(config))

@@ -35,11 +35,20 @@ from edge.ledger.restore import restore
 from edge.local.client import AgentUnreachable, local_client
 from edge.metrics import AgentMetrics
 from edge.modbus_commands import modbus_app, probe
+from edge.operation_text import operation_names, read_operation
 from edge.profile_commands import profile_app
 from edge.status_board import board
 from protocols.errors import BadText, OhmsteadError
 from protocols.ocpi.cdr import Cdr
-from protocols.site.requests import BlockToken, CallStation, GetStations, GetStatus, ImportTokens, Request
+from protocols.site.requests import (
+    BlockToken,
+    CallStation,
+    GetStations,
+    GetStatus,
+    ImportTokens,
+    OperateStation,
+    Request,
+)
 from protocols.site.view import Answer
 
 app = typer.Typer(
@@ -191,6 +200,34 @@ def call(
         _fail('the payload must be a JSON object, such as \'{"type": "Soft"}\'', code=2)
     asked = CallStation(id="1", station_id=station, action=action, payload=request, timeout_s=timeout_s)
     answer = _ask(_load(config), asked, timeout_s + 10)
+    print(json.dumps(answer.result, ensure_ascii=False))
+
+
+@app.command("operations")
+def list_operations() -> None:
+    """List what stations can be asked with `command`."""
+    for name, document in operation_names():
+        print(f"{name:32} {document}")
+
+
+@app.command("command")
+def operate(
+    station: Annotated[str, typer.Argument(help="The charging station's id.")],
+    operation: Annotated[str, typer.Argument(help="What it shall do, such as reset: see `ohmstead-edge operations`.")],
+    fields: Annotated[str, typer.Argument(metavar="JSON", help="The operation's fields.")] = "{}",
+    timeout_s: Annotated[float, typer.Option("--timeout", min=0.1, max=600, help="Seconds to wait.")] = 60.0,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Have a station do something, alike for all versions of OCPP, and print what it told as JSON.
+
+    Exit status 1 with the reason on standard error when it was not done.
+    """
+    try:
+        asked = read_operation(operation, fields)
+    except BadText as error:
+        _fail(str(error), code=2)
+    request = OperateStation(id="1", station_id=station, operation=asked, timeout_s=timeout_s)
+    answer = _ask(_load(config), request, timeout_s + 10)
     print(json.dumps(answer.result, ensure_ascii=False))
 
 

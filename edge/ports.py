@@ -14,9 +14,9 @@ from edge.domain.transaction import Transaction
 from protocols.charger.commands import ChargerCommand
 from protocols.site.requests import ClaimStations
 from protocols.site.view import EvseView, SiteTotals, Snapshot
-from protocols.sync.down import RejectedEntry
+from protocols.sync.down import Command, RejectedEntry
 from protocols.sync.topics import Stream
-from protocols.sync.up import Birth, Entry, EvseLive, UnknownStopReceived
+from protocols.sync.up import Birth, CommandFinished, Entry, EvseLive, UnknownStopReceived
 from protocols.terms import EvseRef
 
 Clock = Callable[[], datetime]
@@ -45,6 +45,17 @@ class Inbox(Protocol):
         """Have an event decided; returns only when all that was decided is durable.
 
         Raises Overloaded when the bounded inbox stays full. A cancelled ask may or may not have been decided.
+        """
+        ...
+
+
+class Commands(Protocol):
+    """What the staff has done, by the same decisions as the hub's commands."""
+
+    async def carry_out(self, command: Command) -> CommandFinished:
+        """How the command ended, durable. It ends: a station that does not answer fails it, and so does its expiry.
+
+        Raises Overloaded. A cancelled one goes on, unheard.
         """
         ...
 

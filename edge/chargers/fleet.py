@@ -18,9 +18,10 @@ from edge.chargers.conversation import Conversation
 from edge.chargers.station_socket import POLICY_VIOLATION
 from edge.domain.events import SiteReply
 from edge.ports import CallFailed, Inbox, Overloaded
-from protocols.charger.commands import ChargerCommand
+from protocols.charger.commands import ChargerCommand, Operation, RawCall
 from protocols.charger.events import CommandAnswered, StationConnected, StationDisconnected
-from protocols.errors import BadPayload
+from protocols.errors import BadPayload, BadText
+from protocols.ocpp.dialect import Result
 from protocols.ocpp.schema import Direction, validate
 
 COMMAND_TIMEOUT_S: Final = 30.0
@@ -192,18 +193,36 @@ class Fleet:
     async def _carry_out(self, command: ChargerCommand) -> None:
         """Have one command done by its station, in the order of the commands; the outcome goes to the site."""
         try:
-            dialect = self._owner(command.station_id).dialect
-            action, payload = dialect.command(command)
-            validate(dialect.version, action, Direction.REQUEST, payload)
-            answer = await self.call(command.station_id, action, payload, self._command_timeout_s)
-            is_accepted, detail = dialect.outcome(answer)
-        except (CallFailed, BadPayload, ValueError) as error:
-            is_accepted, detail = False, str(error)
+            result = await self._operate(command.station_id, command.operation)
+        except (CallFailed, BadPayload, BadText) as error:
+            result = Result(is_accepted=False, detail=str(error))
+        except Exception as error:  # an answer that cannot be read is the station's or our fault, and nobody else's
+            self._log.exception("command_failed", station_id=command.station_id, command_id=command.command_id)
+            result = Result(is_accepted=False, detail=f"the answer could not be read: {type(error).__name__}")
         await self._tell(
             CommandAnswered(
-                station_id=command.station_id, command_id=command.command_id, is_accepted=is_accepted, detail=detail
+                station_id=command.station_id,
+                command_id=command.command_id,
+                is_accepted=result.is_accepted,
+                detail=result.detail,
+                result=result.result,
             )
         )
+
+    async def _operate(self, station_id: str, operation: Operation | RawCall) -> Result:
+        """One call after the other; raises CallFailed, BadPayload or BadText at the first that cannot be made."""
+        if isinstance(operation, RawCall):
+            answer = await self.call(station_id, operation.action, operation.payload, self._command_timeout_s)
+            return Result(is_accepted=True, result=answer)
+        dialect = self._owner(station_id).dialect
+        operated = dialect.operations.get(type(operation))
+        if operated is None:
+            raise BadText(f"OCPP {dialect.version} has no {operation.operation}")
+        calls = operated.render(operation)
+        for action, payload in calls:
+            validate(dialect.version, action, Direction.REQUEST, payload)
+        answers = [await self.call(station_id, action, payload, self._command_timeout_s) for action, payload in calls]
+        return operated.read(operation, answers)
 
     async def _tell(self, event: CommandAnswered) -> None:
         """Have an event decided that no charger will repeat for us."""

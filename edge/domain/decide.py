@@ -25,9 +25,22 @@ from edge.domain.events import (
 from edge.domain.site import PastKey, Site
 from protocols.charger.events import (
     BootReported,
+    ChargingLimitCleared,
+    ChargingLimitReported,
+    ChargingNeedsReported,
     CommandAnswered,
+    DataTransferred,
+    EvScheduleReported,
+    FirmwarePublishingReported,
+    FirmwareStatusReported,
     IdTokenPresented,
+    LogStatusReported,
     MeterValuesReported,
+    MonitorsTriggered,
+    ReportReceived,
+    ReservationStatusReported,
+    SecurityEventReported,
+    SigningRequested,
     StationConnected,
     StationDisconnected,
     StatusReported,
@@ -65,6 +78,22 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             stations.disconnect(site, decision, event, now)
         case CommandAnswered():
             remote.note_answer(site, decision, event, now)
+        case (
+            FirmwareStatusReported()
+            | FirmwarePublishingReported()
+            | LogStatusReported()
+            | SecurityEventReported()
+            | SigningRequested()
+            | ReservationStatusReported()
+            | ChargingLimitReported()
+            | ChargingLimitCleared()
+            | ChargingNeedsReported()
+            | EvScheduleReported()
+            | ReportReceived()
+            | MonitorsTriggered()
+            | DataTransferred()
+        ):
+            pass
         case Ack():
             remote.note_ack(site, decision, event, now)
         case Command():

@@ -12,7 +12,7 @@ from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, ChargerCommand
 from protocols.sync.down import RejectedEntry
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmCleared, AlarmRaised, Body, Entry, Severity, stream_of
+from protocols.sync.up import AlarmCleared, AlarmRaised, Body, CommandFinished, Entry, Severity, stream_of
 from protocols.terms import EvseRef
 
 _ACKNOWLEDGED: Final = Acknowledged()
@@ -22,7 +22,8 @@ _ACKNOWLEDGED: Final = Acknowledged()
 class Decision:
     """Filled while an event is decided. All of it is committed together, before anything is acted upon.
 
-    `checkpoints` are open transactions whose state is to be kept; `shown` the EVSEs that look different now.
+    `checkpoints` are open transactions whose state is to be kept; `shown` the EVSEs that look different now; `outcomes`
+    the commands that came to their end.
     """
 
     reply: SiteReply
@@ -32,11 +33,12 @@ class Decision:
     shown: set[EvseRef]
     acked: dict[Stream, int]
     dead: list[tuple[Stream, RejectedEntry]]
+    outcomes: list[CommandFinished]
 
     def __init__(self) -> None:
         """Written out: one is made for every event, and default factories take three times as long."""
         self.reply = _ACKNOWLEDGED
-        self.entries, self.commands, self.dead = [], [], []
+        self.entries, self.commands, self.dead, self.outcomes = [], [], [], []
         self.checkpoints, self.acked = {}, {}
         self.shown = set()
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
-from edge.domain.authorization import judge
+from edge.domain import operations
 from edge.domain.decision import Decision
 from edge.domain.events import DocumentUnreadable, Done, Refused, TokenBlocked, TokensImported
 from edge.domain.site import OpenCommand, Site
-from protocols.charger.commands import ChargerCommand, StartTransaction, StopTransaction
+from protocols.charger.commands import ChargerCommand, Operation, RawCall
 from protocols.charger.events import CommandAnswered
+from protocols.charger.operations.transactions import StartTransaction, StopTransaction
 from protocols.ocpi.token import Token, token_key
-from protocols.sync.down import Ack, Command, DesiredTokens, RemoteStart, RemoteStop
+from protocols.sync.down import Ack, CallStation, Command, DesiredTokens, Operate, RemoteStart, RemoteStop
 from protocols.sync.topics import Stream
 from protocols.sync.up import CommandFinished, CommandTaken, DocumentApplied, Outcome, Severity, TokensChanged
-from protocols.terms import AuthorizationStatus, EvseRef
 
 REMEMBERED: Final = timedelta(days=1)
 PATIENCE: Final = timedelta(minutes=10)
@@ -34,58 +34,47 @@ def take_command(site: Site, decision: Decision, command: Command, now: datetime
     if command.expires_at <= now:
         _finish(site, decision, command.id, Outcome.EXPIRED, f"expired at {command.expires_at.isoformat()}", now)
         return
-    prepared = _prepare(site, command, now)
-    if isinstance(prepared, Refused):
-        _finish(site, decision, command.id, Outcome.REJECTED, prepared.reason, now)
+    meant = _meant(site, command)
+    refused = meant if isinstance(meant, Refused) else _ask_station(site, decision, command.id, *meant, now)
+    if refused is not None:
+        _finish(site, decision, command.id, Outcome.REJECTED, refused.reason, now)
         return
-    decision.commands.append(prepared)
     decision.reply = Done(text=f"command {command.id} is under way")
 
 
-def _prepare(site: Site, command: Command, now: datetime) -> ChargerCommand | Refused:
+def _meant(site: Site, command: Command) -> tuple[str, Operation | RawCall] | Refused:
+    """Which station is to do what."""
     match command.body:
         case RemoteStart() as start:
-            return _prepare_start(site, command.id, start, now)
+            return start.station_id, StartTransaction(evse_id=start.evse_id, token_uid=start.token_uid)
         case RemoteStop() as stop:
             transaction = site.transactions.get(stop.transaction_id)
             if transaction is None:
                 return Refused(reason=f"transaction {stop.transaction_id} is not running")
-            if not site.stations[transaction.station_id].is_online:
-                return Refused(reason=f"station {transaction.station_id} is not connected")
-            return StopTransaction(
-                command_id=command.id,
-                station_id=transaction.station_id,
-                charger_transaction_id=transaction.charger_transaction_id,
-            )
+            charger_id = transaction.charger_transaction_id
+            return transaction.station_id, StopTransaction(charger_transaction_id=charger_id)
+        case Operate() as operate:
+            return operate.station_id, operate.operation
+        case CallStation() as call:
+            return call.station_id, RawCall(action=call.action, payload=call.payload)
         case _:
             assert_never(command.body)
 
 
-def _prepare_start(site: Site, command_id: str, start: RemoteStart, now: datetime) -> ChargerCommand | Refused:
-    station = site.stations.get(start.station_id)
-    ref = EvseRef(start.station_id, start.evse_id)
-    if station is None or ref not in site.evses:
-        return Refused(reason=f"EVSE {ref} does not exist")
+def _ask_station(
+    site: Site, decision: Decision, command_id: str, station_id: str, operation: Operation | RawCall, now: datetime
+) -> Refused | None:
+    station = site.stations.get(station_id)
+    if station is None:
+        return Refused(reason=f"station {station_id} does not exist")
     if not station.is_online:
-        return Refused(reason=f"station {start.station_id} is not connected")
-    if site.at_evse(ref) is not None:
-        return Refused(reason=f"EVSE {ref} has a running transaction")
-    verdict = judge(
-        site.tokens,
-        start.token_uid,
-        now,
-        allowed_groups=station.rules.allowed_groups,
-        is_charging_elsewhere=bool(site.by_token(start.token_uid)),
-    )
-    if verdict is not AuthorizationStatus.ACCEPTED:
-        return Refused(reason=f"the token may not charge: {verdict}")
-    return StartTransaction(
-        command_id=command_id,
-        station_id=start.station_id,
-        evse_id=start.evse_id,
-        token_uid=start.token_uid,
-        remote_start_id=site.last_seq[Stream.EVENT] + 1,
-    )
+        return Refused(reason=f"station {station_id} is not connected")
+    asked = operations.prepare(site, decision, station, operation, now)
+    if isinstance(asked, Refused):
+        return asked
+    site.commands[command_id] = replace(site.commands[command_id], station_id=station_id, operation=asked)
+    decision.commands.append(ChargerCommand(command_id=command_id, station_id=station_id, operation=asked))
+    return None
 
 
 def note_answer(site: Site, decision: Decision, event: CommandAnswered, now: datetime) -> None:
@@ -93,7 +82,8 @@ def note_answer(site: Site, decision: Decision, event: CommandAnswered, now: dat
     if command is None or command.is_finished:
         return
     outcome = Outcome.ACCEPTED if event.is_accepted else Outcome.FAILED
-    _finish(site, decision, event.command_id, outcome, event.detail, now)
+    _finish(site, decision, event.command_id, outcome, event.detail, now, event.result)
+    operations.note(site, decision, site.station(event.station_id), command, event, now)
 
 
 def give_up_commands(site: Site, decision: Decision, now: datetime) -> None:
@@ -112,9 +102,21 @@ def tidy_commands(site: Site, decision: Decision, now: datetime) -> None:
         del site.commands[command.command_id]
 
 
-def _finish(site: Site, decision: Decision, command_id: str, outcome: Outcome, detail: str, now: datetime) -> None:
-    site.commands[command_id] = replace(site.commands[command_id], is_finished=True)
-    decision.journal(site, now, CommandFinished(command_id=command_id, outcome=outcome, detail=detail))
+def _finish(
+    site: Site,
+    decision: Decision,
+    command_id: str,
+    outcome: Outcome,
+    detail: str,
+    now: datetime,
+    result: dict[str, Any] | None = None,
+) -> None:
+    command = site.commands[command_id]
+    # What was asked is not needed again; the id is.
+    site.commands[command_id] = OpenCommand(command_id=command_id, expires_at=command.expires_at, is_finished=True)
+    finished = CommandFinished(command_id=command_id, outcome=outcome, detail=detail, result=result)
+    decision.journal(site, now, finished)
+    decision.outcomes.append(finished)
     decision.reply = Refused(reason=detail) if outcome is not Outcome.ACCEPTED else Done(text=detail or "accepted")
 
 

@@ -12,6 +12,7 @@ from edge.domain.authorization import TokenList
 from edge.domain.telemetry import NORMAL, Readings, TelemetryRules
 from edge.domain.transaction import Transaction
 from protocols.charger.abilities import Abilities
+from protocols.charger.commands import Operation, RawCall
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import token_key
@@ -136,11 +137,14 @@ class PastKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCommand:
-    """A command taken from the hub; `is_finished` once its outcome is journaled. The id is remembered past expiry."""
+    """A command that was taken; `is_finished` once its outcome is journaled. The id is remembered past expiry, what was
+    asked of which station until it is finished."""
 
     command_id: str
     expires_at: datetime
     is_finished: bool = False
+    station_id: str | None = None
+    operation: Operation | RawCall | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import Any, Final, assert_never
+from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
 from edge.domain.events import Done, Refused, SiteEvent, TokenBlocked, TokensImported
-from edge.ports import CallFailed, Chargers, Claims, Inbox, Overloaded, Window
+from edge.ports import CallFailed, Chargers, Claims, Clock, Commands, Inbox, Overloaded, Window
 from protocols.site.requests import (
     REQUEST,
     BlockToken,
@@ -16,11 +19,14 @@ from protocols.site.requests import (
     GetStations,
     GetStatus,
     ImportTokens,
+    OperateStation,
     Request,
 )
 from protocols.site.view import Answer
+from protocols.sync.down import Command, Operate
+from protocols.sync.up import Outcome
 
-Asked = GetStatus | GetStations | CallStation | ImportTokens | BlockToken | ClaimStations
+Asked = GetStatus | GetStations | CallStation | OperateStation | ImportTokens | BlockToken | ClaimStations
 MAX_CALL_S: Final = 600.0
 _ID: Final = TypeAdapter(dict[str, Any])
 
@@ -28,8 +34,18 @@ _ID: Final = TypeAdapter(dict[str, Any])
 class Desk:
     """Answers requests one by one; several may run at once."""
 
-    def __init__(self, window: Window, chargers: Chargers, inbox: Inbox, claims: Claims | None = None) -> None:
+    def __init__(
+        self,
+        window: Window,
+        chargers: Chargers,
+        inbox: Inbox,
+        commands: Commands,
+        clock: Clock,
+        claims: Claims | None = None,
+    ) -> None:
         self._window = window
+        self._commands = commands
+        self._clock = clock
         self._chargers = chargers
         self._inbox = inbox
         self._claims = claims
@@ -45,6 +61,8 @@ class Desk:
                     return Answer(id=request.id, result=self._window.stations())
             case CallStation():
                 return await self._call(request)
+            case OperateStation():
+                return await self._operate(request)
             case ImportTokens(id=id_, tokens=tokens, replaces_all=replaces_all):
                 return await self._ask(id_, TokensImported(tokens=tokens, replaces_all=replaces_all))
             case BlockToken(id=id_, uid=uid, is_blocked=is_blocked):
@@ -63,6 +81,30 @@ class Desk:
             facts = {"code": failed.code, "description": failed.description, "details": failed.details}
             return Answer(id=request.id, problem=str(failed), result=facts)
         return Answer(id=request.id, result=result)
+
+    async def _operate(self, request: OperateStation) -> Answer:
+        if not 0 < request.timeout_s <= MAX_CALL_S:
+            return Answer(id=request.id, problem=f"timeout_s {request.timeout_s}; expected up to {MAX_CALL_S:.0f} s")
+        now = self._clock()
+        command = Command(
+            id=f"local-{uuid4()}",
+            issued_at=now,
+            expires_at=now + timedelta(seconds=request.timeout_s),
+            body=Operate(station_id=request.station_id, operation=request.operation),
+        )
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                finished = await self._commands.carry_out(command)
+        except Overloaded:
+            return Answer(id=request.id, problem="the agent is too busy and has changed nothing; try again")
+        except TimeoutError:
+            problem = f"no outcome within {request.timeout_s:g} s; command {command.id} goes on and is journaled"
+            return Answer(id=request.id, problem=problem)
+        facts = {"outcome": finished.outcome, "detail": finished.detail, "result": finished.result}
+        is_done = finished.outcome is Outcome.ACCEPTED
+        return Answer(
+            id=request.id, result=facts, problem=None if is_done else f"{finished.outcome}: {finished.detail}"
+        )
 
     async def _claim(self, request: ClaimStations) -> Answer:
         if self._claims is None:

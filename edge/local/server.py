@@ -23,7 +23,7 @@ from websockets.http11 import Response as HttpResponse
 from edge.local.requests import Desk, read_request
 from edge.local.screens import WatchedScreens
 from edge.local.settings import LocalSettings
-from edge.ports import Chargers, Claims, Inbox, Window
+from edge.ports import Window
 from protocols.site.requests import Watch
 from protocols.site.view import SHOWN, Answer
 from protocols.terms import EvseRef
@@ -40,15 +40,13 @@ class LocalServer:
         settings: LocalSettings,
         token: str,
         window: Window,
-        chargers: Chargers,
-        inbox: Inbox,
+        desk: Desk,
         registry: CollectorRegistry,
-        claims: Claims | None = None,
     ) -> None:
         self._settings = settings
         self._bearer = f"Bearer {token}".encode()
         self._registry = registry
-        self._desk = Desk(window, chargers, inbox, claims)
+        self._desk = desk
         self._screens = WatchedScreens(settings, window)
         self._server: Server | None = None
         self._log: Any = structlog.get_logger("edge.local")

@@ -4,7 +4,67 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated, Any, Literal
 
+from pydantic import Discriminator
+
+from protocols.charger.operations.availability import (
+    CancelReservation,
+    ChangeAvailability,
+    ClearCache,
+    GetLocalListVersion,
+    ReserveNow,
+    SendLocalList,
+)
+from protocols.charger.operations.certificates import (
+    DeleteCertificate,
+    GetInstalledCertificateIds,
+    InstallCertificate,
+    SendSignedCertificate,
+)
+from protocols.charger.operations.firmware import (
+    GetDiagnostics,
+    GetLog,
+    PublishFirmware,
+    UnpublishFirmware,
+    UpdateFirmware,
+)
+from protocols.charger.operations.messages import (
+    ClearDisplayMessage,
+    GetDisplayMessages,
+    SetDisplayMessage,
+    TransferData,
+)
+from protocols.charger.operations.monitoring import (
+    ClearVariableMonitoring,
+    GetCustomerInformation,
+    GetMonitoringReport,
+    SetMonitoringBase,
+    SetMonitoringLevel,
+    SetVariableMonitoring,
+)
+from protocols.charger.operations.smart_charging import (
+    ClearChargingProfile,
+    GetChargingProfiles,
+    GetCompositeSchedule,
+    SetChargingProfile,
+)
+from protocols.charger.operations.transactions import (
+    GetTransactionStatus,
+    StartTransaction,
+    StopTransaction,
+    UnlockConnector,
+    UpdateCost,
+)
+from protocols.charger.operations.variables import (
+    GetBaseReport,
+    GetReport,
+    GetVariables,
+    Reset,
+    SetNetworkProfile,
+    SetVariables,
+    TriggerMessage,
+)
 from protocols.terms import AuthorizationStatus
 
 # --- replies: the answer to the event that was just decided ---
@@ -12,10 +72,11 @@ from protocols.terms import AuthorizationStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootAnswer:
-    """The station is accepted; it should send a Heartbeat every `heartbeat_interval_s`."""
+    """What the station is told when it boots. Pending and Rejected: it asks again after `heartbeat_interval_s`."""
 
     at: datetime
     heartbeat_interval_s: int
+    status: Literal["Accepted", "Pending", "Rejected"] = "Accepted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,29 +106,80 @@ class Acknowledged:
     """The event is taken in; there is nothing to say."""
 
 
-Reply = BootAnswer | IdTokenAnswer | TransactionAnswer | Acknowledged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Yes or no to what a station asked or told; `reason` says why not."""
+
+    is_accepted: bool
+    reason: str = ""
+
+
+Reply = BootAnswer | IdTokenAnswer | TransactionAnswer | Acknowledged | Judged
 
 # --- commands ---
 
+Operation = (
+    StartTransaction
+    | StopTransaction
+    | GetTransactionStatus
+    | UpdateCost
+    | UnlockConnector
+    | ChangeAvailability
+    | ReserveNow
+    | CancelReservation
+    | ClearCache
+    | SendLocalList
+    | GetLocalListVersion
+    | SetVariables
+    | GetVariables
+    | GetBaseReport
+    | GetReport
+    | SetNetworkProfile
+    | Reset
+    | TriggerMessage
+    | SetChargingProfile
+    | ClearChargingProfile
+    | GetChargingProfiles
+    | GetCompositeSchedule
+    | UpdateFirmware
+    | PublishFirmware
+    | UnpublishFirmware
+    | GetLog
+    | GetDiagnostics
+    | SetVariableMonitoring
+    | ClearVariableMonitoring
+    | SetMonitoringBase
+    | SetMonitoringLevel
+    | GetMonitoringReport
+    | GetCustomerInformation
+    | SetDisplayMessage
+    | GetDisplayMessages
+    | ClearDisplayMessage
+    | TransferData
+    | SendSignedCertificate
+    | InstallCertificate
+    | GetInstalledCertificateIds
+    | DeleteCertificate
+)
+"""All that a site can ask of a station; what a version of OCPP does not have is refused in its name."""
+
+AnyOperation = Annotated[Operation, Discriminator("operation")]
+"""An operation on a wire: told by its name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartTransaction:
-    """OCPP 1.6 RemoteStartTransaction, 2.0.1 RequestStartTransaction. `remote_start_id` is ours, unique per station."""
+class RawCall:
+    """A call of OCPP as it is: whatever it means is not known here."""
+
+    action: str
+    payload: dict[str, Any]
+    operation: Literal["raw"] = "raw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerCommand:
+    """Something that a station is to do; its outcome comes back under `command_id`."""
 
     command_id: str
     station_id: str
-    evse_id: int
-    token_uid: str
-    remote_start_id: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopTransaction:
-    """OCPP 1.6 RemoteStopTransaction, 2.0.1 RequestStopTransaction."""
-
-    command_id: str
-    station_id: str
-    charger_transaction_id: str
-
-
-ChargerCommand = StartTransaction | StopTransaction
+    operation: Operation | RawCall

@@ -9,6 +9,7 @@ a frozen dataclass takes ten times as long to make. None is ever part of a circl
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -135,12 +136,137 @@ class MeterValuesReported(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class CommandAnswered(Struct, frozen=True, kw_only=True, gc=False):
-    """The station's answer to a command of ours: `is_accepted`, and otherwise why not."""
+    """The station's answer to a command of ours: `is_accepted`, and otherwise why not. `result` is what it told, by the
+    names of the operation's file; for a raw call the payload as it came."""
 
     station_id: str
     command_id: str
     is_accepted: bool
     detail: str = ""
+    result: dict[str, Any] | None = None
+
+
+class FirmwareStatusReported(Struct, frozen=True, kw_only=True, gc=False):
+    """OCPP 2.0.1 L01 FirmwareStatusNotification, 1.6 (signed or not). `status` in 2.0.1's words."""
+
+    station_id: str
+    status: str
+    request_id: int | None = None
+
+
+class FirmwarePublishingReported(Struct, frozen=True, kw_only=True, gc=False):
+    """OCPP 2.0.1 L03 PublishFirmwareStatusNotification."""
+
+    station_id: str
+    status: str
+    locations: tuple[str, ...] = ()
+    request_id: int | None = None
+
+
+class LogStatusReported(Struct, frozen=True, kw_only=True, gc=False):
+    """OCPP 2.0.1 N01 LogStatusNotification; 1.6 has it too, and DiagnosticsStatusNotification. `status` in 2.0.1's
+    words."""
+
+    station_id: str
+    status: str
+    request_id: int | None = None
+
+
+class SecurityEventReported(Struct, frozen=True, kw_only=True, gc=False):
+    """OCPP 2.0.1 A04 SecurityEventNotification."""
+
+    station_id: str
+    type: str
+    at: datetime | None
+    tech_info: str | None = None
+
+
+class SigningRequested(Struct, frozen=True, kw_only=True, gc=False):
+    """OCPP 2.0.1 A02 SignCertificate: answered with Judged, the certificate follows as an operation."""
+
+    station_id: str
+    csr: str
+    certificate_type: str = "ChargingStationCertificate"
+
+
+class ReservationStatusReported(Struct, frozen=True, kw_only=True, gc=False):
+    """OCPP 2.0.1 H04 ReservationStatusUpdate: Expired or Removed."""
+
+    station_id: str
+    reservation_id: int
+    status: str
+
+
+class ChargingLimitReported(Struct, frozen=True, kw_only=True, gc=False):
+    """OCPP 2.0.1 K12 NotifyChargingLimit. `schedules` as the standard writes them."""
+
+    station_id: str
+    source: str
+    is_grid_critical: bool = False
+    evse_id: int | None = None
+    schedules: tuple[dict[str, Any], ...] = ()
+
+
+class ChargingLimitCleared(Struct, frozen=True, kw_only=True, gc=False):
+    """OCPP 2.0.1 K13 ClearedChargingLimit."""
+
+    station_id: str
+    source: str
+    evse_id: int | None = None
+
+
+class ChargingNeedsReported(Struct, frozen=True, kw_only=True, gc=False):
+    """OCPP 2.0.1 K15 NotifyEVChargingNeeds, answered with Judged. `needs` is ChargingNeedsType as written there."""
+
+    station_id: str
+    evse_id: int
+    needs: dict[str, Any]
+    max_schedule_tuples: int | None = None
+
+
+class EvScheduleReported(Struct, frozen=True, kw_only=True, gc=False):
+    """OCPP 2.0.1 K15 NotifyEVChargingSchedule, answered with Judged."""
+
+    station_id: str
+    evse_id: int
+    time_base: datetime | None
+    schedule: dict[str, Any]
+
+
+class ReportReceived(Struct, frozen=True, kw_only=True, gc=False):
+    """A part of a report that answers a request of ours, `request_id`.
+
+    `kind` is variables (2.0.1 NotifyReport), monitors (NotifyMonitoringReport), charging_profiles
+    (ReportChargingProfiles), customer_information or display_messages. The items are as the standard writes them; those
+    of charging_profiles are {evseId, chargingLimitSource, chargingProfile}, customer_information {data}.
+    """
+
+    station_id: str
+    kind: str
+    request_id: int
+    seq_no: int
+    is_last: bool
+    items: tuple[dict[str, Any], ...]
+    at: datetime | None = None
+
+
+class MonitorsTriggered(Struct, frozen=True, kw_only=True, gc=False):
+    """OCPP 2.0.1 N07 NotifyEvent: `events` are EventDataType as the standard writes them."""
+
+    station_id: str
+    at: datetime | None
+    seq_no: int
+    is_last: bool
+    events: tuple[dict[str, Any], ...]
+
+
+class DataTransferred(Struct, frozen=True, kw_only=True, gc=False):
+    """DataTransfer of a station. Kept and answered with Judged: no vendor's extension is known here."""
+
+    station_id: str
+    vendor_id: str
+    message_id: str | None = None
+    data: Any = None
 
 
 ChargerEvent = (
@@ -154,4 +280,17 @@ ChargerEvent = (
     | TransactionFinished
     | MeterValuesReported
     | CommandAnswered
+    | FirmwareStatusReported
+    | FirmwarePublishingReported
+    | LogStatusReported
+    | SecurityEventReported
+    | SigningRequested
+    | ReservationStatusReported
+    | ChargingLimitReported
+    | ChargingLimitCleared
+    | ChargingNeedsReported
+    | EvScheduleReported
+    | ReportReceived
+    | MonitorsTriggered
+    | DataTransferred
 )

@@ -7,13 +7,13 @@ default. What goes back is rendered as a dict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from protocols.charger.abilities import Abilities
-from protocols.charger.commands import ChargerCommand, Reply
+from protocols.charger.commands import Reply
 from protocols.charger.events import ChargerEvent
 from protocols.ocpp.version import Version
 
@@ -36,15 +36,37 @@ class Immediate:
     answer: Callable[[datetime], Payload]
 
 
+Calls = Sequence[tuple[str, Payload]]
+"""Action and payload of each call that an operation takes, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a station answered to an operation: is it accepted, else why not; and what it told, in the model's words."""
+
+    is_accepted: bool
+    detail: str = ""
+    result: Payload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operated:
+    """An operation in this version: `actions` are those that it may send. `render` gives the calls, or raises BadText
+    where this version cannot say it; `read` takes the payloads of the answers, one for each call."""
+
+    actions: tuple[str, ...]
+    render: Callable[[Any], Calls]
+    read: Callable[[Any, Sequence[Payload]], Result]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """All that one version needs. `outcome` reads a station's answer to a command: is it accepted, else why not."""
+    """All that one version needs: what stations send, and what they can be asked."""
 
     version: Version
     abilities: Abilities
     requests: Mapping[str, Decided | Immediate]
-    command: Callable[[ChargerCommand], tuple[str, Payload]]
-    outcome: Callable[[Payload], tuple[bool, str]]
+    operations: Mapping[type, Operated]
 
 
 def expect(reply: Reply, kind: type[R]) -> R:

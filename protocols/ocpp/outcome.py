@@ -1,17 +1,30 @@
-"""How a station answers a command of ours; alike in both versions for all that carries a status."""
+"""How stations answer operations; alike in all versions for what carries a status."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
+from protocols.ocpp.dialect import Payload, Result
 from protocols.ocpp.reading import read_text
 
+_GOOD: Final = frozenset({"Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked"})
 
-def read_outcome(payload: dict[str, Any]) -> tuple[bool, str]:
-    """Is it accepted, and otherwise why not: the status, and 2.0.1's statusInfo where there is one."""
-    status = read_text(payload.get("status")) or "no status"
-    if status == "Accepted":
-        return True, ""
-    info = payload.get("statusInfo")
+
+def read_status(_operation: object, answers: Sequence[Payload]) -> Result:
+    """Of an operation whose calls are each answered with a status; the first that is not accepted says why."""
+    details = []
+    for answer in answers:
+        status = read_text(answer.get("status")) or "no status"
+        if status not in _GOOD:
+            return Result(is_accepted=False, detail=refusal(status, answer))
+        if status != "Accepted":
+            details.append(status)
+    return Result(is_accepted=True, detail=", ".join(dict.fromkeys(details)))
+
+
+def refusal(status: str, answer: dict[str, Any]) -> str:
+    """The status, and 2.0.1's statusInfo where there is one."""
+    info = answer.get("statusInfo")
     reasons = (info.get("reasonCode"), info.get("additionalInfo")) if isinstance(info, dict) else ()
-    return False, ": ".join([status, *(text for reason in reasons if (text := read_text(reason)))])
+    return ": ".join([status, *(text for reason in reasons if (text := read_text(reason)))])

@@ -1,7 +1,7 @@
 """Payloads and the schemas that ship in the `ocpp` package, compiled once per action and direction.
 
 What comes in is decoded into a Struct made from its schema, which checks it on the way; whatever that refuses is put to
-a JSON Schema validator, which has the last word and explains.
+a JSON Schema validator, which has the last word and explains. What that refuses may yet be mended: see `rescue`.
 
 Reading the package's own files, once, is the only I/O of this room; it happens here and nowhere else in it.
 """
@@ -21,6 +21,7 @@ import orjson
 
 from protocols.errors import BadPayload
 from protocols.ocpp import structs
+from protocols.ocpp.salvage import Deviation, Unusable, mend
 from protocols.ocpp.version import ErrorCode, Version, wire_code
 
 
@@ -64,6 +65,25 @@ def decode(version: Version, action: str, payload: msgspec.Raw | bytes) -> Any:
         return decoder.decode(payload)
     except ValueError:  # msgspec's DecodeError and UnicodeDecodeError are both one
         return _decoded_slowly(version, action, payload)
+
+
+def rescue(version: Version, action: str, payload: msgspec.Raw | bytes) -> tuple[Any, tuple[Deviation, ...]] | None:
+    """The payload of a request that `decode` refused, mended, with what had to be mended; None where it cannot be.
+
+    It is valid by the schema, but for one thing: of a list of readings nothing may be left.
+    """
+    try:
+        document = orjson.loads(memoryview(payload))
+    except orjson.JSONDecodeError:
+        return None
+    found = mend(action, _request_schema(version, action), document)
+    if isinstance(found, Unusable):
+        return None
+    mended, deviations = found
+    errors = _validator(version, action, Direction.REQUEST).iter_errors(mended)
+    if any(error.kind.name != "minItems" for error in errors):
+        return None
+    return structs.build(_struct(version, action), mended), deviations
 
 
 def validate(version: Version, action: str, direction: Direction, payload: dict[str, Any]) -> None:
@@ -111,7 +131,12 @@ def _decoder(version: Version, action: str) -> msgspec.json.Decoder[Any]:
 
 @cache
 def _struct(version: Version, action: str) -> Any:
-    return structs.make(_schema(version, action, Direction.REQUEST))
+    return structs.make(_request_schema(version, action))
+
+
+@cache
+def _request_schema(version: Version, action: str) -> structs.JsonSchema:
+    return _schema(version, action, Direction.REQUEST)
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, TypeAdapter
 
+from protocols.charger.commands import AnyOperation
 from protocols.ocpi.token import Token
 
 
@@ -47,6 +48,17 @@ class CallStation:
     payload: dict[str, Any] = field(default_factory=dict)
     timeout_s: float = 30.0
     kind: Literal["call_station"] = "call_station"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperateStation:
+    """Have a station do something, by the site's own checks; the result says how it ended: outcome, detail, result."""
+
+    id: str
+    station_id: str
+    operation: AnyOperation
+    timeout_s: float = 60.0
+    kind: Literal["operate_station"] = "operate_station"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,5 +112,5 @@ class ClaimStations:
     kind: Literal["claim_stations"] = "claim_stations"
 
 
-Request = Watch | GetStatus | GetStations | CallStation | ImportTokens | BlockToken | ClaimStations
+Request = Watch | GetStatus | GetStations | CallStation | OperateStation | ImportTokens | BlockToken | ClaimStations
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Discriminator("kind")])

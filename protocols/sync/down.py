@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Discriminator
 
+from protocols.charger.commands import AnyOperation
 from protocols.ocpi.token import Token
 from protocols.sync.topics import Count, Stream
 
@@ -60,7 +61,26 @@ class RemoteStop:
     command: Literal["remote_stop"] = "remote_stop"
 
 
-CommandBody = Annotated[RemoteStart | RemoteStop, Discriminator("command")]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operate:
+    """Have a charging station do something that all versions of OCPP name alike."""
+
+    station_id: str
+    operation: AnyOperation
+    command: Literal["operate"] = "operate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStation:
+    """Send a charging station a call of OCPP as it is; the outcome brings its answer as it came."""
+
+    station_id: str
+    action: str
+    payload: dict[str, Any]
+    command: Literal["call_station"] = "call_station"
+
+
+CommandBody = Annotated[RemoteStart | RemoteStop | Operate | CallStation, Discriminator("command")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Literal, NamedTuple, get_args
 
-from pydantic import AwareDatetime, Discriminator
+from pydantic import AwareDatetime, Discriminator, JsonValue
 
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.location import Location
@@ -258,11 +258,13 @@ class CommandTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandFinished:
-    """The outcome of a command; `detail` says why it is not `accepted`."""
+    """The outcome of a command; `detail` says why it is not `accepted`. `result` is what the station told: by the names
+    of the operation, or the payload as it came where the call was raw."""
 
     command_id: str
     outcome: Outcome
     detail: str = ""
+    result: dict[str, JsonValue] | None = None
     kind: Literal["command_finished"] = "command_finished"
 
 

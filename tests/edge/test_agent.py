@@ -15,8 +15,9 @@ from edge.domain.site import PastKey, PastTransaction
 from edge.metrics import AgentMetrics
 from edge.ports import Commit
 from protocols.charger.abilities import OCPP_16
-from protocols.charger.commands import ChargerCommand, StartTransaction
+from protocols.charger.commands import ChargerCommand
 from protocols.charger.events import BootReported, StationConnected, TransactionBegan, TransactionFinished
+from protocols.charger.operations.transactions import StartTransaction
 from protocols.sync.down import Command, RemoteStart
 from protocols.sync.up import CdrIssued
 from protocols.terms import EvseRef
@@ -172,7 +173,7 @@ async def test_commands_go_out_after_their_commit(parts: tuple[Agent, SlowLedger
         await _until(lambda: bool(agent.site.commands))
         assert outside.commands == []
         ledger.gate.set()
-    assert [type(command) for command in outside.commands] == [StartTransaction]
+    assert [type(command.operation) for command in outside.commands] == [StartTransaction]
 
 
 async def test_an_error_of_the_ledger_ends_the_agent_and_answers_nobody() -> None:

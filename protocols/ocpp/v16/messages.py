@@ -6,14 +6,16 @@ from types import MappingProxyType
 from typing import Final
 
 from protocols.charger.abilities import OCPP_16
-from protocols.ocpp.dialect import Decided, Dialect, Immediate, no_content
-from protocols.ocpp.outcome import read_outcome
+from protocols.charger.operations.transactions import StartTransaction, StopTransaction
+from protocols.ocpp.dialect import Decided, Dialect, Immediate, Operated, no_content
+from protocols.ocpp.outcome import read_status
 from protocols.ocpp.v16.authorization import read_authorize, render_authorize
 from protocols.ocpp.v16.availability import read_status_notification
 from protocols.ocpp.v16.data_transfer import answer_data_transfer
 from protocols.ocpp.v16.metering import read_meter_values
 from protocols.ocpp.v16.provisioning import answer_heartbeat, read_boot_notification, render_boot_notification
-from protocols.ocpp.v16.remote_control import render_command
+from protocols.ocpp.v16.remote_control import render_start_transaction as render_remote_start
+from protocols.ocpp.v16.remote_control import render_stop_transaction as render_remote_stop
 from protocols.ocpp.v16.transactions import (
     read_start_transaction,
     read_stop_transaction,
@@ -37,6 +39,10 @@ DIALECT: Final = Dialect(
             "StopTransaction": Decided(read_stop_transaction, render_stop_transaction),
         }
     ),
-    command=render_command,
-    outcome=read_outcome,
+    operations=MappingProxyType(
+        {
+            StartTransaction: Operated(("RemoteStartTransaction",), render_remote_start, read_status),
+            StopTransaction: Operated(("RemoteStopTransaction",), render_remote_stop, read_status),
+        }
+    ),
 )

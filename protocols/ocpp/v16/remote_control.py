@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from protocols.charger.operations.transactions import StartTransaction, StopTransaction
+from protocols.errors import BadText
+from protocols.ocpp.dialect import Calls
 
-from protocols.charger.commands import ChargerCommand, StartTransaction, StopTransaction
-from protocols.ocpp.dialect import Payload
+
+def render_start_transaction(start: StartTransaction) -> Calls:
+    """§6.33."""
+    return [("RemoteStartTransaction", {"connectorId": start.evse_id, "idTag": start.token_uid})]
 
 
-def render_command(command: ChargerCommand) -> tuple[str, Payload]:
-    """The call that carries out a command (§6.33, §6.35): its action and payload."""
-    match command:
-        case StartTransaction():
-            return "RemoteStartTransaction", {"connectorId": command.evse_id, "idTag": command.token_uid}
-        case StopTransaction():
-            return "RemoteStopTransaction", {"transactionId": int(command.charger_transaction_id)}
-        case _:
-            assert_never(command)
+def render_stop_transaction(stop: StopTransaction) -> Calls:
+    """§6.35. Raises BadText where the id is no number: it is not one of OCPP 1.6."""
+    if not stop.charger_transaction_id.isdecimal():
+        raise BadText(f"{stop.charger_transaction_id!r} is no transactionId of OCPP 1.6: those are numbers")
+    return [("RemoteStopTransaction", {"transactionId": int(stop.charger_transaction_id)})]

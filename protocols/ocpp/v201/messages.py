@@ -6,14 +6,16 @@ from types import MappingProxyType
 from typing import Final
 
 from protocols.charger.abilities import OCPP_201
-from protocols.ocpp.dialect import Decided, Dialect, Immediate, no_content
-from protocols.ocpp.outcome import read_outcome
+from protocols.charger.operations.transactions import StartTransaction, StopTransaction
+from protocols.ocpp.dialect import Decided, Dialect, Immediate, Operated, no_content
+from protocols.ocpp.outcome import read_status
 from protocols.ocpp.v201.authorization import read_authorize, render_authorize
 from protocols.ocpp.v201.availability import read_status_notification
 from protocols.ocpp.v201.data_transfer import answer_data_transfer
 from protocols.ocpp.v201.metering import read_meter_values
 from protocols.ocpp.v201.provisioning import answer_heartbeat, read_boot_notification, render_boot_notification
-from protocols.ocpp.v201.remote_control import render_command
+from protocols.ocpp.v201.remote_control import render_start_transaction as render_remote_start
+from protocols.ocpp.v201.remote_control import render_stop_transaction as render_remote_stop
 from protocols.ocpp.v201.transactions import read_transaction_event, render_transaction_event
 from protocols.ocpp.version import Version
 
@@ -31,6 +33,10 @@ DIALECT: Final = Dialect(
             "TransactionEvent": Decided(read_transaction_event, render_transaction_event),
         }
     ),
-    command=render_command,
-    outcome=read_outcome,
+    operations=MappingProxyType(
+        {
+            StartTransaction: Operated(("RequestStartTransaction",), render_remote_start, read_status),
+            StopTransaction: Operated(("RequestStopTransaction",), render_remote_stop, read_status),
+        }
+    ),
 )

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
-from protocols.charger.commands import ChargerCommand, StartTransaction, StopTransaction
-from protocols.ocpp.dialect import Payload
+from protocols.charger.operations.transactions import StartTransaction, StopTransaction
+from protocols.ocpp.dialect import Calls
 
 
-def render_command(command: ChargerCommand) -> tuple[str, Payload]:
-    """The call that carries out a command: its action and payload.
+def render_start_transaction(start: StartTransaction) -> Calls:
+    """F01. The token goes out as Central: it is authorised here, and the station need not ask again (C05)."""
+    payload = {
+        "evseId": start.evse_id,
+        "remoteStartId": start.remote_start_id or 0,
+        "idToken": {"idToken": start.token_uid, "type": "Central"},
+    }
+    return [("RequestStartTransaction", payload)]
 
-    The token goes out as Central: it is authorised here, and the station need not ask again (C05).
-    """
-    match command:
-        case StartTransaction():
-            return "RequestStartTransaction", {
-                "evseId": command.evse_id,
-                "remoteStartId": command.remote_start_id,
-                "idToken": {"idToken": command.token_uid, "type": "Central"},
-            }
-        case StopTransaction():
-            return "RequestStopTransaction", {"transactionId": command.charger_transaction_id}
-        case _:
-            assert_never(command)
+
+def render_stop_transaction(stop: StopTransaction) -> Calls:
+    """F03."""
+    return [("RequestStopTransaction", {"transactionId": stop.charger_transaction_id})]

@@ -13,13 +13,18 @@ from websockets.asyncio.client import ClientConnection
 from edge.chargers.calls import MAX_WAITING
 from edge.domain.events import SiteEvent, SiteReply
 from edge.ports import CallFailed
-from protocols.charger.commands import StartTransaction, StopTransaction
+from protocols.charger.commands import ChargerCommand
 from protocols.charger.events import CommandAnswered, StationConnected, StationDisconnected
+from protocols.charger.operations.transactions import GetTransactionStatus, StartTransaction, StopTransaction
 from tests.edge.chargers.scripted import exchange, expect_failure, running_server
 from tests.kit import wait_until
 
-START = StartTransaction(command_id="c1", station_id="CS-1", evse_id=1, token_uid="04A2", remote_start_id=7)
-STOP = StopTransaction(command_id="c2", station_id="CS-1", charger_transaction_id="1017")
+START = ChargerCommand(
+    command_id="c1",
+    station_id="CS-1",
+    operation=StartTransaction(evse_id=1, token_uid="04A2", remote_start_id=7),
+)
+STOP = ChargerCommand(command_id="c2", station_id="CS-1", operation=StopTransaction(charger_transaction_id="1017"))
 
 
 async def receive(station: ClientConnection) -> Any:
@@ -132,7 +137,7 @@ async def test_commands_are_carried_out_in_order_one_at_a_time() -> None:
         (STOP, "NotConnected: CS-1 is not connected"),
     ],
 )
-async def test_a_command_to_nobody_is_answered_with_no(command: StartTransaction, detail: str) -> None:
+async def test_a_command_to_nobody_is_answered_with_no(command: ChargerCommand, detail: str) -> None:
     async with running_server() as server:
         server.fleet.send(command)
         await wait_until(lambda: server.inbox.of(CommandAnswered))
@@ -143,13 +148,13 @@ async def test_a_command_to_nobody_is_answered_with_no(command: StartTransaction
 async def test_a_command_that_the_version_cannot_say_is_answered_with_no() -> None:
     async with running_server() as server, server.connect() as station:
         await exchange(station, 2, "1", "Heartbeat", {})
-        long_token = StartTransaction(
-            command_id="c3", station_id="CS-1", evse_id=1, token_uid="x" * 21, remote_start_id=7
-        )
-        foreign_id = StopTransaction(command_id="c4", station_id="CS-1", charger_transaction_id="7f3c-01")
-        for command in (long_token, foreign_id):
-            server.fleet.send(command)
-        await wait_until(lambda: len(server.inbox.of(CommandAnswered)) == 2)
+        long_token = StartTransaction(evse_id=1, token_uid="x" * 21, remote_start_id=7)
+        foreign_id = StopTransaction(charger_transaction_id="7f3c-01")
+        of_another = GetTransactionStatus()
+        for operation in (long_token, foreign_id, of_another):
+            server.fleet.send(ChargerCommand(command_id="c3", station_id="CS-1", operation=operation))
+        await wait_until(lambda: len(server.inbox.of(CommandAnswered)) == 3)
+        assert server.inbox.of(CommandAnswered)[2].detail == "OCPP 1.6 has no get_transaction_status"
         assert not any(event.is_accepted for event in server.inbox.of(CommandAnswered))
 
 

@@ -17,8 +17,8 @@ from edge.domain.events import (
     UplinkChanged,
 )
 from edge.domain.view import totals
-from protocols.charger.commands import StartTransaction, StopTransaction
 from protocols.charger.events import CommandAnswered, IdTokenPresented, StationDisconnected
+from protocols.charger.operations.transactions import StartTransaction, StopTransaction
 from protocols.ocpi.token import Token
 from protocols.sync.down import Ack, Command, DesiredTokens, RejectedEntry, RemoteStart, RemoteStop
 from protocols.sync.topics import Stream
@@ -54,8 +54,8 @@ def outcome(play: Play) -> tuple[str, str]:
 def test_a_command_is_taken_executed_and_its_outcome_journaled(play: Play) -> None:
     decision = play.tell(start(play))
     (sent,) = decision.commands
-    assert isinstance(sent, StartTransaction)
-    assert (sent.station_id, sent.evse_id, sent.token_uid) == ("A", 1, "GOOD")
+    assert isinstance(sent.operation, StartTransaction)
+    assert (sent.station_id, sent.operation.evse_id, sent.operation.token_uid) == ("A", 1, "GOOD")
     assert [taken.command_id for taken in play.found(CommandTaken)] == ["c1"]
     play.tell(CommandAnswered(station_id="A", command_id="c1", is_accepted=True))
     assert outcome(play)[0] == "accepted"
@@ -112,7 +112,8 @@ def test_a_running_transaction_is_stopped_by_its_id(play: Play) -> None:
     expires_at = play.now + timedelta(minutes=1)
     stop = Command(id="s", issued_at=play.now, expires_at=expires_at, body=RemoteStop(transaction_id=transaction_id))
     (sent,) = play.tell(stop).commands
-    assert sent == StopTransaction(command_id="s", station_id="A", charger_transaction_id=number)
+    assert (sent.command_id, sent.station_id) == ("s", "A")
+    assert sent.operation == StopTransaction(charger_transaction_id=number)
     unknown = Command(id="u", issued_at=play.now, expires_at=expires_at, body=RemoteStop(transaction_id="none"))
     assert play.tell(unknown).commands == []
     assert outcome(play)[0] == "rejected"

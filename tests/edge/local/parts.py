@@ -13,12 +13,16 @@ from prometheus_client import CollectorRegistry, Counter
 from websockets.asyncio.client import ClientConnection, connect
 
 from edge.domain.events import Done, Refused, SiteEvent, SiteReply, TokenBlocked
+from edge.local.requests import Desk
 from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
 from edge.ports import CallFailed, Overloaded
 from protocols.charger.commands import ChargerCommand
+from protocols.charger.operations.transactions import UnlockConnector
+from protocols.charger.operations.variables import Reset
 from protocols.site.view import SHOWN, Answer, EvseView, Patch, SiteTotals, Snapshot
-from protocols.sync.up import Birth, EvseLive
+from protocols.sync.down import Command, Operate
+from protocols.sync.up import Birth, CommandFinished, EvseLive, Outcome
 from protocols.terms import EvseRef, EvseState
 from tests.kit import wait_until
 
@@ -125,6 +129,21 @@ class FakeInbox:
         return Done(text="done")
 
 
+class FakeCommands:
+    """Carries out what resets, refuses what unlocks, and never ends with anything else."""
+
+    async def carry_out(self, command: Command) -> CommandFinished:
+        assert isinstance(command.body, Operate)
+        match command.body.operation:
+            case Reset():
+                return CommandFinished(command_id=command.id, outcome=Outcome.ACCEPTED, result={"at": "once"})
+            case UnlockConnector():
+                return CommandFinished(command_id=command.id, outcome=Outcome.REJECTED, detail="not connected")
+            case _:
+                await asyncio.Event().wait()
+                raise AssertionError
+
+
 @dataclass
 class Site:
     server: LocalServer
@@ -154,7 +173,8 @@ async def local_site(settings: LocalSettings = QUICK, window: FakeWindow | None 
     registry = CollectorRegistry()
     Counter("ohmstead_test", "A counter", registry=registry).inc()
     site_window, chargers, inbox = window or FakeWindow(), FakeChargers(), FakeInbox()
-    server = LocalServer(settings, TOKEN, site_window, chargers, inbox, registry)
+    desk = Desk(site_window, chargers, inbox, FakeCommands(), lambda: NOW)
+    server = LocalServer(settings, TOKEN, site_window, desk, registry)
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(server.run())
         await wait_until(lambda: server.port)

@@ -25,6 +25,7 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.reader import LedgerReader
 from edge.ledger.restore import restore
 from edge.local.client import local_client
+from edge.local.requests import Desk
 from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
 from edge.local.token_file import ensure_token, read_token
@@ -88,7 +89,8 @@ class Member:
             self.peers = Peers(self.name, others, self.agent, ledger, hold_s=self.hold_s)
             self.peers.attach(self.sockets)
             settings = LocalSettings(port=self.port)
-            local = LocalServer(settings, token, self.agent, self.sockets, self.agent, registry, self.peers)
+            desk = Desk(self.agent, self.sockets, self.agent, self.agent, lambda: START, self.peers)
+            local = LocalServer(settings, token, self.agent, desk, registry)
             self.agent.attach(chargers=self.sockets, screens=local, uplink=None)
             ready = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:

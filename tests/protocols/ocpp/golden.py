@@ -12,16 +12,18 @@ import orjson
 from pydantic import TypeAdapter
 
 from protocols.charger import commands
-from protocols.charger.commands import ChargerCommand, Reply
+from protocols.charger.commands import AnyOperation, Operation, Reply
 from protocols.ocpp.version import Version
 
 _FRAMES = Path(__file__).parents[2] / "frames"
+_OPERATION: TypeAdapter[Operation] = TypeAdapter(AnyOperation)
 _FOLDERS = {Version.V16: "ocpp16", Version.V201: "ocpp201"}
 
 
 @dataclass(frozen=True)
 class Golden:
-    """One file. Requests have `in` (or `in_text`) and `out`; commands have `command`, `action` and `payload`."""
+    """One file. Requests have `in` (or `in_text`) and `out`; operations have `operation`, the `calls` that they
+    become, and `answers`: the payloads of the station's answers to them and what is read from those."""
 
     version: Version
     name: str
@@ -52,20 +54,16 @@ def goldens(having: str) -> list[Golden]:
     return [golden for golden in found if having in golden.document]
 
 
-def read_command_or_reply(document: dict[str, Any]) -> Any:
-    """A Reply or ChargerCommand, named by its `type`."""
-    fields = {name: value for name, value in document.items() if name != "type"}
-    return TypeAdapter(getattr(commands, document["type"])).validate_python(fields)
-
-
 def read_reply(document: dict[str, Any]) -> Reply:
-    reply: Reply = read_command_or_reply(document)
+    """A Reply, named by its `type`."""
+    fields = {name: value for name, value in document.items() if name != "type"}
+    reply: Reply = TypeAdapter(getattr(commands, document["type"])).validate_python(fields)
     return reply
 
 
-def read_command(document: dict[str, Any]) -> ChargerCommand:
-    command: ChargerCommand = read_command_or_reply(document)
-    return command
+def read_operation(document: dict[str, Any]) -> Operation:
+    """An Operation as it stands on a wire."""
+    return _OPERATION.validate_python(document)
 
 
 def write_event(event: msgspec.Struct) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from protocols.ocpp.dialect import Decided
 from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.frame import Call, CallResult, encode, encode_call, parse
 from protocols.ocpp.schema import Direction, decode, validate
-from tests.protocols.ocpp.golden import Golden, goldens, read_command, read_reply, write_event
+from tests.protocols.ocpp.golden import Golden, goldens, read_operation, read_reply, write_event
 
 
 @pytest.mark.parametrize("golden", goldens("event"), ids=str)
@@ -24,15 +24,34 @@ def test_a_request_becomes_its_event_and_a_reply_its_answer(golden: Golden) -> N
     assert encode(CallResult(call.message_id, payload)) == golden.raw_answer
 
 
-@pytest.mark.parametrize("golden", goldens("command"), ids=str)
-def test_a_command_becomes_its_call_and_an_answer_its_outcome(golden: Golden) -> None:
-    dialect = DIALECTS[golden.version]
-    action, payload = dialect.command(read_command(golden.document["command"]))
-    validate(golden.version, action, Direction.REQUEST, payload)
-    expected = encode_call("1", golden.document["action"], golden.document["payload"])
-    assert encode_call("1", action, payload) == expected
+@pytest.mark.parametrize("golden", goldens("operation"), ids=str)
+def test_an_operation_becomes_its_calls_and_the_answers_its_result(golden: Golden) -> None:
+    operation = read_operation(golden.document["operation"])
+    operated = DIALECTS[golden.version].operations[type(operation)]
+    calls = operated.render(operation)
+    for action, payload in calls:
+        assert action in operated.actions
+        validate(golden.version, action, Direction.REQUEST, payload)
+    expected = [encode_call("1", action, payload) for action, payload in golden.document["calls"]]
+    assert [encode_call("1", action, payload) for action, payload in calls] == expected
     for answer in golden.document["answers"]:
-        assert dialect.outcome(answer["payload"]) == (answer["is_accepted"], answer["detail"])
+        for (action, _), payload in zip(calls, answer["payloads"], strict=True):
+            if answer.get("is_standard", True):
+                validate(golden.version, action, Direction.RESPONSE, payload)
+        result = operated.read(operation, answer["payloads"])
+        assert result.is_accepted is answer["is_accepted"]
+        assert result.detail == answer.get("detail", "")
+        assert result.result == answer.get("result")
+
+
+def test_every_call_that_an_operation_may_make_has_a_golden_frame() -> None:
+    seen = {(golden.version, action) for golden in goldens("operation") for action, _ in golden.document["calls"]}
+    assert seen == {
+        (version, action)
+        for version, dialect in DIALECTS.items()
+        for operated in dialect.operations.values()
+        for action in operated.actions
+    }
 
 
 def test_every_message_that_is_taken_has_a_golden_frame() -> None:

@@ -17,13 +17,12 @@ from protocols.charger.abilities import OCPP_16, OCPP_201
 from protocols.charger.commands import (
     Acknowledged,
     BootAnswer,
-    ChargerCommand,
     IdTokenAnswer,
+    Operation,
     Reply,
-    StartTransaction,
-    StopTransaction,
     TransactionAnswer,
 )
+from protocols.charger.operations.transactions import StartTransaction, StopTransaction
 from protocols.errors import BadFrame, BadPayload
 from protocols.ocpp.dialect import Decided
 from protocols.ocpp.dialects import DIALECTS
@@ -143,29 +142,27 @@ def test_a_reply_of_another_kind_is_our_fault_and_says_so(golden: Golden) -> Non
         handling.render(Acknowledged())
 
 
-commands = st.one_of(
+operations = st.one_of(
     st.builds(
         StartTransaction,
-        command_id=st.just("c"),
-        station_id=st.just("CS-1"),
         evse_id=st.integers(1, 999),
         token_uid=st.text(min_size=1, max_size=20),
         remote_start_id=st.integers(1, 2**31 - 1),
     ),
     st.builds(
         StopTransaction,
-        command_id=st.just("c"),
-        station_id=st.just("CS-1"),
         charger_transaction_id=st.integers(1, 2**31 - 1).map(str),
     ),
 )
 
 
 @settings(deadline=None)
-@given(commands, st.sampled_from(Version))
-def test_every_command_is_a_payload_of_the_standard(command: ChargerCommand, version: Version) -> None:
-    action, payload = DIALECTS[version].command(command)
-    validate(version, action, Direction.REQUEST, payload)
+@given(operations, st.sampled_from(Version))
+def test_every_operation_is_a_payload_of_the_standard(operation: Operation, version: Version) -> None:
+    operated = DIALECTS[version].operations[type(operation)]
+    for action, payload in operated.render(operation):
+        assert action in operated.actions
+        validate(version, action, Direction.REQUEST, payload)
 
 
 def test_a_dialect_says_who_makes_the_transaction_ids() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from protocols.charger.operations.variables import Reset
 from protocols.ocpi.token import Token
 from protocols.site import requests, view
 from protocols.terms import EvseState
@@ -53,6 +54,7 @@ ASKED: tuple[requests.Request, ...] = (
     requests.GetStatus(id="2"),
     requests.GetStations(id="3"),
     requests.CallStation(id="4", station_id="CS-1", action="Reset", payload={"type": "Soft"}),
+    requests.OperateStation(id="8", station_id="CS-1", operation=Reset(type="Immediate", evse_id=1)),
     requests.ImportTokens(id="5", tokens=(Token(uid="04AA", contract_id="C1"),)),
     requests.BlockToken(id="6", uid="04AA"),
     requests.ClaimStations(

@@ -138,7 +138,7 @@ EVENT_BODIES = (
     up.AlarmCleared(alarm_id="a-1"),
     up.UnknownStopReceived(station_id="CS-1", charger_transaction_id="99", meter_stop_wh=5, ended_at=T1),
     up.CommandTaken(command_id="c-1", command="remote_start", expires_at=T1),
-    up.CommandFinished(command_id="c-1", outcome=up.Outcome.REJECTED, detail="the station is offline"),
+    up.CommandFinished(command_id="c-1", outcome=up.Outcome.ACCEPTED, result={"version": 3}),
     up.DocumentApplied(document="tokens", version=4),
     up.TokensChanged(source="hub", tokens=(TOKEN,), is_complete=True),
     up.UnknownStopSettled(station_id="CS-1", charger_transaction_id="99", transaction_id="tx-1"),

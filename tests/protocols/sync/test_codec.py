@@ -15,7 +15,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import AwareDatetime, TypeAdapter
+from pydantic import AwareDatetime, JsonValue, TypeAdapter
 
 from protocols.errors import BadEntry
 from protocols.sync import codec
@@ -37,6 +37,14 @@ ZONES = st.just(UTC) | st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezo
 TIMES = st.datetimes(timezones=ZONES)
 PYDANTIC = TypeAdapter(Entry)
 st.register_type_strategy(AwareDatetime, TIMES)
+st.register_type_strategy(
+    JsonValue,
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=6,
+    ),
+)
 st.register_type_strategy(Decimal, st.decimals(allow_nan=False, allow_infinity=False))
 
 

@@ -1,0 +1,71 @@
+"""What the site checks before a station is asked for something, and what it learns from the answer.
+
+Each functional block has a file of its own; here is the table of who cares for which operation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from edge.domain.authorization import judge
+from edge.domain.decision import Decision
+from edge.domain.events import Refused
+from edge.domain.site import OpenCommand, Site, Station
+from protocols.charger.commands import Operation, RawCall
+from protocols.charger.events import CommandAnswered
+from protocols.charger.operations.firmware import GetLog, PublishFirmware, UpdateFirmware
+from protocols.charger.operations.messages import GetDisplayMessages
+from protocols.charger.operations.monitoring import GetCustomerInformation, GetMonitoringReport
+from protocols.charger.operations.smart_charging import GetChargingProfiles
+from protocols.charger.operations.transactions import StartTransaction
+from protocols.charger.operations.variables import GetBaseReport, GetReport
+from protocols.sync.topics import Stream
+from protocols.terms import AuthorizationStatus, EvseRef
+
+
+def prepare(
+    site: Site, decision: Decision, station: Station, operation: Operation | RawCall, now: datetime
+) -> Operation | RawCall | Refused:
+    """The operation as the station is asked for it, with the numbers that the site gives; or why it is not asked."""
+    match operation:
+        case StartTransaction():
+            return _prepare_start(site, station, operation, now)
+        case GetBaseReport() | GetReport() | GetChargingProfiles() | GetMonitoringReport() | GetCustomerInformation():
+            return operation if operation.request_id is not None else replace(operation, request_id=number(site))
+        case GetDisplayMessages() | UpdateFirmware() | PublishFirmware() | GetLog():
+            return operation if operation.request_id is not None else replace(operation, request_id=number(site))
+        case _:
+            return operation
+
+
+def note(
+    site: Site, decision: Decision, station: Station, command: OpenCommand, answer: CommandAnswered, now: datetime
+) -> None:
+    """The station answered, or could not be asked."""
+    match command.operation:
+        case _:
+            pass
+
+
+def number(site: Site) -> int:
+    """A number that is new for every station: the next of the journal's events, of which this command writes one."""
+    return site.last_seq[Stream.EVENT] % 2**31
+
+
+def _prepare_start(site: Site, station: Station, start: StartTransaction, now: datetime) -> Operation | Refused:
+    ref = EvseRef(station.station_id, start.evse_id)
+    if ref not in site.evses:
+        return Refused(reason=f"EVSE {ref} does not exist")
+    if site.at_evse(ref) is not None:
+        return Refused(reason=f"EVSE {ref} has a running transaction")
+    verdict = judge(
+        site.tokens,
+        start.token_uid,
+        now,
+        allowed_groups=station.rules.allowed_groups,
+        is_charging_elsewhere=bool(site.by_token(start.token_uid)),
+    )
+    if verdict is not AuthorizationStatus.ACCEPTED:
+        return Refused(reason=f"the token may not charge: {verdict}")
+    return replace(start, remote_start_id=number(site))
