@@ -22,6 +22,8 @@ from protocols.ocpp.structs import JsonSchema
 
 MAX_DEVIATIONS: Final = 32
 """Told of one payload; a station has a few bad habits, not hundreds."""
+MAX_STEPS: Final = 2_000
+"""Of one payload. What needs more is not worth the time: it stays refused."""
 
 _MAX_NAME: Final = 50
 _MAX_METER: Final = 2.0**53
@@ -45,7 +47,11 @@ _DEFINING: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "unitOfMeasure": frozenset({"unit", "multiplier"}),
     }
 )
-"""Optional fields whose default would make another reading of it."""
+"""Optional fields whose default would make another reading of it. Null stands for what is not there, as many
+libraries write it; so does an empty text, except where the default says what is counted."""
+_SAYS_WHAT: Final = frozenset({"measurand", "format"})
+_NULL: Final = "null"
+_EMPTY: Final = "empty"
 _METERS: Final = frozenset({"meterStart", "meterStop"})
 """Whole Wh, of which some stations send fractions."""
 
@@ -142,8 +148,15 @@ class Unusable:
 def mend(action: str, schema: JsonSchema, document: Any) -> tuple[Any, tuple[Deviation, ...]] | Unusable:
     """The payload with its deviations, or what keeps it from being used. What comes back is to be validated."""
     mender = _Mender(action, schema)
-    mended = mender.mended(document, schema, "")
+    try:
+        mended = mender.mended(document, schema, "")
+    except _TooMuchError:
+        return Unusable("", f"more than {MAX_STEPS} deviations")
     return mended if isinstance(mended, Unusable) else (mended, tuple(mender.deviations))
+
+
+class _TooMuchError(Exception):
+    """More is wrong with a payload than is worth the time."""
 
 
 class _Mender:
@@ -152,6 +165,7 @@ class _Mender:
     def __init__(self, action: str, schema: JsonSchema) -> None:
         self.deviations: dict[Deviation, None] = {}
         self._action = action
+        self._steps_left = MAX_STEPS
         self._definitions: JsonSchema = schema.get("definitions", {})
 
     def mended(self, value: Any, schema: JsonSchema, path: str) -> Any:
@@ -202,6 +216,11 @@ class _Mender:
 
     def _instead(self, unusable: Unusable, name: str, path: str, *, is_required: bool) -> Any:
         """A default, nothing, or the end of the object that the field belongs to."""
+        is_own = unusable.path == f"{path}/{name}"
+        is_blank = is_own and (unusable.problem == _NULL or (unusable.problem == _EMPTY and name not in _SAYS_WHAT))
+        if is_blank and not is_required:
+            self._note(unusable.path, unusable.problem, Remedy.FIELD_LEFT_OUT)
+            return _ABSENT
         default = _FOR_WRONG.get((self._action, f"{path}/{name}"), _ABSENT)
         if default is not _ABSENT:
             self._note(unusable.path, unusable.problem, Remedy.ASSUMED)
@@ -214,14 +233,13 @@ class _Mender:
     def _without_strangers(self, value: dict[str, Any], properties: JsonSchema, path: str) -> dict[str, Any]:
         """Fields that the standard does not know are left out; those that it writes in another case are renamed."""
         left: dict[str, Any] = {}
+        missing = {_plain(known): known for known in properties if known not in value}
         for name, inner in value.items():
             if name in properties:
                 left[name] = inner
-                continue
-            meant = [known for known in properties if known not in value and _plain(known) == _plain(name)]
-            if len(meant) == 1:
-                left[meant[0]] = inner
-                self._note(f"{path}/{meant[0]}", "name in another spelling", Remedy.RESPELLED)
+            elif (meant := missing.get(_plain(name[:_MAX_NAME]))) is not None:
+                left[meant] = inner
+                self._note(f"{path}/{meant}", "name in another spelling", Remedy.RESPELLED)
             else:
                 self._note(f"{path}/{_shown(name)}", "no field of the standard", Remedy.FIELD_LEFT_OUT)
         return left
@@ -279,7 +297,7 @@ class _Mender:
         if synonym in words:
             self._note(path, "no word of the standard", Remedy.RESPELLED)
             return synonym
-        return Unusable(path, "no word of the standard" if plain else "empty")
+        return Unusable(path, "no word of the standard" if plain else _EMPTY)
 
     def _number(self, value: Any, schema: JsonSchema, path: str, *, is_whole: bool) -> Any:
         if isinstance(value, str):
@@ -289,7 +307,7 @@ class _Mender:
             elif _DECIMAL.fullmatch(text):
                 value = float(text)
             else:
-                return Unusable(path, "no number" if text else "empty")
+                return Unusable(path, "no number" if text else _EMPTY)
             self._note(path, "a text and no number", Remedy.CONVERTED)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return Unusable(path, _is_not(value, "a number"))
@@ -312,6 +330,9 @@ class _Mender:
         return meant
 
     def _note(self, path: str, problem: str, remedy: Remedy) -> None:
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            raise _TooMuchError
         if len(self.deviations) < MAX_DEVIATIONS:
             self.deviations[Deviation(action=self._action, path=path, problem=problem, remedy=remedy)] = None
 
@@ -328,4 +349,4 @@ def _shown(name: str) -> str:
 
 
 def _is_not(value: Any, expected: str) -> str:
-    return "null" if value is None else "empty" if value == "" else f"not {expected}"
+    return _NULL if value is None else _EMPTY if value == "" else f"not {expected}"
