@@ -13,7 +13,8 @@ from protocols.terms import AuthorizationStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeAvailability:
-    """OCPP 1.6 ChangeAvailability, 2.0.1 G03, G04. Without `evse_id` the whole station."""
+    """OCPP 1.6 ChangeAvailability, 2.0.1 G03, G04. Without `evse_id` the whole station. Scheduled is accepted, with the
+    status as detail: a transaction still runs."""
 
     operational_status: Literal["Operative", "Inoperative"]
     evse_id: EvseNumber | None = None
@@ -71,6 +72,6 @@ class SendLocalList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetLocalListVersion:
-    """OCPP 1.6 GetLocalListVersion, 2.0.1 D02; 0 for none, -1 (1.6) for no local lists at all."""
+    """OCPP 1.6 GetLocalListVersion, 2.0.1 D02. Result: {"version"}; 0 for none, -1 (1.6) for no local lists at all."""
 
     operation: Literal["get_local_list_version"] = "get_local_list_version"

@@ -46,7 +46,11 @@ class InstallCertificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetInstalledCertificateIds:
-    """OCPP 2.0.1 M03, and of the 1.6 security extension, which takes one type; none for all."""
+    """OCPP 2.0.1 M03, and of the 1.6 security extension, where each type is a call; none for all.
+
+    Result: {"certificates": [{"certificate_type", "hash_algorithm", "issuer_name_hash", "issuer_key_hash",
+    "serial_number", "children": [the same without type and children]}]}. NotFound is accepted: the list is empty.
+    """
 
     certificate_types: tuple[CertificateUse | Literal["V2GCertificateChain"], ...] = ()
     operation: Literal["get_installed_certificate_ids"] = "get_installed_certificate_ids"

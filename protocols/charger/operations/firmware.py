@@ -39,7 +39,7 @@ class PublishFirmware:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnpublishFirmware:
-    """OCPP 2.0.1 L04."""
+    """OCPP 2.0.1 L04. Unpublished is accepted; NoFirmware and DownloadOngoing are not."""
 
     checksum: Annotated[str, Field(min_length=32, max_length=32)]
     operation: Literal["unpublish_firmware"] = "unpublish_firmware"
@@ -47,7 +47,8 @@ class UnpublishFirmware:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetLog:
-    """OCPP 2.0.1 N01, 1.6 GetLog of the security extension."""
+    """OCPP 2.0.1 N01, 1.6 GetLog of the security extension. Result: {"file_name"}, None where it told none.
+    AcceptedCanceled is accepted, with the status as detail: an upload before this one was given up."""
 
     remote_location: Url
     log_type: Literal["DiagnosticsLog", "SecurityLog"] = "DiagnosticsLog"
@@ -61,7 +62,7 @@ class GetLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetDiagnostics:
-    """OCPP 1.6 GetDiagnostics; the result has the file's name."""
+    """OCPP 1.6 GetDiagnostics. Result: {"file_name"}, None where there is nothing to upload."""
 
     remote_location: Url
     oldest: AwareDatetime | None = None

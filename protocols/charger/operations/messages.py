@@ -12,7 +12,10 @@ from protocols.charger.operations.fields import Number, RequestId, Text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferData:
-    """OCPP 1.6 and 2.0.1 DataTransfer (P01). 1.6 takes text alone: anything else is sent as JSON text."""
+    """OCPP 1.6 and 2.0.1 DataTransfer (P01). 1.6 takes text alone: anything else is sent as JSON text.
+
+    Result: {"status", "data"}, the data as it came, None where it told none.
+    """
 
     vendor_id: Text
     message_id: Annotated[str, Field(max_length=50)] | None = None

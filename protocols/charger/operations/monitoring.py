@@ -25,7 +25,10 @@ class VariableMonitor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetVariableMonitoring:
-    """OCPP 2.0.1 N04."""
+    """OCPP 2.0.1 N04. Accepted where every single one is.
+
+    Result: {"monitors": [{**name, "type", "severity", "monitor_id"?, "status", "reason"?}]} in the order of `monitors`.
+    """
 
     monitors: Annotated[tuple[VariableMonitor, ...], Field(min_length=1, max_length=200)]
     operation: Literal["set_variable_monitoring"] = "set_variable_monitoring"
@@ -33,7 +36,10 @@ class SetVariableMonitoring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearVariableMonitoring:
-    """OCPP 2.0.1 N06."""
+    """OCPP 2.0.1 N06. Accepted where every single one is.
+
+    Result: {"monitors": [{"monitor_id", "status", "reason"?}]}.
+    """
 
     monitor_ids: Annotated[tuple[Number, ...], Field(min_length=1, max_length=200)]
     operation: Literal["clear_variable_monitoring"] = "clear_variable_monitoring"

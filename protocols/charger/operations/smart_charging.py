@@ -76,7 +76,8 @@ class ClearChargingProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetChargingProfiles:
-    """OCPP 2.0.1 K09: the station reports them in parts."""
+    """OCPP 2.0.1 K09: the station reports them in parts, under `request_id`. NoProfiles is accepted, with the status as
+    detail: nothing follows."""
 
     evse_id: EvseOrStation | None = None
     profile_ids: tuple[Number, ...] = ()
@@ -89,7 +90,11 @@ class GetChargingProfiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetCompositeSchedule:
-    """OCPP 1.6 GetCompositeSchedule, 2.0.1 K08. The result is a ChargingSchedule."""
+    """OCPP 1.6 GetCompositeSchedule, 2.0.1 K08.
+
+    Result: {"schedule": {"rate_unit", "periods": [{"start_s", "limit", "number_phases"?, "phase_to_use"?}],
+    "start_at"?, "duration_s"?, "min_charging_rate"?}}: a ChargingSchedule by its names, or None where it told none.
+    """
 
     evse_id: EvseOrStation
     duration_s: Annotated[int, Field(ge=1, le=7 * 24 * 3600)]

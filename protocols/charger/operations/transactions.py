@@ -15,7 +15,7 @@ from protocols.charger.operations.smart_charging import ChargingProfile
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTransaction:
     """OCPP 1.6 RemoteStartTransaction, 2.0.1 RequestStartTransaction (F01). `remote_start_id` is the site's, unique
-    for the station; it is given where it is None."""
+    for the station; it is given where it is None. Result: {"charger_transaction_id"} where one runs already (F02)."""
 
     evse_id: EvseNumber
     token_uid: TokenUid
@@ -34,7 +34,10 @@ class StopTransaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetTransactionStatus:
-    """OCPP 2.0.1 E14: is it still running, and does the station still have messages of it; None for any."""
+    """OCPP 2.0.1 E14: is it still running, and does the station still have messages of it; None for any.
+
+    Result: {"is_ongoing", "has_messages_queued"}; `is_ongoing` is None where it told none.
+    """
 
     charger_transaction_id: Text | None = None
     operation: Literal["get_transaction_status"] = "get_transaction_status"

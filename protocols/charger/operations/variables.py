@@ -15,7 +15,11 @@ Name = Annotated[str, Field(max_length=50)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariableName:
-    """OCPP 2.0.1 ComponentType and VariableType in one. For a 1.6 station without `component`: the key alone."""
+    """OCPP 2.0.1 ComponentType and VariableType in one. For a 1.6 station without `component`: the key alone.
+
+    In results a variable is told by these same names: `component` and `variable` always, the others where they are not
+    at their defaults.
+    """
 
     variable: Annotated[str, Field(min_length=1, max_length=50)]
     component: Name = ""
@@ -36,7 +40,11 @@ class VariableSetting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetVariables:
-    """OCPP 2.0.1 B05; 1.6 ChangeConfiguration, one call per key."""
+    """OCPP 2.0.1 B05; 1.6 ChangeConfiguration, one call per key. Accepted where every single one is.
+
+    Result: {"variables": [{**name, "status", "reason"?}]} in the order of `settings`. Statuses are 2.0.1's: Accepted,
+    RebootRequired, Rejected, UnknownComponent, UnknownVariable (1.6 NotSupported), NotSupportedAttributeType.
+    """
 
     settings: Annotated[tuple[VariableSetting, ...], Field(min_length=1, max_length=200)]
     operation: Literal["set_variables"] = "set_variables"
@@ -44,7 +52,11 @@ class SetVariables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetVariables:
-    """OCPP 2.0.1 B06; 1.6 GetConfiguration with keys."""
+    """OCPP 2.0.1 B06; 1.6 GetConfiguration with keys. Accepted also where some of them are unknown.
+
+    Result: {"variables": [{**name, "value", "is_readonly"}], "unknown": [{**name, "status", "reason"?}]}. `value` is
+    None where the station told none, `is_readonly` where it did not say (2.0.1 does in reports alone).
+    """
 
     names: Annotated[tuple[VariableName, ...], Field(min_length=1, max_length=200)]
     operation: Literal["get_variables"] = "get_variables"
@@ -52,7 +64,10 @@ class GetVariables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetBaseReport:
-    """OCPP 2.0.1 B07: the station reports in parts; 1.6 GetConfiguration without keys."""
+    """OCPP 2.0.1 B07: the station reports in parts, under `request_id`, and there is no result yet.
+
+    1.6 GetConfiguration without keys: the result is that of GetVariables, at once.
+    """
 
     report_base: Literal["ConfigurationInventory", "FullInventory", "SummaryInventory"] = "FullInventory"
     request_id: RequestId = None
@@ -61,7 +76,8 @@ class GetBaseReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetReport:
-    """OCPP 2.0.1 B08."""
+    """OCPP 2.0.1 B08: the station reports in parts, under `request_id`. EmptyResultSet is accepted, with the status as
+    detail: nothing follows."""
 
     criteria: tuple[Literal["Active", "Available", "Enabled", "Problem"], ...] = ()
     names: tuple[VariableName, ...] = ()
