@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from edge.domain import drivers, handover, metering, remote, sessions, stations
+from edge.domain import deviations, drivers, handover, metering, remote, sessions, stations
 from edge.domain.billing import end_transaction
 from edge.domain.decision import Decision
 from edge.domain.events import (
@@ -30,6 +30,7 @@ from protocols.charger.events import (
     ChargingNeedsReported,
     CommandAnswered,
     DataTransferred,
+    DeviationNoticed,
     EvScheduleReported,
     FirmwarePublishingReported,
     FirmwareStatusReported,
@@ -94,6 +95,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             | DataTransferred()
         ):
             pass
+        case DeviationNoticed():
+            deviations.note(site, decision, event, now)
         case Ack():
             remote.note_ack(site, decision, event, now)
         case Command():

@@ -22,6 +22,7 @@ from protocols.sync.up import (
     CommandFinished,
     CommandTaken,
     ConnectorStatusChanged,
+    DeviationSeen,
     DocumentApplied,
     Entry,
     IdTokenRefused,
@@ -44,6 +45,9 @@ ALARM = TypeAdapter(AlarmRaised)
 CHECKPOINT = TypeAdapter(Transaction)
 encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 """Writes what pydantic reads back."""
+
+MAX_DEVIATIONS: Final = 10_000
+"""Kinds kept. Models are named by the stations themselves: who makes them up shall not fill the disk."""
 
 
 def keep_open(rows: Rows, transaction: Transaction) -> None:
@@ -117,6 +121,10 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             rows.add("commands", "put_command", taken.command_id, taken.expires_at.isoformat())
         case CommandFinished() as finished:
             rows.add("commands", "finish_command", finished.command_id)
+        case DeviationSeen() as seen:
+            kind = (seen.vendor, seen.model, seen.firmware_version, seen.action, seen.path, seen.problem, seen.remedy)
+            rows.add("deviations", "put_deviation", *kind, seen.count, at, at, seen.station_id, seen.frame)
+            rows.add("deviations", "trim_deviations", MAX_DEVIATIONS)
         case _:
             assert_never(entry.body)
 

@@ -182,3 +182,18 @@ SELECT stop FROM stray_stops ORDER BY rowid
 
 -- name: stray_stops_of
 SELECT stop FROM stray_stops WHERE station_id = ? ORDER BY rowid
+
+-- name: put_deviation
+INSERT INTO deviations (
+    vendor, model, firmware_version, action, path, problem, remedy, count, first_at, last_at, station_id, frame
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET count = count + excluded.count, last_at = excluded.last_at,
+    station_id = excluded.station_id, frame = COALESCE(frame, excluded.frame)
+
+-- name: trim_deviations
+DELETE FROM deviations WHERE ? < (SELECT COUNT(*) FROM deviations)
+    AND last_at = (SELECT MIN(last_at) FROM deviations)
+
+-- name: deviations
+SELECT vendor, model, firmware_version, action, path, problem, remedy, count, first_at, last_at, station_id, frame
+FROM deviations ORDER BY vendor, model, firmware_version, action, path, problem

@@ -269,6 +269,21 @@ class DataTransferred(Struct, frozen=True, kw_only=True, gc=False):
     data: Any = None
 
 
+class DeviationNoticed(Struct, frozen=True, kw_only=True, gc=False):
+    """Messages of the station had to be mended before they could be read: `count` times since this was told last.
+
+    `path`, `problem` and `remedy` as in protocols.ocpp.salvage. `frame`: the first of them, what is secret masked.
+    """
+
+    station_id: str
+    action: str
+    path: str
+    problem: str
+    remedy: str
+    count: int = 1
+    frame: str | None = None
+
+
 ChargerEvent = (
     StationConnected
     | StationDisconnected
@@ -293,4 +308,5 @@ ChargerEvent = (
     | ReportReceived
     | MonitorsTriggered
     | DataTransferred
+    | DeviationNoticed
 )

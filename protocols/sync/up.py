@@ -237,6 +237,27 @@ class UnknownStopSettled:
     kind: Literal["unknown_stop_settled"] = "unknown_stop_settled"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviationSeen:
+    """Stations of a model did `count` times what the standard does not allow, and were understood all the same.
+
+    `path` is that of the field, without numbers in lists; `frame` the first such message, what is secret masked. Empty
+    where a station has not said what it is.
+    """
+
+    station_id: str
+    vendor: str
+    model: str
+    firmware_version: str
+    action: str
+    path: str
+    problem: str
+    remedy: str
+    count: int = 1
+    frame: str | None = None
+    kind: Literal["deviation_seen"] = "deviation_seen"
+
+
 class Outcome(StrEnum):
     """What became of a command: `accepted` and `failed` come from the charger, the others from the edge."""
 
@@ -343,6 +364,7 @@ EventBody = (
     | AlarmCleared
     | UnknownStopReceived
     | UnknownStopSettled
+    | DeviationSeen
     | CommandTaken
     | CommandFinished
     | DocumentApplied

@@ -142,6 +142,18 @@ EVENT_BODIES = (
     up.DocumentApplied(document="tokens", version=4),
     up.TokensChanged(source="hub", tokens=(TOKEN,), is_complete=True),
     up.UnknownStopSettled(station_id="CS-1", charger_transaction_id="99", transaction_id="tx-1"),
+    up.DeviationSeen(
+        station_id="CS-1",
+        vendor="Wallbox 电",
+        model="M1",
+        firmware_version="1.2",
+        action="MeterValues",
+        path="/meterValue/sampledValue/unit",
+        problem="no word of the standard",
+        remedy="entry left out",
+        count=3,
+        frame='[2,"1","MeterValues",{}]',
+    ),
 )
 TELEMETRY_BODIES = (
     up.MeterValuesSampled(
