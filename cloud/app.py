@@ -14,6 +14,7 @@ from cloud.alarms import api as alarms
 from cloud.cdrs import api as cdrs
 from cloud.charging_stations import api as charging_stations
 from cloud.commands import api as commands
+from cloud.commands import station_commands
 from cloud.edges import api as edges
 from cloud.locations import api as locations
 from cloud.metrics import Metrics
@@ -25,7 +26,18 @@ from cloud.store.engine import is_database_away
 from cloud.stream import api as stream
 from cloud.tokens import api as tokens
 
-SLICES: Final = (locations, charging_stations, sessions, cdrs, tokens, commands, alarms, edges, stream)
+SLICES: Final = (
+    locations,
+    charging_stations,
+    sessions,
+    cdrs,
+    tokens,
+    commands,
+    station_commands,
+    alarms,
+    edges,
+    stream,
+)
 _ABOUT: Final = """
 Watch all sites, read bills, hand out tokens, send commands.
 

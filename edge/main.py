@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from prometheus_client import CollectorRegistry
@@ -28,6 +28,7 @@ from edge.compose import clock_of, ledger_path, listening_path, rules_of, run_ag
 from edge.config import BadConfig, EdgeConfig, load
 from edge.domain.events import Done, Refused, SiteEvent, TokenBlocked, TokensImported
 from edge.domain.token_csv import parse_tokens
+from edge.frames_command import frames
 from edge.ledger.database import LedgerError
 from edge.ledger.ledger import Ledger
 from edge.ledger.reader import LedgerReader
@@ -35,9 +36,9 @@ from edge.ledger.restore import restore
 from edge.local.client import AgentUnreachable, local_client
 from edge.metrics import AgentMetrics
 from edge.modbus_commands import modbus_app, probe
-from edge.operation_text import operation_names, read_operation
 from edge.profile_commands import profile_app
 from edge.status_board import board
+from protocols.charger.operation_reader import operation_names, read_operation
 from protocols.errors import BadText, OhmsteadError
 from protocols.ocpi.cdr import Cdr
 from protocols.site.requests import (
@@ -64,6 +65,7 @@ app.add_typer(cdrs_app, name="cdrs")
 app.add_typer(profile_app, name="profile")
 app.add_typer(modbus_app, name="modbus")
 app.command()(probe)
+app.command()(frames)
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", envvar="OHMSTEAD_EDGE_CONFIG", help="The agent's TOML file.")
@@ -192,12 +194,7 @@ def call(
 
     Exit status 1 with the CALLERROR on standard error when the station refuses, cannot be reached or is too slow.
     """
-    try:
-        request = json.loads(payload)
-    except ValueError as error:
-        _fail(f"the payload is not JSON: {error}", code=2)
-    if not isinstance(request, dict):
-        _fail('the payload must be a JSON object, such as \'{"type": "Soft"}\'', code=2)
+    request = _json_object(payload, "the payload")
     asked = CallStation(id="1", station_id=station, action=action, payload=request, timeout_s=timeout_s)
     answer = _ask(_load(config), asked, timeout_s + 10)
     print(json.dumps(answer.result, ensure_ascii=False))
@@ -223,12 +220,22 @@ def operate(
     Exit status 1 with the reason on standard error when it was not done.
     """
     try:
-        asked = read_operation(operation, fields)
+        asked = read_operation(operation, _json_object(fields, "the fields"))
     except BadText as error:
         _fail(str(error), code=2)
     request = OperateStation(id="1", station_id=station, operation=asked, timeout_s=timeout_s)
     answer = _ask(_load(config), request, timeout_s + 10)
     print(json.dumps(answer.result, ensure_ascii=False))
+
+
+def _json_object(text: str, what: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        _fail(f"{what} must be JSON: {error}", code=2)
+    if not isinstance(document, dict):
+        _fail(f'{what} must be a JSON object, such as \'{{"type": "Soft"}}\'', code=2)
+    return document
 
 
 # --- tokens ---

@@ -1,13 +1,18 @@
-"""`/v1/commands`: remote start and remote stop. A command is kept until the broker has it, and never executed late."""
+"""`/v1/commands`: remote start, remote stop, and what became of every command.
+
+A command is kept until the broker has it, and never executed late.
+"""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Row
 from starlette.responses import Response
 
 from cloud.commands import queries
@@ -52,7 +57,8 @@ class Command(BaseModel):
 
     queued: the broker does not have it yet; sent; taken: the edge executes it, once; then accepted, rejected or failed
     (`detail` says why), or expired: nobody took it in time, as far as is known. The outcome comes with the edge's
-    journal, and may be late where the edge was cut off.
+    journal, and may be late where the edge was cut off. `operation` and `body` say what was asked of the station,
+    `result` what it told.
     """
 
     model_config = ConfigDict(
@@ -61,12 +67,15 @@ class Command(BaseModel):
                 {
                     "id": "5f0c8f1e-6f0a-4f6e-9f57-0c1f6f8a4b11",
                     "command": "remote_start",
+                    "operation": None,
                     "edge_id": "edge-1",
                     "station_id": "CP-1",
                     "evse_id": 1,
                     "transaction_id": None,
                     "token_uid": "04A2B3C4",
                     "detail": "",
+                    "body": None,
+                    "result": None,
                     "issued_at": "2026-03-02T08:30:00Z",
                     "expires_at": "2026-03-02T08:31:00Z",
                     "finished_at": "2026-03-02T08:30:01Z",
@@ -77,13 +86,16 @@ class Command(BaseModel):
     )
 
     id: str
-    command: Literal["remote_start", "remote_stop"]
+    command: queries.Kind
+    operation: str | None
     edge_id: str
     station_id: str | None
     evse_id: int | None
     transaction_id: str | None
     token_uid: str | None
     detail: str
+    body: dict[str, Any] | None
+    result: dict[str, Any] | None
     issued_at: datetime
     expires_at: datetime
     finished_at: datetime | None
@@ -105,7 +117,7 @@ async def list_commands(hub: TheHub, who: Reader, wanted: Annotated[queries.Comm
 
 async def get_command(hub: TheHub, who: Reader, command_id: str) -> Response:
     """One command with its outcome."""
-    return answer(await _shown(hub, who, command_id))
+    return answer(await shown(hub, who, command_id))
 
 
 async def remote_start(hub: TheHub, who: Operator, wanted: RemoteStart) -> Response:
@@ -113,24 +125,17 @@ async def remote_start(hub: TheHub, who: Operator, wanted: RemoteStart) -> Respo
     async with hub.store.read() as connection:
         query = queries.places(who.domain, wanted.station_id, wanted.evse_id)
         places = (await connection.execute(query)).all()
-    edge_ids = [place.edge_id for place in places]
-    online = [place.edge_id for place in places if place.is_online]
-    if len(edge_ids) > 1 and len(online) == 1:
-        edge_ids = online  # the agents of a node share their stations: each is with one of them
-    if wanted.edge_id is not None:
-        edge_ids = [place.edge_id for place in places if place.edge_id == wanted.edge_id]
-    if not edge_ids:
+    edge_id = home_of(places, wanted.edge_id)
+    if edge_id is None:
         raise not_found("EVSE", f"{wanted.station_id}*{wanted.evse_id}")
-    if len(edge_ids) > 1:
-        raise Problem(409, "station_ambiguous", "Several edges have a station of this name; say which with edge_id.")
     what = {
         "command": "remote_start",
-        "edge_id": edge_ids[0],
+        "edge_id": edge_id,
         "station_id": wanted.station_id,
         "evse_id": wanted.evse_id,
         "token_uid": wanted.token_uid,
     }
-    return await _issue(hub, who, what, wanted.expires_in_s)
+    return answer_issued(await issue(hub, who, what, wanted.expires_in_s))
 
 
 async def remote_stop(hub: TheHub, who: Operator, wanted: RemoteStop) -> Response:
@@ -148,7 +153,7 @@ async def remote_stop(hub: TheHub, who: Operator, wanted: RemoteStop) -> Respons
         "evse_id": row.evse_id,
         "transaction_id": row.id,
     }
-    return await _issue(hub, who, what, wanted.expires_in_s)
+    return answer_issued(await issue(hub, who, what, wanted.expires_in_s))
 
 
 def routes() -> APIRouter:
@@ -160,8 +165,27 @@ def routes() -> APIRouter:
     return router
 
 
-async def _issue(hub: Hub, who: Principal, what: dict[str, Any], expires_in_s: int) -> Response:
-    """Keep the command, wake the way down, and answer where its outcome will be."""
+def home_of(places: Sequence[Row[Any]], wanted: str | None) -> str | None:
+    """The edge to ask, of those that have the station; None where none has. Raises Problem where several have."""
+    edge_ids = [place.edge_id for place in places]
+    online = [place.edge_id for place in places if place.is_online]
+    if len(edge_ids) > 1 and len(online) == 1:
+        edge_ids = online  # the agents of a node share their stations: each is with one of them
+    if wanted is not None:
+        edge_ids = [place.edge_id for place in places if place.edge_id == wanted]
+    if len(edge_ids) > 1:
+        raise Problem(409, "station_ambiguous", "Several edges have a station of this name; say which with edge_id.")
+    return edge_ids[0] if edge_ids else None
+
+
+def answer_issued(command: dict[str, Any]) -> Response:
+    """The command, and where its outcome will be while it has none."""
+    is_ended = command["status"] in queries.ENDED
+    return answer(command, 200 if is_ended else 202, {"Location": f"/v1/commands/{command['id']}"})
+
+
+async def issue(hub: Hub, who: Principal, what: dict[str, Any], expires_in_s: int) -> dict[str, Any]:
+    """Keep the command and wake the way down."""
     now = hub.clock()
     row = {
         **what,
@@ -174,10 +198,10 @@ async def _issue(hub: Hub, who: Principal, what: dict[str, Any], expires_in_s: i
     async with hub.store.write() as connection:
         await queries.add(connection, row)
     hub.down_bell.ring()
-    return answer(await _shown(hub, who, row["id"]), 202, {"Location": f"/v1/commands/{row['id']}"})
+    return await shown(hub, who, row["id"])
 
 
-async def _shown(hub: Hub, who: Principal, command_id: str) -> dict[str, Any]:
+async def shown(hub: Hub, who: Principal, command_id: str) -> dict[str, Any]:
     async with hub.store.read() as connection:
         query = queries.one(who.domain, command_id, hub.clock())
         row = (await connection.execute(query)).mappings().one_or_none()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+import orjson
 from sqlalchemy import Label, RowMapping, Select, and_, case, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,10 +14,12 @@ from cloud.rest.paging import PageQuery
 from cloud.store.tables import charging_stations, commands, evses, sessions
 
 SORT = (commands.c.issued_at, commands.c.id)
+Kind = Literal["remote_start", "remote_stop", "operate", "call_station"]
+ENDED: Final = frozenset({"accepted", "rejected", "failed", "expired"})
 Status = Literal["queued", "sent", "taken", "accepted", "rejected", "failed", "expired"]
 _SHOWN = (
-    "id", "command", "edge_id", "station_id", "evse_id", "transaction_id", "token_uid", "detail", "issued_at",
-    "expires_at", "finished_at",
+    "id", "command", "operation", "edge_id", "station_id", "evse_id", "transaction_id", "token_uid", "detail",
+    "issued_at", "expires_at", "finished_at",
 )  # fmt: skip
 
 
@@ -24,7 +27,8 @@ class CommandQuery(PageQuery):
     """Filters of the list of commands; all given ones must hold."""
 
     status: Status | None = None
-    command: Literal["remote_start", "remote_stop"] | None = None
+    command: Kind | None = None
+    operation: Name | None = None
     edge_id: Name | None = None
     station_id: Name | None = None
 
@@ -32,7 +36,7 @@ class CommandQuery(PageQuery):
 def many(domain: int, wanted: CommandQuery, now: datetime) -> Select[Any]:
     shown_status = status_at(now)
     query = _all(domain, shown_status)
-    for name in ("command", "edge_id", "station_id"):
+    for name in ("command", "operation", "edge_id", "station_id"):
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(commands.c[name] == value)
@@ -65,6 +69,13 @@ def places(domain: int, station_id: str, evse_id: int) -> Select[Any]:
     )
 
 
+def homes(domain: int, station_id: str) -> Select[Any]:
+    """The edges that have such a station, and whether it is connected there."""
+    return select(charging_stations.c.edge_id, charging_stations.c.is_online).where(
+        charging_stations.c.domain == domain, charging_stations.c.station_id == station_id
+    )
+
+
 def session(domain: int, transaction_id: str) -> Select[Any]:
     return select(sessions).where(sessions.c.domain == domain, sessions.c.id == transaction_id)
 
@@ -75,6 +86,8 @@ async def add(connection: AsyncConnection, row: dict[str, Any]) -> None:
 
 def shown(row: RowMapping) -> dict[str, Any]:
     document = {name: row[name] for name in _SHOWN} | {"status": row["shown_status"]}
+    for name in ("body", "result"):
+        document[name] = None if row[name] is None else orjson.loads(row[name])
     if row["shown_status"] == "expired" and not row["detail"]:
         document["detail"] = "No outcome has been reported; after its expiry the edge will not execute it."
     return document

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, assert_never
 
+import orjson
 from pydantic import TypeAdapter
 
 from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionNews
@@ -25,6 +26,7 @@ from protocols.sync.up import (
     CommandFinished,
     CommandTaken,
     ConnectorStatusChanged,
+    DeviationSeen,
     DocumentApplied,
     Entry,
     IdTokenRefused,
@@ -138,13 +140,14 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
         case AlarmCleared(alarm_id=alarm_id):
             _clear_alarm(alarm_id, entry.at, changes)
         case CommandTaken(command_id=command_id):
-            changes.commands.append({"id": command_id, "status": "taken", "detail": "", "finished_at": None})
+            changes.commands.append({"id": command_id, "status": "taken"})
         case CommandFinished() as body:
             changes.commands.append(
                 {
                     "id": body.command_id,
                     "status": body.outcome.value,
                     "detail": body.detail,
+                    "result": None if body.result is None else orjson.dumps(body.result).decode(),
                     "finished_at": entry.at,
                 }
             )
@@ -152,6 +155,8 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.documents.append(body)
         case TokensChanged(source="site") as body:
             changes.site_tokens.append(body)
+        case DeviationSeen():
+            pass
         case TokensChanged() | IdTokenRefused() | MeterValuesSampled() | UnknownStopReceived() | UnknownStopSettled():
             pass  # kept as they came; nothing here is shown from them
         case _ as never:

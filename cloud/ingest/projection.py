@@ -133,7 +133,7 @@ async def _write_command(connection: AsyncConnection, origin: Origin, row: Row) 
         commands.c.edge_id == origin.address.edge_id,
         commands.c.id == row["id"],
     )
-    await connection.execute(change.values(status=row["status"], detail=row["detail"], finished_at=row["finished_at"]))
+    await connection.execute(change.values({name: value for name, value in row.items() if name != "id"}))
 
 
 async def _write_document(connection: AsyncConnection, origin: Origin, body: DocumentApplied) -> None:

@@ -277,8 +277,11 @@ commands = Table(
     Column("evse_id", Integer),
     Column("transaction_id", String),
     Column("token_uid", String),
+    Column("operation", String),  # what a station is to do, or the action of a raw call
+    Column("body", Text),  # JSON: the operation, or the payload of a raw call
     Column("status", String, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("result", Text),  # JSON: what the station told
     Column("issued_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),

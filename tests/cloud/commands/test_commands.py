@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
 
-from protocols.sync.down import RemoteStart, RemoteStop
+from cloud.store.keys import Scope
+from protocols.charger.operations.variables import GetVariables, VariableName
+from protocols.sync.down import CallStation, Operate, RemoteStart, RemoteStop
 from protocols.sync.topics import EdgeAddress, Stream
 from protocols.sync.up import CommandFinished, CommandTaken, Entry, Outcome
 from tests.cloud.conftest import StartHub, eventually
@@ -115,3 +118,62 @@ async def test_a_remote_start_goes_to_the_agent_of_a_node_that_has_the_station(
         chosen = await issue(client, "remote-start", {**START, "edge_id": "edge-1"})
         assert chosen["edge_id"] == "edge-1"
         await wait_until(lambda: bool(second.commands and first.commands))
+
+
+async def test_an_operation_is_answered_within_the_request(start_hub: StartHub, broker: Broker) -> None:
+    async with start_hub(broker) as hub, await hub.client() as client, connected(broker) as edge:
+        await edge.is_born(birth())
+        await edge.send(event_journal())
+        await edge.acked(Stream.EVENT, len(event_journal()))
+        body = {"operation": "get_variables", "names": [{"variable": "HeartbeatInterval"}]}
+        async with asyncio.TaskGroup() as tasks:
+            asking = tasks.create_task(client.post("/v1/charging-stations/CP-1/commands?wait_s=20", json=body))
+            await wait_until(lambda: bool(edge.commands))
+            (command,) = edge.commands
+            names = (VariableName(variable="HeartbeatInterval"),)
+            assert command.body == Operate(station_id="CP-1", operation=GetVariables(names=names))
+            finished = CommandFinished(command_id=command.id, outcome=Outcome.ACCEPTED, result={"b": 1, "a": [2]})
+            seq = len(event_journal()) + 1
+            await edge.send([Entry(stream=Stream.EVENT, seq=seq, at=minute(2), body=finished)])
+        answer = asking.result()
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["operation"] == "get_variables"
+        assert list(answer.json()["result"].items()) == [("b", 1), ("a", [2])]
+        assert (await client.get("/v1/commands?operation=get_variables")).json()["items"] == [answer.json()]
+
+
+async def test_an_operation_without_an_answer_is_followed_by_its_id(start_hub: StartHub, broker: Broker) -> None:
+    async with start_hub(broker) as hub, await hub.client() as client, connected(broker) as edge:
+        await edge.is_born(birth())
+        await edge.send(event_journal())
+        await edge.acked(Stream.EVENT, len(event_journal()))
+        answer = await client.post("/v1/charging-stations/CP-1/commands?wait_s=0", json={"operation": "clear_cache"})
+        assert answer.status_code == 202
+        assert answer.headers["location"] == f"/v1/commands/{answer.json()['id']}"
+        unknown = await client.post("/v1/charging-stations/NO/commands", json={"operation": "clear_cache"})
+        assert unknown.status_code == 404
+        for wrong, place in (
+            ({"operation": "dance"}, "body"),
+            ({"operation": "reset", "typo": 1}, "body.reset.typo"),
+            ({"operation": "reset", "type": "Never"}, "body.reset.type"),
+        ):
+            refused = await client.post("/v1/charging-stations/CP-1/commands", json=wrong)
+            assert refused.status_code == 422, refused.text
+            assert place in [error["field"] for error in refused.json()["errors"]]
+
+
+async def test_a_raw_call_is_for_admins_and_its_answer_comes_as_it_was(start_hub: StartHub, broker: Broker) -> None:
+    async with start_hub(broker) as hub, await hub.client() as client, connected(broker) as edge:
+        await edge.is_born(birth())
+        await edge.send(event_journal())
+        await edge.acked(Stream.EVENT, len(event_journal()))
+        operator = await hub.client(scope=Scope.OPERATE)
+        async with operator:
+            refused = await operator.post("/v1/charging-stations/CP-1/ocpp/Reset", json={"type": "Hard"})
+            assert (refused.status_code, refused.json()["code"]) == (403, "scope_too_small")
+        path = "/v1/charging-stations/CP-1/ocpp/NotOfTheStandard?wait_s=0"
+        assert (await client.post(path, json={"z": 1, "a": None})).status_code == 202
+        await wait_until(lambda: bool(edge.commands))
+        body = edge.commands[0].body
+        assert body == CallStation(station_id="CP-1", action="NotOfTheStandard", payload={"z": 1, "a": None})
+        assert list(body.payload) == ["z", "a"]
