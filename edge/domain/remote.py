@@ -112,6 +112,9 @@ def _finish(
     result: dict[str, Any] | None = None,
 ) -> None:
     command = site.commands[command_id]
+    if command.is_own:
+        del site.commands[command_id]
+        return
     # What was asked is not needed again; the id is.
     site.commands[command_id] = OpenCommand(command_id=command_id, expires_at=command.expires_at, is_finished=True)
     finished = CommandFinished(command_id=command_id, outcome=outcome, detail=detail, result=result)

@@ -143,6 +143,8 @@ class OpenCommand:
     command_id: str
     expires_at: datetime
     is_finished: bool = False
+    is_own: bool = False
+    """The site itself asks: nobody waits for the outcome, and none is journaled."""
     station_id: str | None = None
     operation: Operation | RawCall | None = None
 
@@ -156,6 +158,8 @@ class Site:
     last_seq: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
     acked_seq: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
     last_charger_number: int = 0
+    last_number: int = 0
+    """The newest number of a request or a remote start."""
     stations: dict[str, Station] = field(default_factory=dict)
     evses: dict[EvseRef, EvseStatus] = field(default_factory=dict)
     transactions: dict[str, Transaction] = field(default_factory=dict)
