@@ -6,14 +6,14 @@ Each functional block has a file of its own; here is the table of who cares for 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime
 
+from edge.domain.asking import number
 from edge.domain.authorization import judge
 from edge.domain.decision import Decision
 from edge.domain.events import Refused
 from edge.domain.site import OpenCommand, Site, Station
-from protocols.charger.commands import ChargerCommand, Operation, RawCall
+from protocols.charger.commands import Operation, RawCall
 from protocols.charger.events import CommandAnswered
 from protocols.charger.operations.firmware import GetLog, PublishFirmware, UpdateFirmware
 from protocols.charger.operations.messages import GetDisplayMessages
@@ -22,9 +22,6 @@ from protocols.charger.operations.smart_charging import GetChargingProfiles
 from protocols.charger.operations.transactions import StartTransaction
 from protocols.charger.operations.variables import GetBaseReport, GetReport
 from protocols.terms import AuthorizationStatus, EvseRef
-
-_NUMBERS_SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
-ANSWERED_WITHIN: Final = timedelta(minutes=5)
 
 
 def prepare(
@@ -49,23 +46,6 @@ def note(
     match command.operation:
         case _:
             pass
-
-
-def ask(site: Site, decision: Decision, station_id: str, operation: Operation, now: datetime) -> None:
-    """The site itself wants to know or change something. The answer goes to `note` alone: it is nobody's command, and
-    not journaled. Nothing is checked or numbered here."""
-    command_id = f"site-{number(site, now)}"
-    site.commands[command_id] = OpenCommand(
-        command_id=command_id, expires_at=now + ANSWERED_WITHIN, is_own=True, station_id=station_id, operation=operation
-    )
-    decision.commands.append(ChargerCommand(command_id=command_id, station_id=station_id, operation=operation))
-
-
-def number(site: Site, now: datetime) -> int:
-    """A number that is new for every station, of 31 bits; from the clock, so that it is new with a lost ledger too."""
-    seconds = int((now - _NUMBERS_SINCE).total_seconds())
-    site.last_number = max(site.last_number + 1, seconds)
-    return site.last_number
 
 
 def _prepare_start(site: Site, station: Station, start: StartTransaction, now: datetime) -> Operation | Refused:
