@@ -87,6 +87,8 @@ class IdTokenAnswer:
     group_id: str | None = None
     expires_at: datetime | None = None
     language: str | None = None
+    certificate_status: str | None = None
+    """OCPP 2.0.1 AuthorizeCertificateStatusEnumType, where a contract certificate was shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,32 @@ class Judged:
     reason: str = ""
 
 
-Reply = BootAnswer | IdTokenAnswer | TransactionAnswer | Acknowledged | Judged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractCertificateAnswer:
+    """OCPP 2.0.1 M01, M02: what the contract certificate service said, Base64; without success `reason` says why."""
+
+    is_accepted: bool
+    exi_response: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateStatusAnswer:
+    """OCPP 2.0.1 M06: the responder's OCSPResponse (RFC 6960), DER in Base64; None: `reason` says why there is none."""
+
+    ocsp_result: str | None = None
+    reason: str = ""
+
+
+Reply = (
+    BootAnswer
+    | IdTokenAnswer
+    | TransactionAnswer
+    | Acknowledged
+    | Judged
+    | ContractCertificateAnswer
+    | CertificateStatusAnswer
+)
 
 # --- commands ---
 

@@ -65,10 +65,12 @@ class StatusReported(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class IdTokenPresented(Struct, frozen=True, kw_only=True, gc=False):
-    """An Authorize request: may this token charge?"""
+    """An Authorize request: may this token charge? `certificate_status` is what was found about the contract
+    certificate that it comes with, OCPP 2.0.1 AuthorizeCertificateStatusEnumType; None: it came with none."""
 
     station_id: str
     token_uid: str
+    certificate_status: str | None = None
 
 
 class TransactionBegan(Struct, frozen=True, kw_only=True, gc=False):
@@ -181,12 +183,26 @@ class SecurityEventReported(Struct, frozen=True, kw_only=True, gc=False):
     tech_info: str | None = None
 
 
+class CertificateRequest(Struct, frozen=True, kw_only=True, gc=False):
+    """What a certificate signing request says. `key` is RSA or the curve's name; `problem` says why it is none."""
+
+    common_name: str = ""
+    organization: str = ""
+    key: str = ""
+    key_bits: int = 0
+    problem: str | None = None
+
+
 class SigningRequested(Struct, frozen=True, kw_only=True, gc=False):
-    """OCPP 2.0.1 A02 SignCertificate: answered with Judged, the certificate follows as an operation."""
+    """OCPP 2.0.1 A02 SignCertificate: answered with Judged, the certificate follows as an operation.
+
+    `request` is filled in on the way to the site, by who can read it.
+    """
 
     station_id: str
     csr: str
     certificate_type: str = "ChargingStationCertificate"
+    request: CertificateRequest | None = None
 
 
 class ReservationStatusReported(Struct, frozen=True, kw_only=True, gc=False):

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from protocols.charger.abilities import Abilities
 from protocols.charger.commands import Reply
 from protocols.charger.events import ChargerEvent
+from protocols.charger.inquiries import Inquiry
 from protocols.ocpp.version import Version
 
 Payload = dict[str, Any]
@@ -26,6 +27,15 @@ class Decided:
     """A request that the site decides upon: `read` gives the event (or raises BadPayload), `render` its answer."""
 
     read: Callable[[str, Any], ChargerEvent]
+    render: Callable[[Reply], Payload]
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """A request that needs an answer from beyond the site first: of a certificate's issuer, or of who can read what it
+    carries. `read` gives an Inquiry, or an event where there is nothing to ask; `render` the answer."""
+
+    read: Callable[[str, Any], ChargerEvent | Inquiry]
     render: Callable[[Reply], Payload]
 
 
@@ -65,7 +75,7 @@ class Dialect:
 
     version: Version
     abilities: Abilities
-    requests: Mapping[str, Decided | Immediate]
+    requests: Mapping[str, Decided | Immediate | Relayed]
     operations: Mapping[type, Operated]
 
 
