@@ -20,6 +20,8 @@ from edge.agent import Agent
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.credentials import Credentials
 from edge.chargers.fleet import Fleet
+from edge.chargers.frame_log import FrameLog, FrameLogSettings
+from edge.chargers.frame_segments import FOLDER as FRAMES_FOLDER
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.config import EdgeConfig, StationSettings, TelemetrySettings
 from edge.domain.site import SiteRules, StationRules
@@ -42,6 +44,7 @@ from edge.uplink.settings import TlsSettings, UplinkSettings
 from edge.uplink.uplink import MqttUplink
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffElement
+from protocols.ocpp.vocabulary import words
 from protocols.sync.topics import EdgeAddress
 from protocols.terms import Measurand
 from protocols.timeline import REAL_TIME, Timeline
@@ -52,7 +55,7 @@ COLLECT_AFTER: Final = (20_000, 20, 20)
 """For gc.set_threshold. Python's own 700 looks through every group of messages several times over (a tenth of the CPU)
 and, with 10,000 stations connected, through all of their state every few seconds, a second long each time. Nearly
 everything here ends by its reference count; what does not, a closed connection, can wait some minutes."""
-BEGUN_AGAIN: Final = ("trim", "peers", "uplink")
+BEGUN_AGAIN: Final = ("frames", "trim", "peers", "uplink")
 """What the site can do without for a while."""
 
 
@@ -71,8 +74,12 @@ def listening_path(config: EdgeConfig) -> Path:
 
 def clock_of(config: EdgeConfig) -> Clock:
     """The agent's one clock; nobody else in the edge reads the machine's."""
-    timeline = Timeline.parse(config.timeline) if config.timeline else REAL_TIME
+    timeline = _timeline(config)
     return lambda: timeline.at(time.time())  # noqa: TID251 - this is the adapter that owns the clock
+
+
+def _timeline(config: EdgeConfig) -> Timeline:
+    return Timeline.parse(config.timeline) if config.timeline else REAL_TIME
 
 
 def rules_of(config: EdgeConfig) -> SiteRules:
@@ -113,7 +120,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         inbox: Inbox = agent if peers is None else peers
         fleet = Fleet(inbox, charger_metrics)
         credentials = Credentials({station.id: station.password_hash for station in config.stations})
-        server = OcppServer(_ocpp_settings(config), inbox, clock, fleet, credentials, charger_metrics)
+        frame_log = _frame_log(config, clock, charger_metrics)
+        server = OcppServer(_ocpp_settings(config), inbox, clock, fleet, credentials, charger_metrics, frame_log)
         local_settings = LocalSettings(host=config.local.host, port=config.local.port)
         desk = Desk(agent, fleet, agent, agent, clock, peers)
         local = LocalServer(local_settings, token, agent, desk, registry)
@@ -127,6 +135,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "local": lambda: _after(ready, lambda: local.run(lambda: ports.note("local", local.port))),
             "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),
         }
+        if frame_log is not None:
+            parts["frames"] = frame_log.run
         if peers is not None:
             peers.attach(fleet)
             parts["peers"] = lambda: _after(ready, peers.run)
@@ -199,6 +209,20 @@ def _retention(config: EdgeConfig) -> Retention:
         past_transactions=timedelta(days=config.ledger.keep_transactions_days),
         waits_for_ack=config.uplink is not None,
     )
+
+
+def _frame_log(config: EdgeConfig, clock: Clock, metrics: ChargerMetrics) -> FrameLog | None:
+    chosen = config.frame_log
+    if not chosen.enabled:
+        return None
+    settings = FrameLogSettings(
+        folder=config.data_dir / FRAMES_FOLDER,
+        max_bytes=chosen.max_mb * 1_000_000,
+        keep=timedelta(days=chosen.keep_days),
+        max_frames_per_s=chosen.max_frames_per_s,
+        stations=chosen.stations,
+    )
+    return FrameLog(settings, clock, words, metrics, _timeline(config).speed)
 
 
 def _peers(config: EdgeConfig, agent: Agent, ledger: Ledger) -> Peers | None:

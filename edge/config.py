@@ -234,6 +234,23 @@ class LedgerSettings(_Strict):
     )
 
 
+class FrameLogSettings(_Strict):
+    """Every OCPP frame, secrets masked, for `ohmstead-edge frames`."""
+
+    enabled: bool = Field(default=True, description="keep the frames that chargers and the site exchange")
+    max_mb: int = Field(
+        default=256, ge=4, le=1_000_000, description="megabytes on the disk; the oldest frames go first"
+    )
+    keep_days: int = Field(default=14, ge=1, le=3_650, description="no frame is kept longer, in site time")
+    max_frames_per_s: int = Field(
+        default=10_000,
+        ge=1,
+        le=1_000_000,
+        description="what comes beyond it is left out and counted; half as much again is for transactions",
+    )
+    stations: frozenset[StationId] = Field(default=frozenset(), description="only these stations; none for all")
+
+
 class LogSettings(_Strict):
     """What is written to standard error."""
 
@@ -264,6 +281,7 @@ class EdgeConfig(BaseSettings):
     transactions: TransactionSettings = Field(default_factory=TransactionSettings, description="transactions")
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings, description="meter values")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="retention")
+    frame_log: FrameLogSettings = Field(default_factory=FrameLogSettings, description="the log of OCPP frames")
     log: LogSettings = Field(default_factory=LogSettings, description="logging")
     stations: tuple[StationSettings, ...] = Field(default=(), description="the charging stations")
     tariffs: tuple[TariffSettings, ...] = Field(min_length=1, description="the tariffs")

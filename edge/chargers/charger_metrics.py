@@ -35,6 +35,13 @@ class ChargerMetrics(Collector):
         self.slowed_down = 0
         """How often a station's frames had to wait because it said too many in a second."""
         self.held_by_full_inbox = 0
+        self.frames_logged = 0
+        """Lines written to the frame log."""
+        self.frames_left_out = 0
+        """Frames that the frame log could not keep up with."""
+        self.frames_not_written = 0
+        """Frames that the disk did not take."""
+        self.frame_log_bytes = 0
         self._latencies: dict[str, list[int]] = {}
         self._latency_sums_s: dict[str, float] = {}
         registry.register(self)
@@ -65,6 +72,11 @@ class ChargerMetrics(Collector):
             "refused_handshakes": dict(self.refusals),
             "takeovers": self.takeovers,
             "closed": {"silent": self.silent_closed, "not_reading": self.choked_closed},
+            "frame_log": {
+                "written": self.frames_logged,
+                "left_out": self.frames_left_out + self.frames_not_written,
+                "bytes": self.frame_log_bytes,
+            },
             "waited": {"too_many_frames": self.slowed_down, "inbox_full": self.held_by_full_inbox},
         }
 
@@ -107,6 +119,16 @@ class ChargerMetrics(Collector):
             "Times that a request had to wait for a place in the inbox",
             self.held_by_full_inbox,
         )
+        logged = CounterMetricFamily(
+            "ohmstead_frame_log_frames",
+            "Frames by what became of them in the frame log: written, left out in a flood, not taken by the disk",
+            labels=("outcome",),
+        )
+        logged.add_metric(("written",), self.frames_logged)
+        logged.add_metric(("left_out",), self.frames_left_out)
+        logged.add_metric(("not_written",), self.frames_not_written)
+        yield logged
+        yield GaugeMetricFamily("ohmstead_frame_log_bytes", "Size of the frame log's files", self.frame_log_bytes)
         yield self._latency()
 
     def _latency(self) -> HistogramMetricFamily:

@@ -14,6 +14,7 @@ import structlog
 
 from edge.chargers.calls import Calls
 from edge.chargers.charger_metrics import ChargerMetrics
+from edge.chargers.frame_log import FrameLog
 from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
 from edge.domain.events import Done, Elsewhere, Refused, SiteEvent, SiteReply
@@ -75,6 +76,7 @@ class Conversation:
         "_asked",
         "_clock",
         "_complaints",
+        "_frame_log",
         "_frames_this_second",
         "_inbox",
         "_is_resting",
@@ -101,6 +103,7 @@ class Conversation:
         clock: Clock,
         metrics: ChargerMetrics,
         loop: asyncio.AbstractEventLoop,
+        frame_log: FrameLog | None = None,
     ) -> None:
         self.station_id = admitted.station_id
         self.is_known = admitted.is_known
@@ -115,6 +118,7 @@ class Conversation:
         self._inbox = inbox
         self._clock = clock
         self._metrics = metrics
+        self._frame_log = frame_log
         self._asked: Asked | None = None
         self._answered: tuple[str, int] | None = None
         self._answer = b""
@@ -142,6 +146,8 @@ class Conversation:
         if self.is_stale:
             return
         self._metrics.frames_in += 1
+        if self._frame_log is not None:
+            self._frame_log.heard(self.station_id, raw)
         if now_s >= self._second_ends_s:
             self._second_ends_s, self._frames_this_second = now_s + 1.0, 0
         self._frames_this_second += 1
@@ -311,13 +317,16 @@ class Conversation:
 
     def _say(self, raw: bytes) -> None:
         self._metrics.frames_out += 1
-        if self.socket is not None:
-            self.socket.send(raw)
+        if self.socket is not None and self.socket.send(raw) and self._frame_log is not None:
+            self._frame_log.said(self.station_id, raw)
 
     def _send(self, raw: bytes) -> bool:
         """For our own calls; False where the connection is at its end."""
         self._metrics.frames_out += 1
-        return self.socket is not None and self.socket.send(raw)
+        is_sent = self.socket is not None and self.socket.send(raw)
+        if is_sent and self._frame_log is not None:
+            self._frame_log.said(self.station_id, raw)
+        return is_sent
 
     def _refusal(self, call: Call, code: str, description: str, *, is_known: bool = True) -> CallError:
         self._complain(call.action if is_known else "unknown", code, description)

@@ -20,6 +20,7 @@ from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.conversation import Conversation
 from edge.chargers.credentials import Credentials
 from edge.chargers.fleet import Fleet
+from edge.chargers.frame_log import FrameLog
 from edge.chargers.handshake import Admitted, Gate, Turned
 from edge.chargers.listener import ACCEPTS_PER_TURN, FILES_KEPT, listen, raise_file_limit
 from edge.chargers.silence_wheel import SilenceWheel
@@ -67,12 +68,14 @@ class OcppServer:
         fleet: Fleet,
         credentials: Credentials,
         metrics: ChargerMetrics,
+        frame_log: FrameLog | None = None,
     ) -> None:
         self._settings = settings
         self._inbox = inbox
         self._clock = clock
         self._fleet = fleet
         self._metrics = metrics
+        self._frame_log = frame_log
         self._talks: set[Conversation] = set()
         self._deserted = asyncio.Event()
         self._deserted.set()
@@ -157,7 +160,7 @@ class OcppServer:
 
     def _station_socket(self, admitted: Admitted) -> StationSocket:
         loop = asyncio.get_running_loop()
-        conversation = Conversation(admitted, self, self._inbox, self._clock, self._metrics, loop)
+        conversation = Conversation(admitted, self, self._inbox, self._clock, self._metrics, loop, self._frame_log)
         return StationSocket(conversation, loop, self._settings.close_timeout_s)
 
     def _protocol(self) -> WSProtocol:

@@ -1,0 +1,253 @@
+"""Keeps every frame from and to the stations, off the hot path and never in its way.
+
+The event loop puts a frame into a queue and goes on: that is all of it there, less than a microsecond. A thread masks
+the secrets (`frame_masking`), compresses and writes (`frame_segments`), in steps so short that the loop never waits
+long for the interpreter's lock, and for a quarter of its time at most. What it cannot keep up with is left out,
+counted, and marked as a gap in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from edge.chargers.charger_metrics import ChargerMetrics
+from edge.chargers.frame_masking import Masker
+from edge.chargers.frame_segments import COMPRESSION, FROM_STATION, GAP, GZIP, TO_STATION, Segments
+from edge.ports import Clock
+
+MAX_WAITING: Final = 20_000
+"""Frames that wait for the thread; it is behind by two seconds of the usual limit then."""
+MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
+MONEY_RESERVE: Final = 0.5
+"""Beyond `max_frames_per_s`, so much of it again is kept for messages about transactions and tokens."""
+STEP_FRAMES: Final = 16
+STEP_S: Final = 0.000_2
+"""The thread gives way to the event loop after so much of its own time..."""
+REST: Final = 3.0
+"""... for so many times as long."""
+SHORTEST_REST_S: Final = 0.001
+IDLE_S: Final = 0.1
+MEMBER_BYTES: Final = 256 * 1024
+"""Of text: what is compressed as one."""
+FLUSH_S: Final = 2.0
+"""What was heard is on the disk, and can be read, after so long."""
+TIDY_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameLogSettings:
+    """`stations` empty: all of them."""
+
+    folder: Path
+    max_bytes: int
+    keep: timedelta
+    max_frames_per_s: int
+    stations: frozenset[str] = frozenset()
+
+
+class FrameLog:
+    """`note` on the event loop, all else in a thread of its own while `run` runs. `speed` is that of site time."""
+
+    __slots__ = (
+        "_begun_ms",
+        "_clock",
+        "_compressor",
+        "_flushed_s",
+        "_gaps_told",
+        "_is_failing",
+        "_is_stopping",
+        "_left",
+        "_lines",
+        "_masker",
+        "_member",
+        "_metrics",
+        "_most",
+        "_reserve",
+        "_second_ends_s",
+        "_segments",
+        "_speed",
+        "_stations",
+        "_taken_bytes",
+        "_text_bytes",
+        "_tidied_s",
+        "_waiting",
+        "_waiting_bytes",
+    )
+
+    def __init__(
+        self,
+        settings: FrameLogSettings,
+        clock: Clock,
+        words: Callable[[], frozenset[str]],
+        metrics: ChargerMetrics,
+        speed: float = 1.0,
+    ) -> None:
+        self._stations = settings.stations
+        self._most = settings.max_frames_per_s
+        self._reserve = -int(self._most * MONEY_RESERVE)
+        self._clock = clock
+        self._speed = speed
+        self._metrics = metrics
+        self._masker = Masker(words, secrets.token_bytes(16))
+        keep_ms = int(settings.keep.total_seconds() * 1000)
+        self._segments = Segments(settings.folder, settings.max_bytes, keep_ms)
+        self._waiting: deque[tuple[float, str, bytes, bytes]] = deque()
+        self._waiting_bytes = 0  # counted up by the loop ...
+        self._taken_bytes = 0  # ... and by the thread: a number that both change would lose counts
+        self._left = 0
+        self._second_ends_s = 0.0
+        self._is_stopping = threading.Event()
+        self._compressor = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP)
+        self._member: list[bytes] = []
+        self._lines = 0
+        self._text_bytes = 0
+        self._begun_ms = 0
+        self._flushed_s = 0.0
+        self._tidied_s = 0.0
+        self._gaps_told = 0
+        self._is_failing = False
+
+    # --- on the event loop ---
+
+    def heard(self, station_id: str, raw: bytes) -> None:
+        """A frame came from the station."""
+        self._note(station_id, FROM_STATION, raw)
+
+    def said(self, station_id: str, raw: bytes) -> None:
+        """A frame went to the station."""
+        self._note(station_id, TO_STATION, raw)
+
+    def _note(self, station_id: str, direction: bytes, raw: bytes) -> None:
+        if self._stations and station_id not in self._stations:
+            return
+        now_s = time.monotonic()
+        if now_s >= self._second_ends_s:
+            self._second_ends_s, self._left = now_s + 1.0, self._most
+        self._left -= 1
+        if (self._left < 0 and not self._is_kept_first(raw)) or len(self._waiting) >= MAX_WAITING:
+            self._metrics.frames_left_out += 1
+            return
+        if self._waiting_bytes - self._taken_bytes > MAX_WAITING_BYTES:
+            self._metrics.frames_left_out += 1
+            return
+        self._waiting_bytes += len(raw)
+        self._waiting.append((now_s, station_id, direction, raw))
+
+    def _is_kept_first(self, raw: bytes) -> bool:
+        """Beyond the rate: StartTransaction, StopTransaction, TransactionEvent, and answers that speak of a token."""
+        return self._left >= self._reserve and (b"Transaction" in raw or b"idT" in raw)
+
+    async def run(self) -> None:
+        """Write until cancelled, and then what is left."""
+        self._is_stopping.clear()
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="frame-log") as executor:
+            writing = asyncio.get_running_loop().run_in_executor(executor, self._write)
+            try:
+                await asyncio.shield(writing)
+            finally:
+                self._is_stopping.set()
+                await writing
+
+    # --- in the thread ---
+
+    def _write(self) -> None:
+        self._masker.learn()
+        while not self._is_stopping.is_set():
+            began_s = time.thread_time()
+            self._take(began_s + STEP_S)
+            if self._waiting:
+                time.sleep(max(SHORTEST_REST_S, REST * (time.thread_time() - began_s)))
+            else:
+                self._is_stopping.wait(IDLE_S)
+            self._flush_when_due()
+        while self._waiting:
+            self._take(time.thread_time() + 1.0)
+        self._flush()
+        self._guarded(self._segments.close)
+
+    def _take(self, until_s: float) -> None:
+        """Some of the frames that wait, as many as the time allows."""
+        now_s, now_ms = time.monotonic(), self._now_ms()
+        lines: list[bytes] = []
+        at_ms = now_ms
+        while self._waiting:
+            for _ in range(min(STEP_FRAMES, len(self._waiting))):
+                at_s, station_id, direction, raw = self._waiting.popleft()
+                self._taken_bytes += len(raw)
+                at_ms = now_ms - int((now_s - at_s) * 1000 * self._speed)
+                lines.append(b"%d\t%b\t%b\t%b\n" % (at_ms, station_id.encode(), direction, self._mask(raw)))
+            if time.thread_time() >= until_s:
+                break
+        missing = self._metrics.frames_left_out + self._metrics.frames_not_written
+        if missing > self._gaps_told:
+            lines.append(b"%d\t\t%b\t%d\n" % (at_ms, GAP, missing - self._gaps_told))
+            self._gaps_told = missing
+        if lines:
+            self._add(lines, at_ms)
+
+    def _mask(self, raw: bytes) -> bytes:
+        try:
+            return self._masker.mask(raw)
+        except Exception:  # a fault of ours shows nothing of the frame, and stops nothing
+            structlog.get_logger().exception("frame_not_masked", frame_bytes=len(raw))
+            return b'["frame not masked"]'
+
+    def _add(self, lines: list[bytes], at_ms: int) -> None:
+        if not self._lines:
+            self._begun_ms = at_ms
+        text = b"".join(lines)
+        self._lines += len(lines)
+        self._text_bytes += len(text)
+        self._member.append(self._compressor.compress(text))  # gives up the interpreter's lock meanwhile
+        if self._text_bytes >= MEMBER_BYTES:
+            self._flush()
+
+    def _flush_when_due(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._flushed_s >= FLUSH_S:
+            self._flush()
+        if now_s - self._tidied_s >= TIDY_S:
+            self._tidied_s = now_s
+            self._guarded(lambda: self._segments.drop_old(self._now_ms()))
+
+    def _flush(self) -> None:
+        self._flushed_s = time.monotonic()
+        if not self._lines:
+            return
+        member = b"".join((*self._member, self._compressor.flush()))
+        lines, self._lines, self._text_bytes = self._lines, 0, 0
+        self._member.clear()
+        self._compressor = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP)
+        if self._guarded(lambda: self._segments.append(member, self._begun_ms)):
+            self._metrics.frames_logged += lines
+        else:
+            self._metrics.frames_not_written += lines
+        self._metrics.frame_log_bytes = self._segments.total_bytes
+
+    def _guarded(self, step: Callable[[], None]) -> bool:
+        """A disk that is full or gone stops nobody: what could not be written is counted, and it is said once."""
+        try:
+            step()
+        except OSError as error:
+            if not self._is_failing:
+                structlog.get_logger().warning("frame_log_not_written", reason=str(error))
+            self._is_failing = True
+            return False
+        self._is_failing = False
+        return True
+
+    def _now_ms(self) -> int:
+        return int(self._clock().timestamp() * 1000)
