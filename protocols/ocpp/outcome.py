@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from protocols.ocpp.dialect import Payload, Result
 from protocols.ocpp.reading import read_text
 
-_GOOD: Final = frozenset({"Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked"})
+_GOOD: Final = MappingProxyType(
+    {word.lower(): word for word in ("Accepted", "AcceptedCanceled", "Scheduled", "RebootRequired", "Unlocked")}
+)
+"""Stations write them in any case."""
 
 
 def read_status(_operation: object, answers: Sequence[Payload]) -> Result:
     """Of an operation whose calls are each answered with a status; the first that is not accepted says why."""
     details = []
     for answer in answers:
-        status = read_text(answer.get("status")) or "no status"
-        if status not in _GOOD:
-            return Result(is_accepted=False, detail=refusal(status, answer))
+        told = read_text(answer.get("status")) or "no status"
+        status = _GOOD.get(told.lower())
+        if status is None:
+            return Result(is_accepted=False, detail=refusal(told, answer))
         if status != "Accepted":
             details.append(status)
     return Result(is_accepted=True, detail=", ".join(dict.fromkeys(details)))

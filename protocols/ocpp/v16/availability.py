@@ -1,4 +1,4 @@
-"""OCPP 1.6 §4.9 StatusNotification."""
+"""OCPP 1.6 §4.9 StatusNotification and §5.2 ChangeAvailability."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from protocols.charger.events import StatusReported
+from protocols.charger.operations.availability import ChangeAvailability
+from protocols.ocpp.dialect import Calls
 from protocols.ocpp.reading import read_evse_id, read_stamp
+from protocols.ocpp.v16.wording import only_connector
 from protocols.terms import ChargingState, ConnectorStatus
 
 _STATUSES: Final = MappingProxyType(
@@ -39,3 +42,9 @@ def read_status_notification(station_id: str, payload: Any) -> StatusReported:
         error_code=None if error_code == "NoError" else error_code,
         at=read_stamp(payload.timestamp),
     )
+
+
+def render_change_availability(change: ChangeAvailability) -> Calls:
+    """§6.9. Connector 0 is the station and all its connectors."""
+    only_connector(change.connector_id)
+    return [("ChangeAvailability", {"connectorId": change.evse_id or 0, "type": change.operational_status})]
