@@ -7,10 +7,12 @@ from typing import Final
 
 from edge.domain.accounts import post_cdr
 from edge.domain.decision import Decision
+from edge.domain.deviations import note
 from edge.domain.metering import end_samples
 from edge.domain.pricing import ENGINE, price_session, prices_time
 from edge.domain.site import Site
-from edge.domain.transaction import Cause, Doubt, Transaction
+from edge.domain.transaction import Cause, Doubt, Transaction, is_beyond_rating
+from protocols.charger.events import DeviationNoticed
 from protocols.money import ROUNDING_RULE
 from protocols.ocpi.cdr import Cdr
 from protocols.sync.topics import Stream
@@ -18,9 +20,10 @@ from protocols.sync.up import CdrIssued, CdrQuarantined, Severity, TransactionEn
 
 SUPERSEDED: Final = "Superseded"
 """Why a transaction ended whose end the station never told: another one began at its EVSE."""
-ENERGY_MARGIN_WH: Final = 1000
-ENERGY_MARGIN_PERCENT: Final = 120
-"""A bill is suspect above 1.2 times what the EVSE's rating can deliver in the time, plus 1 kWh."""
+MEASURED_AT_LEAST_WH: Final = 3000
+SLOWEST_PERCENT: Final = 5
+"""A bill is suspect when the register rose by less than this part of what the measured power comes to, where that is
+something: kWh that are labelled Wh are a thousandth (field quirk 12)."""
 
 
 def money_id(site: Site) -> str:
@@ -76,12 +79,46 @@ def end_transaction(
 
 
 def _doubt_energy(site: Site, transaction: Transaction, ended_at: datetime) -> None:
+    """Field quirks 4 and 12: the register at the start, or its unit, may be wrong."""
     status = site.evses.get(transaction.ref)
     rating_w = status.evse.max_power_w if status else site.rules.default_max_power_w
     duration_s = max(0, int((ended_at - transaction.started_at).total_seconds()))
-    beyond_margin_wh = transaction.energy_wh - ENERGY_MARGIN_WH
-    if beyond_margin_wh * 3600 * 100 > rating_w * duration_s * ENERGY_MARGIN_PERCENT:
-        transaction.doubt(Doubt.TOO_MUCH_ENERGY)
+    energy_wh = transaction.energy_wh
+    if is_beyond_rating(energy_wh, rating_w, duration_s):
+        rated_wh = rating_w * duration_s // 3600
+        evidence = f"{energy_wh} Wh in {duration_s} s, in which {rating_w} W make {rated_wh} Wh"
+        transaction.doubt(Doubt.TOO_MUCH_ENERGY, f"{evidence}; {_registers(transaction)}")
+    measured_wh = transaction.measured_wh
+    if measured_wh > MEASURED_AT_LEAST_WH and energy_wh * 100 < measured_wh * SLOWEST_PERCENT:
+        evidence = f"{energy_wh} Wh, the power that was measured makes {measured_wh} Wh"
+        transaction.doubt(Doubt.METER_TOO_SLOW, f"{evidence}; {_registers(transaction)}")
+
+
+def _registers(transaction: Transaction) -> str:
+    """What a person wants to see first."""
+    first = ""
+    if transaction.first_wh is not None and transaction.first_at is not None:
+        first = f", first read {transaction.first_wh} Wh at {transaction.first_at.isoformat()}"
+    return f"began at {transaction.meter_start_wh} Wh{first}, ended at {transaction.last_wh} Wh"
+
+
+def doubt_order(site: Site, decision: Decision, transaction: Transaction, *, has_register: bool, now: datetime) -> None:
+    """Field quirk 14: are all messages there up to the last? What is missing keeps a bill back only where it could
+    change it: without a register at the end, or where time has a price."""
+    numbering = transaction.numbering
+    if numbering is None or (numbering.is_sane and not numbering.missing):
+        return
+    remedy = "billed by what came"
+    if numbering.is_sane and not (has_register and not prices_time(transaction.tariff)):
+        numbers = ", ".join(map(str, numbering.missing[:10]))
+        transaction.doubt(Doubt.INCOMPLETE, f"seqNo {numbers} of {numbering.highest} never came")
+        remedy = "bill kept back"
+    problem = "messages are missing" if numbering.is_sane else "numbers that make no sense"
+    station_id = transaction.station_id
+    event = DeviationNoticed(
+        station_id=station_id, action="TransactionEvent", path="/seqNo", problem=problem, remedy=remedy
+    )
+    note(site, decision, event, now)
 
 
 def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime, reason: str) -> Cdr:
@@ -112,5 +149,11 @@ def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime
         stop_reason=reason,
         rounding_rule=ROUNDING_RULE,
         engine=ENGINE,
-        quarantine=tuple(str(doubt) for doubt in doubts),
+        quarantine=tuple(_reason(transaction, doubt) for doubt in doubts),
     )
+
+
+def _reason(transaction: Transaction, doubt: Doubt) -> str:
+    """For a person: the doubt, and what it stands on."""
+    evidence = transaction.evidence.get(doubt)
+    return f"{doubt}: {evidence}" if evidence else str(doubt)

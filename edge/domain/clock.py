@@ -21,3 +21,8 @@ def believed(stamp: datetime | None, now: datetime, not_before: datetime | None 
     if not_before is not None and stamp < not_before:
         return not_before, stamp >= not_before - AHEAD
     return stamp, True
+
+
+def is_past(stamp: datetime | None, now: datetime) -> bool:
+    """Whether it is a time that the station may well mean, and not now."""
+    return stamp is not None and now - BEHIND <= stamp < now - AHEAD

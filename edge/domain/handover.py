@@ -9,7 +9,6 @@ old copy from the newest, so every answer may be repeated.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -114,7 +113,7 @@ def _take_transaction(site: Site, decision: Decision, given: Transaction, now: d
     past = site.past(PastKey(given.station_id, transaction_id=given.transaction_id))
     if given.transaction_id in site.transactions or (past is not None and past.moves >= given.moves):
         return
-    transaction = replace(given, phases=[replace(phase) for phase in given.phases], doubts=list(given.doubts))
+    transaction = given.copied()
     transaction.move(Cause.TAKEN_OVER)
     decision.journal(
         site,
@@ -149,11 +148,8 @@ def _go_on(site: Site, decision: Decision, transaction: Transaction, now: dateti
     decision.checkpoint(transaction, now)
     decision.shown.add(transaction.ref)
     status = site.evses.get(transaction.ref)
-    stop = site.stray_stop(transaction.station_id, transaction.charger_transaction_id)
-    if stop is not None and stop.ended_at >= transaction.started_at:
-        wh = stop.meter_stop_wh
-        _end(site, decision, transaction, now, meter_stop_wh=wh, ended_at=stop.ended_at, reason=stop.reason)
-        settle_stop(site, decision, stop, transaction.transaction_id, now)
+    if end_as_told(site, decision, transaction, now):
+        pass
     elif namesake is not None:
         _supersede(site, decision, transaction, now)  # two of one number: the station speaks of the later
     elif status is not None and status.charging_state is not None and status.ref not in site.unsettled:
@@ -249,6 +245,17 @@ def settle_stop(site: Site, decision: Decision, stop: UnknownStopReceived, trans
     )
     if not stops:
         decision.clear_alarm(site, now, "unknown_stop", stop.station_id)
+
+
+def end_as_told(site: Site, decision: Decision, transaction: Transaction, now: datetime) -> bool:
+    """End a transaction just opened where its end came before it and was kept; returns whether it was."""
+    stop = site.stray_stop(transaction.station_id, transaction.charger_transaction_id)
+    if stop is None or stop.ended_at < transaction.started_at:
+        return False
+    wh = stop.meter_stop_wh
+    _end(site, decision, transaction, now, meter_stop_wh=wh, ended_at=stop.ended_at, reason=stop.reason)
+    settle_stop(site, decision, stop, transaction.transaction_id, now)
+    return True
 
 
 def _take_stop(site: Site, decision: Decision, stop: UnknownStopReceived, now: datetime) -> None:

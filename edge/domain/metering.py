@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from edge.domain.clock import believed
+from edge.domain.clock import believed, is_past
 from edge.domain.decision import Decision
 from edge.domain.site import EvseStatus, PastKey, Site
 from edge.domain.telemetry import FILTER, Kept, Readings
@@ -34,7 +34,7 @@ def meter(site: Site, decision: Decision, event: MeterValuesReported, now: datet
     decision.shown.add(ref)
     if transaction is not None and transaction.evse_id == event.evse_id:
         transaction.move(Cause.HEARD_OF)
-        _read_registers(transaction, event.samples, now, now)
+        _read_registers(transaction, event.samples, now, now, is_named=charger_id is not None)
         if status.transaction_id == transaction.transaction_id:
             show_samples(site, status, event.samples, now)
         checkpoint_if_due(site, decision, transaction, now)
@@ -58,18 +58,25 @@ def take_samples(
     """Meter readings of a transaction, each at its own time stamp; `at` where it has none that can be believed."""
     if not samples:
         return
-    _read_registers(transaction, samples, at, now)
+    _read_registers(transaction, samples, at, now, is_named=True)
     status = site.evses.get(transaction.ref)
     if status is not None and status.transaction_id == transaction.transaction_id:
         show_samples(site, status, samples, now)
 
 
-def _read_registers(transaction: Transaction, samples: tuple[Sample, ...], at: datetime, now: datetime) -> None:
+def _read_registers(
+    transaction: Transaction, samples: tuple[Sample, ...], at: datetime, now: datetime, *, is_named: bool
+) -> None:
+    """`is_named`: the station says that they are of this transaction. Where it does not, those from before its start
+    are another's (field quirk 3)."""
     register = Measurand.ENERGY_REGISTER
     for sample in samples:
         if sample.measurand is register and sample.phase is None:
             stamp, is_believed = believed(sample.at, now, transaction.started_at)
-            transaction.read(sample.value, stamp if is_believed else at)
+            if is_believed:
+                transaction.read(sample.value, stamp)
+            elif is_named or not is_past(sample.at, now):
+                transaction.read(sample.value, at, is_stamped=False)
 
 
 def show_samples(site: Site, status: EvseStatus, samples: tuple[Sample, ...], now: datetime) -> None:
@@ -99,9 +106,13 @@ def show_samples(site: Site, status: EvseStatus, samples: tuple[Sample, ...], no
     if is_fresh:
         status.read_at = now
     if has_ended:
-        site.set_power(status, 0)
-    elif whole_w is not None or by_phase_w is not None:
-        site.set_power(status, whole_w if whole_w is not None else by_phase_w)
+        whole_w = 0
+    elif whole_w is None:
+        whole_w = by_phase_w
+    if whole_w is not None:
+        site.set_power(status, whole_w)
+        if status.transaction_id is not None:
+            site.transactions[status.transaction_id].draw(whole_w, now)
 
 
 def journal_samples(
@@ -189,10 +200,12 @@ def expect_change(site: Site, ref: EvseRef) -> None:
         readings.expect_change()
 
 
-def stand_still(site: Site, ref: EvseRef) -> None:
+def stand_still(site: Site, ref: EvseRef, now: datetime) -> None:
     status = site.evses.get(ref)
     if status is not None:
         site.set_power(status, 0)
+        if status.transaction_id is not None:
+            site.transactions[status.transaction_id].draw(0, now)
 
 
 def note_charging_state(
@@ -207,7 +220,7 @@ def note_charging_state(
         decision.checkpoint(transaction, now)
         expect_change(site, ref)
     if charging_state is not ChargingState.CHARGING:
-        stand_still(site, ref)
+        stand_still(site, ref, now)
 
 
 def checkpoint_if_due(site: Site, decision: Decision, transaction: Transaction, now: datetime) -> None:

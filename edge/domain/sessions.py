@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from edge.domain.accounts import SUSPENSE_CONTRACT
-from edge.domain.billing import SUPERSEDED, end_transaction, money_id
+from edge.domain.billing import SUPERSEDED, doubt_order, end_transaction, money_id
 from edge.domain.clock import believed
 from edge.domain.decision import Decision
 from edge.domain.drivers import identify, judge_start, known_token
 from edge.domain.events import Elsewhere
-from edge.domain.handover import HANDED_OVER, keep_stop
+from edge.domain.handover import HANDED_OVER, end_as_told, keep_stop
 from edge.domain.metering import (
     checkpoint_if_due,
     expect_change,
@@ -20,6 +20,7 @@ from edge.domain.metering import (
     stand_still,
     take_samples,
 )
+from edge.domain.numbering import from_the_middle
 from edge.domain.site import EvseStatus, Home, PastKey, PastTransaction, Site
 from edge.domain.transaction import Cause, Doubt, Transaction
 from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
@@ -28,9 +29,10 @@ from protocols.charger.events import (
     TransactionContinued,
     TransactionFinished,
 )
-from protocols.sync.up import TransactionStarted, UnknownStopReceived
+from protocols.sync.up import Severity, TransactionStarted, UnknownStopReceived
 from protocols.terms import ChargingState
 
+STATION_CLOCK: Final = "station_clock"
 _NUMBERS_SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -63,6 +65,8 @@ def begin(site: Site, decision: Decision, event: TransactionBegan, now: datetime
     decision.reply = TransactionAnswer(
         charger_transaction_id=transaction.charger_transaction_id, id_token=id_token if event.token_uid else None
     )
+    if event.charger_transaction_id is not None:
+        end_as_told(site, decision, transaction, now)  # its end came before its start (field quirk 14)
 
 
 def continue_(site: Site, decision: Decision, event: TransactionContinued, now: datetime) -> None:
@@ -91,6 +95,8 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
             opened = site.by_charger_id(event.station_id, event.charger_transaction_id)
             if opened is not None:
                 opened.is_start_assumed = True
+                if event.seq_no is not None:
+                    opened.numbering = from_the_middle(event.seq_no)
             return
         decision.reply = TransactionAnswer(charger_transaction_id=event.charger_transaction_id)
         return
@@ -105,12 +111,13 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
     ref = transaction.ref
     at, _ = believed(event.at, now, transaction.started_at)
     transaction.move(Cause.HEARD_OF)
+    is_late = transaction.hear(event.seq_no)
     take_samples(site, transaction, event.samples, at, now)
-    is_changed = event.charging_state is not None and transaction.enter(event.charging_state, at)
+    is_changed = event.charging_state is not None and not is_late and transaction.enter(event.charging_state, at)
     if is_changed:
         expect_change(site, ref)
         if not transaction.phases[-1].is_charging:
-            stand_still(site, ref)
+            stand_still(site, ref, now)
     journal_samples(site, decision, ref, transaction.transaction_id, event.samples, now)
     if is_changed or id_token is not None:
         decision.checkpoint(transaction, now)
@@ -140,9 +147,11 @@ def finish(site: Site, decision: Decision, event: TransactionFinished, now: date
             _keep_stray_stop(site, decision, event, past, now)
         return
     ended_at, is_believed = believed(event.at, now, transaction.started_at)
-    if not is_believed:
-        transaction.doubt(Doubt.CLOCK)
+    _note_clock(site, decision, transaction, event.at, now, is_believed=is_believed)
     transaction.move(Cause.HEARD_OF)
+    transaction.hear(event.seq_no)
+    has_register = event.meter_stop_wh is not None
+    doubt_order(site, decision, transaction, has_register=has_register, now=now)
     take_samples(site, transaction, event.samples, ended_at, now)
     journal_samples(site, decision, transaction.ref, transaction.transaction_id, event.samples, now)
     cdr = end_transaction(
@@ -189,9 +198,10 @@ def _open(
         meter_start_wh=event.meter_start_wh if event.meter_start_wh is not None else register,
         tariff=site.tariff_of(status.evse),
         is_evse_assumed=status.evse.evse_id != event.evse_id,
+        rating_w=status.evse.max_power_w,
     )
-    if not is_believed:
-        transaction.doubt(Doubt.CLOCK)
+    transaction.hear(event.seq_no)
+    _note_clock(site, decision, transaction, event.at, now, is_believed=is_believed)
     # Without a word to the contrary a transaction charges: OCPP 1.6 says so in a StatusNotification, if at all.
     transaction.enter(event.charging_state or ChargingState.CHARGING, started_at)
     site.open_transaction(transaction)
@@ -220,6 +230,26 @@ def _open(
     return transaction, id_token
 
 
+def _note_clock(
+    site: Site,
+    decision: Decision,
+    transaction: Transaction,
+    stamp: datetime | None,
+    now: datetime,
+    *,
+    is_believed: bool,
+) -> None:
+    """Field quirk 2: a stamp that cannot be believed is replaced by the time of receipt, and somebody should know."""
+    station_id = transaction.station_id
+    if is_believed:
+        decision.clear_alarm(site, now, STATION_CLOCK, station_id)
+        return
+    told = stamp.isoformat() if stamp is not None else "no time that can be read"
+    transaction.doubt(Doubt.CLOCK, f"{told} came at {now.isoformat()}")
+    text = f"{station_id} stamps its messages with {told}: the times of receipt are used"
+    decision.raise_alarm(site, now, STATION_CLOCK, Severity.WARNING, text, station_id)
+
+
 def _evse_of_start(site: Site, event: TransactionBegan) -> EvseStatus:
     """The EVSE that a start names; where it names none (OCPP 2.0.1 E01, a card before the cable), a free one.
 
@@ -246,6 +276,7 @@ def _adopt_start(site: Site, decision: Decision, running: Transaction, event: Tr
         started_at, _ = believed(event.at, now)
         register = event.meter_start_wh if event.meter_start_wh is not None else register_of(event.samples)
         running.learn_start(started_at, register)
+        running.hear(event.seq_no)
         decision.checkpoint(running, now)
     journal_samples(site, decision, running.ref, running.transaction_id, event.samples, now)
     id_token = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
+from edge.domain.numbering import Numbering
 from protocols.ocpi.cdr import ChargingPeriod
 from protocols.ocpi.tariff import Tariff
 from protocols.terms import ChargingState, EvseRef
@@ -50,8 +52,15 @@ TABLE: dict[tuple[TransactionState, Cause], TransactionState] = {
 handed one over has only a copy, which it cannot bill; `moves` tells an old copy from the newest."""
 
 
-ROUNDING_WH = 10
+ROUNDING_WH: Final = 10
 """A station that samples in kWh and stops in Wh may show this much less at the end."""
+MARGIN_WH: Final = 1000
+MARGIN_PERCENT: Final = 120
+"""Energy is suspect above 1.2 times what the EVSE's rating can deliver in the time, plus 1 kWh."""
+POWER_HOLDS: Final = timedelta(minutes=5)
+"""A measured power is taken for the present one so long at most."""
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_WMS_PER_WH: Final = 3_600_000
 
 
 class Doubt(StrEnum):
@@ -61,6 +70,9 @@ class Doubt(StrEnum):
     METER_BACKWARDS = "the meter ran backwards"
     METER_MISSING = "the station sent no meter reading"
     TOO_MUCH_ENERGY = "more energy than the EVSE can deliver in that time"
+    METER_JUMPED = "the meter rose faster than the EVSE can deliver"
+    METER_TOO_SLOW = "the meter rose by far less than the power that was measured"
+    INCOMPLETE = "messages of the station are missing that could change the bill"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +84,16 @@ class Phase:
     is_charging: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fall:
+    """The register fell from `from_wh`, reckoned with `offset_wh`: a reset, a roll-over, or one bad reading (field
+    quirk 12)."""
+
+    from_wh: int
+    offset_wh: int
+    is_first: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class Transaction:
     """An open transaction, checkpointed to the ledger whole. Registers in Wh as the station's meter shows them.
@@ -80,6 +102,11 @@ class Transaction:
     the transaction was opened by a later one. `is_evse_assumed`: the start named no EVSE; a later message does.
     `kept_until`: the time of the newest reading in the last checkpoint. `moves`: how often it was handed over from one
     agent of a node to another; of two copies the one with more moves is the transaction.
+
+    `offset_wh` is added to what the meter shows since its register fell, `fall` is the last time it did: so `last_wh`
+    goes on and no energy is negative. `first_wh` is the first reading after the start. `measured_wms` is what the
+    measured power comes to, in W·ms, `power_w` holds since `power_at`. `evidence` says what a doubt stands on.
+    `rating_w` 0: not known.
     """
 
     transaction_id: str
@@ -105,6 +132,16 @@ class Transaction:
     is_start_assumed: bool = False
     is_evse_assumed: bool = False
     moves: int = 0
+    rating_w: int = 0
+    evidence: dict[Doubt, str] = field(default_factory=dict)
+    first_wh: int | None = None
+    first_at: datetime | None = None
+    offset_wh: int = 0
+    fall: Fall | None = None
+    power_w: int = 0
+    power_at: datetime | None = None
+    measured_wms: int = 0
+    numbering: Numbering | None = None
 
     @property
     def ref(self) -> EvseRef:
@@ -129,16 +166,50 @@ class Transaction:
         if register_wh is not None and register_wh <= (self.meter_start_wh or register_wh):
             self.meter_start_wh = self.phases[0].start_wh = register_wh
 
-    def doubt(self, doubt: Doubt) -> None:
+    def copied(self) -> Transaction:
+        """Another one, that goes its own way."""
+        return replace(
+            self,
+            phases=[replace(phase) for phase in self.phases],
+            doubts=list(self.doubts),
+            evidence=dict(self.evidence),
+            numbering=replace(self.numbering) if self.numbering is not None else None,
+        )
+
+    @property
+    def measured_wh(self) -> int:
+        """What the power comes to that was measured while the station was heard."""
+        return self.measured_wms // _WMS_PER_WH
+
+    def doubt(self, doubt: Doubt, evidence: str = "") -> None:
+        """The first evidence for a doubt is kept."""
         if doubt not in self.doubts:
             self.doubts.append(doubt)
+            if evidence:
+                self.evidence[doubt] = evidence
+
+    def hear(self, seq_no: int | None) -> bool:
+        """Note the number of a message (OCPP 2.0.1); returns whether it is late: newer ones were heard before it."""
+        if seq_no is None:
+            return False
+        if self.numbering is None:
+            self.numbering = Numbering(highest=seq_no)
+            return False
+        return self.numbering.note(seq_no)
+
+    def draw(self, power_w: int, now: datetime) -> None:
+        """The measured power is this from now on."""
+        if self.power_w and self.power_at is not None:
+            self.measured_wms += self.power_w * (min(now - self.power_at, POWER_HOLDS) // _MILLISECOND)
+        self.power_w, self.power_at = power_w, now
 
     def move(self, cause: Cause) -> None:
         """Follow the table. Raises KeyError for a move that does not exist: a fault of ours."""
         self.state = TABLE[self.state, cause]
 
-    def read(self, register_wh: int, at: datetime) -> None:
-        """Take in a meter reading; one that is older than the last known changes nothing."""
+    def read(self, register_wh: int, at: datetime, *, is_stamped: bool = True) -> None:
+        """Take in a meter reading; one that is older than the last known changes nothing. `is_stamped`: `at` is when it
+        was read, by the station's clock, so that how fast the register rose can be told."""
         if self.meter_start_wh is None:
             self.meter_start_wh = register_wh
             for phase in self.phases:
@@ -146,11 +217,44 @@ class Transaction:
         if self.last_at is not None and at < self.last_at:
             return
         before_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh
-        if register_wh < before_wh:
-            if register_wh < before_wh - ROUNDING_WH:
-                self.doubt(Doubt.METER_BACKWARDS)
+        now_wh = self._reckoned(register_wh, before_wh, at)
+        if now_wh < before_wh:
             return
-        self.last_wh, self.last_at = register_wh, at
+        if now_wh - before_wh > MARGIN_WH and is_stamped and self._is_beyond_rating(now_wh - before_wh, at):
+            since = (self.last_at or self.started_at).isoformat()
+            jump = f"from {before_wh} Wh at {since} to {now_wh} Wh at {at.isoformat()}"
+            self.doubt(Doubt.METER_JUMPED, f"{jump}, where {self.rating_w} W are rated")
+        if self.first_at is None:
+            self.first_wh, self.first_at = register_wh, at
+        self.last_wh, self.last_at = now_wh, at
+
+    def _reckoned(self, register_wh: int, before_wh: int, at: datetime) -> int:
+        """What the register would show had it never fallen."""
+        now_wh = register_wh + self.offset_wh
+        fall = self.fall
+        if (
+            fall is not None
+            and register_wh + fall.offset_wh >= fall.from_wh
+            and now_wh - before_wh > MARGIN_WH
+            and self._is_beyond_rating(now_wh - before_wh, at)
+        ):  # it is where it was before: only readings between were wrong
+            self.offset_wh, self.fall = fall.offset_wh, None
+            if fall.is_first:
+                self.doubts.remove(Doubt.METER_BACKWARDS)
+                del self.evidence[Doubt.METER_BACKWARDS]
+            return max(register_wh + self.offset_wh, before_wh)
+        if now_wh < before_wh - ROUNDING_WH:
+            is_first = Doubt.METER_BACKWARDS not in self.doubts
+            fell = f"from {before_wh - self.offset_wh} Wh to {register_wh} Wh at {at.isoformat()}"
+            self.doubt(Doubt.METER_BACKWARDS, f"{fell}; counted on from there")
+            self.fall = Fall(from_wh=before_wh, offset_wh=self.offset_wh, is_first=is_first)
+            self.offset_wh = before_wh - register_wh
+            return before_wh
+        return now_wh
+
+    def _is_beyond_rating(self, energy_wh: int, at: datetime) -> bool:
+        passed_s = (at - (self.last_at or self.started_at)).total_seconds()
+        return self.rating_w > 0 and is_beyond_rating(energy_wh, self.rating_w, passed_s)
 
     def enter(self, charging_state: ChargingState, at: datetime) -> bool:
         """Note what the vehicle does from `at` on; returns whether that is a change."""
@@ -167,16 +271,15 @@ class Transaction:
     def finish(self, meter_stop_wh: int | None, at: datetime) -> None:
         """Take the end's register as the truth, and leave no phase beyond it in time or energy.
 
-        A register a little below the last sample is rounding on the station's side; more than that is a doubt.
+        A register a little below the last sample is rounding on the station's side; of one that fell further nothing is
+        taken, and it is a doubt.
         """
         if meter_stop_wh is not None:
-            before_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh
-            if before_wh is not None and meter_stop_wh < before_wh - ROUNDING_WH:
-                self.doubt(Doubt.METER_BACKWARDS)
             if self.meter_start_wh is None:
                 self.read(meter_stop_wh, at)
                 self.doubt(Doubt.METER_MISSING)
-            self.last_wh = meter_stop_wh
+            before_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh
+            self.last_wh = meter_stop_wh if before_wh is None else self._reckoned(meter_stop_wh, before_wh, at)
         elif self.last_wh is None:
             self.doubt(Doubt.METER_MISSING)
         stop_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh or 0
@@ -204,3 +307,8 @@ class Transaction:
 
     def _second(self, at: datetime) -> int:
         return int((at - self.started_at).total_seconds())
+
+
+def is_beyond_rating(energy_wh: int, rating_w: int, passed_s: float) -> bool:
+    """Whether an EVSE of this rating can have delivered so much in so long, with a margin."""
+    return (energy_wh - MARGIN_WH) * 3600 * 100 > rating_w * max(0, int(passed_s)) * MARGIN_PERCENT
