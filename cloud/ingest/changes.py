@@ -13,6 +13,7 @@ from typing import Any, Final, assert_never
 import orjson
 from pydantic import TypeAdapter
 
+from cloud.ingest.device_changes import DeviceBody
 from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionNews
 from protocols.errors import BadEntry
 from protocols.ocpi.cdr import Cdr
@@ -21,19 +22,41 @@ from protocols.sync.topics import EdgeAddress
 from protocols.sync.up import (
     AlarmCleared,
     AlarmRaised,
+    AvailabilityChanged,
     CdrIssued,
     CdrQuarantined,
+    CertificateAccepted,
+    CertificateIssued,
+    CertificateRevoked,
+    ChargingLimitChanged,
+    ChargingProfileCleared,
+    ChargingProfileSet,
     CommandFinished,
     CommandTaken,
     ConnectorStatusChanged,
     DeviationSeen,
     DocumentApplied,
     Entry,
+    FirmwareAdded,
+    FirmwareRemoved,
     IdTokenRefused,
+    InstalledCertificatesReported,
+    JobBegun,
+    JobEnded,
+    JobStepChanged,
+    LocalListSettled,
     MeterValuesSampled,
+    MonitorEventsReported,
+    MonitorsLearned,
     PostingMade,
+    ReportKept,
+    ReservationEnded,
+    ReservationMade,
+    SecurityEventSeen,
+    StationAccepted,
     StationBooted,
     StationConnectionChanged,
+    StationPasswordChanged,
     TokensChanged,
     TransactionEnded,
     TransactionHandedOver,
@@ -42,6 +65,7 @@ from protocols.sync.up import (
     TransactionTakenOver,
     UnknownStopReceived,
     UnknownStopSettled,
+    VariablesRead,
 )
 
 _CDR: Final[TypeAdapter[Cdr]] = TypeAdapter(Cdr)
@@ -80,6 +104,8 @@ class Changes:
     commands: list[Row] = field(default_factory=list)
     documents: list[DocumentApplied] = field(default_factory=list)
     site_tokens: list[TokensChanged] = field(default_factory=list)
+    devices: list[tuple[DeviceBody, datetime]] = field(default_factory=list)
+    """Jobs, variables and reports: cloud.ingest.device_changes writes them."""
     newest_at: datetime | None = None
 
 
@@ -157,8 +183,28 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.site_tokens.append(body)
         case DeviationSeen():
             pass
+        case SecurityEventSeen() | CertificateIssued() | CertificateAccepted() | CertificateRevoked():
+            pass  # of interest to the site; what the hub shows of them are the alarms
+        case InstalledCertificatesReported() | StationPasswordChanged():
+            pass
+        case ReservationMade() | ReservationEnded() | LocalListSettled() | AvailabilityChanged() | StationAccepted():
+            pass  # the edge's own state; what it cost comes as a bill
         case TokensChanged() | IdTokenRefused() | MeterValuesSampled() | UnknownStopReceived() | UnknownStopSettled():
             pass  # kept as they came; nothing here is shown from them
+        case ChargingProfileSet() | ChargingProfileCleared() | ChargingLimitChanged():
+            pass  # kept as they came: the edge is asked for them
+        case (
+            FirmwareAdded()
+            | FirmwareRemoved()
+            | JobBegun()
+            | JobStepChanged()
+            | JobEnded()
+            | VariablesRead()
+            | ReportKept()
+            | MonitorsLearned()
+            | MonitorEventsReported()
+        ):
+            changes.devices.append((entry.body, entry.at))
         case _ as never:
             assert_never(never)
     changes.newest_at = max(entry.at, changes.newest_at or entry.at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from edge.domain import deviations, drivers, handover, metering, remote, sessions, stations
+from edge.domain import deviations, drivers, handover, metering, remote, sessions, smart_charging, stations
 from edge.domain.billing import end_transaction
 from edge.domain.decision import Decision
 from edge.domain.events import (
@@ -23,6 +23,7 @@ from edge.domain.events import (
     UplinkChanged,
 )
 from edge.domain.site import PastKey, Site
+from protocols.charger.commands import Judged
 from protocols.charger.events import (
     BootReported,
     ChargingLimitCleared,
@@ -61,14 +62,20 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
     match event:
         case MeterValuesReported():
             metering.meter(site, decision, event, now)
+            if event.station_id in site.profiles or event.station_id in site.external_limits:
+                smart_charging.watch(site, decision, event.station_id, event.evse_id, now)
         case TransactionContinued():
             sessions.continue_(site, decision, event, now)
+            if event.station_id in site.profiles or event.station_id in site.external_limits:
+                smart_charging.watch(site, decision, event.station_id, event.evse_id, now)
         case StatusReported():
             stations.report_status(site, decision, event, now)
         case TransactionBegan():
             sessions.begin(site, decision, event, now)
         case TransactionFinished():
             sessions.finish(site, decision, event, now)
+            if event.station_id in site.profiles:
+                smart_charging.tidy(site, decision, event.station_id, now)
         case IdTokenPresented():
             drivers.present(site, decision, event.station_id, event.token_uid, now)
         case BootReported():
@@ -84,19 +91,23 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             | FirmwarePublishingReported()
             | LogStatusReported()
             | SecurityEventReported()
-            | SigningRequested()
             | ReservationStatusReported()
-            | ChargingLimitReported()
-            | ChargingLimitCleared()
-            | ChargingNeedsReported()
-            | EvScheduleReported()
             | ReportReceived()
             | MonitorsTriggered()
-            | DataTransferred()
         ):
             pass
+        case DataTransferred() | SigningRequested():
+            decision.reply = Judged(is_accepted=False)
         case DeviationNoticed():
             deviations.note(site, decision, event, now)
+        case ChargingLimitReported():
+            smart_charging.note_limit(site, decision, event, now)
+        case ChargingLimitCleared():
+            smart_charging.note_limit_cleared(site, decision, event, now)
+        case ChargingNeedsReported():
+            smart_charging.answer_needs(site, decision, event, now)
+        case EvScheduleReported():
+            smart_charging.judge_ev_schedule(site, decision, event, now)
         case Ack():
             remote.note_ack(site, decision, event, now)
         case Command():
@@ -157,6 +168,8 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     remote.tidy_commands(site, decision, now)
     stations.settle_the_silent(site, decision, now)
     metering.forget_idle_readings(site, now)
+    for station_id in list(site.profiles):
+        smart_charging.tidy(site, decision, station_id, now)
     for transaction in list(site.transactions.values()):
         heard_at = max(transaction.last_at or transaction.started_at, transaction.checkpointed_at or now)
         if (now - heard_at).total_seconds() > site.rules.abandon_after_s:

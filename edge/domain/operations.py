@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from edge.domain import smart_charging
 from edge.domain.asking import number
 from edge.domain.authorization import judge
 from edge.domain.decision import Decision
@@ -18,7 +19,12 @@ from protocols.charger.events import CommandAnswered
 from protocols.charger.operations.firmware import GetLog, PublishFirmware, UpdateFirmware
 from protocols.charger.operations.messages import GetDisplayMessages
 from protocols.charger.operations.monitoring import GetCustomerInformation, GetMonitoringReport
-from protocols.charger.operations.smart_charging import GetChargingProfiles
+from protocols.charger.operations.smart_charging import (
+    ClearChargingProfile,
+    GetChargingProfiles,
+    GetCompositeSchedule,
+    SetChargingProfile,
+)
 from protocols.charger.operations.transactions import StartTransaction
 from protocols.charger.operations.variables import GetBaseReport, GetReport
 from protocols.terms import AuthorizationStatus, EvseRef
@@ -31,6 +37,8 @@ def prepare(
     match operation:
         case StartTransaction():
             return _prepare_start(site, station, operation, now)
+        case SetChargingProfile():
+            return smart_charging.prepare_set(site, station, operation, now)
         case GetBaseReport() | GetReport() | GetChargingProfiles() | GetMonitoringReport() | GetCustomerInformation():
             return operation if operation.request_id is not None else replace(operation, request_id=number(site, now))
         case GetDisplayMessages() | UpdateFirmware() | PublishFirmware() | GetLog():
@@ -44,6 +52,12 @@ def note(
 ) -> None:
     """The station answered, or could not be asked."""
     match command.operation:
+        case SetChargingProfile() as profile if answer.is_accepted:
+            smart_charging.note_set(site, decision, station, profile, now)
+        case ClearChargingProfile() as cleared if answer.is_accepted:
+            smart_charging.note_cleared(site, decision, station, cleared, now)
+        case GetCompositeSchedule() as composite:
+            smart_charging.note_composite(site, decision, station, composite, answer, now)
         case _:
             pass
 

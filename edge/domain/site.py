@@ -9,6 +9,8 @@ from enum import Enum
 from typing import Final
 
 from edge.domain.authorization import TokenList
+from edge.domain.composite import InstalledProfile
+from edge.domain.station_security import CertificateRules, Renewals, SecurityTally, Signing, StationCertificate
 from edge.domain.telemetry import NORMAL, Readings, TelemetryRules
 from edge.domain.transaction import Transaction
 from protocols.charger.abilities import Abilities
@@ -17,7 +19,7 @@ from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import token_key
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmRaised, UnknownStopReceived
+from protocols.sync.up import AlarmRaised, ChargingLimitChanged, UnknownStopReceived
 from protocols.terms import ChargingState, ConnectorStatus, EvseRef
 
 MAX_EVSES_PER_STATION: Final = 64
@@ -32,6 +34,8 @@ class StationRules:
 
     station_id: str
     allowed_groups: frozenset[str] = frozenset()
+    certificate_name: str | None = None
+    """The common name of its certificate; None: its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class SiteRules:
     software_version: str = "0"
     has_uplink: bool = True
     telemetry: TelemetryRules = field(default_factory=TelemetryRules)
+    certificates: CertificateRules = field(default_factory=CertificateRules)
     peers: frozenset[str] = frozenset()
     """The edge ids of the other agents of a node."""
     checkpoint_every: timedelta = field(init=False)
@@ -167,12 +172,24 @@ class Site:
     alarms: dict[str, AlarmRaised] = field(default_factory=dict)
     commands: dict[str, OpenCommand] = field(default_factory=dict)
     documents: dict[str, int] = field(default_factory=dict)
+    profiles: dict[str, dict[int, InstalledProfile]] = field(default_factory=dict)
+    """The charging profiles that stations have accepted, by station and id."""
+    external_limits: dict[str, dict[str, ChargingLimitChanged]] = field(default_factory=dict)
+    """What others than the site allow a station (OCPP 2.0.1 K12), by station and by whose limit it is."""
+    over_limit: dict[EvseRef, datetime] = field(default_factory=dict)
+    """EVSEs that draw more than they may, since when."""
     unsettled: dict[EvseRef, datetime] = field(default_factory=dict)
     """EVSEs of stations that came back then and have not told their state since: what they said before may be past."""
     stray_stops: dict[str, dict[str, UnknownStopReceived]] = field(default_factory=dict)
     """What ended transactions that are not known here, by station and by the charger's id of the transaction."""
     displaced: dict[str, dict[str, Transaction]] = field(default_factory=dict)
     """By station: open transactions at whose EVSE another one began since. Their end may be with another agent."""
+    certificates: dict[str, StationCertificate] = field(default_factory=dict)
+    """By station: the certificate of the site CA that it uses."""
+    signings: dict[str, Signing] = field(default_factory=dict)
+    renewals: Renewals = field(default_factory=Renewals)
+    security: dict[str, SecurityTally] = field(default_factory=dict)
+    """By station: the security events that it reported, if any."""
     is_uplink_online: bool = False
     uplink_since: datetime | None = None
     power_w: int = 0
@@ -283,6 +300,7 @@ class Site:
             if (readings := self.readings.pop(transaction.ref, None)) is not None:
                 self.readings[status.ref] = readings
         transaction.evse_id, transaction.is_evse_assumed = evse_id, False
+        transaction.rating_w = status.evse.max_power_w
         status.transaction_id = transaction.transaction_id
 
     def close_transaction(self, transaction: Transaction, reason: str) -> None:

@@ -10,26 +10,50 @@ from pydantic import TypeAdapter
 from edge.domain.handover import HANDED_OVER
 from edge.domain.site import MAX_STRAY_STOPS
 from edge.domain.transaction import Transaction
+from edge.ledger import device_projections
 from edge.ledger.database import LedgerError
 from edge.ledger.rows import Rows
+from edge.ledger.security_tables import keep as keep_security
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
 from protocols.sync.up import (
     AlarmCleared,
     AlarmRaised,
+    AvailabilityChanged,
     CdrIssued,
     CdrQuarantined,
+    CertificateAccepted,
+    CertificateIssued,
+    CertificateRevoked,
+    ChargingLimitChanged,
+    ChargingProfileCleared,
+    ChargingProfileSet,
     CommandFinished,
     CommandTaken,
     ConnectorStatusChanged,
     DeviationSeen,
     DocumentApplied,
     Entry,
+    FirmwareAdded,
+    FirmwareRemoved,
     IdTokenRefused,
+    InstalledCertificatesReported,
+    JobBegun,
+    JobEnded,
+    JobStepChanged,
+    LocalListSettled,
     MeterValuesSampled,
+    MonitorEventsReported,
+    MonitorsLearned,
     PostingMade,
+    ReportKept,
+    ReservationEnded,
+    ReservationMade,
+    SecurityEventSeen,
+    StationAccepted,
     StationBooted,
     StationConnectionChanged,
+    StationPasswordChanged,
     TokensChanged,
     TransactionEnded,
     TransactionHandedOver,
@@ -38,11 +62,14 @@ from protocols.sync.up import (
     TransactionTakenOver,
     UnknownStopReceived,
     UnknownStopSettled,
+    VariablesRead,
 )
 
 TOKEN = TypeAdapter(Token)
 ALARM = TypeAdapter(AlarmRaised)
 CHECKPOINT = TypeAdapter(Transaction)
+CHARGING_PROFILE = TypeAdapter(ChargingProfileSet)
+CHARGING_LIMIT = TypeAdapter(ChargingLimitChanged)
 encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 """Writes what pydantic reads back."""
 
@@ -110,6 +137,8 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
                 rows.add("tokens", "drop_tokens", changed.source)
             for token in changed.tokens:
                 rows.add("tokens", "put_token", changed.source, token.key, encode(token))
+            rows.add("meta", "set_meta", "tokens_version", str(entry.seq))
+            rows.add("meta", "set_meta", "tokens_changed_at", at)
         case DocumentApplied() as applied:
             if applied.problem is None:
                 rows.add("documents", "put_document", applied.document, applied.version)
@@ -117,6 +146,20 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             rows.add("alarms", "put_alarm", alarm.alarm_id, encode(alarm))
         case AlarmCleared() as cleared:
             rows.add("alarms", "drop_alarm", cleared.alarm_id)
+        case ReservationMade() as made:
+            rows.add("reservations", "put_reservation", made.station_id, made.reservation_id, encode(made))
+        case ReservationEnded() as over:
+            rows.add("reservations", "drop_reservation", over.station_id, over.reservation_id)
+        case LocalListSettled() as settled_list:
+            rows.add("local_lists", "put_local_list", settled_list.station_id, encode(settled_list))
+        case AvailabilityChanged() as availability:
+            if availability.is_operative and not availability.is_scheduled:
+                rows.add("availability", "drop_availability", availability.station_id, availability.evse_id)
+            else:
+                where = (availability.station_id, availability.evse_id)
+                rows.add("availability", "put_availability", *where, encode(availability))
+        case StationAccepted() as let_in:
+            rows.add("accepted_stations", "put_accepted_station", let_in.station_id)
         case CommandTaken() as taken:
             rows.add("commands", "put_command", taken.command_id, taken.expires_at.isoformat())
         case CommandFinished() as finished:
@@ -125,6 +168,38 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             kind = (seen.vendor, seen.model, seen.firmware_version, seen.action, seen.path, seen.problem, seen.remedy)
             rows.add("deviations", "put_deviation", *kind, seen.count, at, at, seen.station_id, seen.frame)
             rows.add("deviations", "trim_deviations", MAX_DEVIATIONS)
+        case ChargingProfileSet() as installed:
+            placed = (installed.station_id, installed.profile.profile_id or 0)
+            rows.add("charging_profiles", "put_charging_profile", *placed, encode(installed))
+        case ChargingProfileCleared() as gone:
+            rows.add("charging_profiles", "drop_charging_profile", gone.station_id, gone.profile_id)
+        case ChargingLimitChanged() as limit:
+            place = (limit.station_id, limit.source, limit.evse_id or 0)
+            if limit.is_cleared:
+                rows.add("charging_limits", "drop_charging_limit", *place)
+            else:
+                rows.add("charging_limits", "put_charging_limit", *place, encode(limit))
+        case (
+            FirmwareAdded()
+            | FirmwareRemoved()
+            | JobBegun()
+            | JobStepChanged()
+            | JobEnded()
+            | VariablesRead()
+            | ReportKept()
+            | MonitorsLearned()
+            | MonitorEventsReported()
+        ):
+            device_projections.apply(rows, entry.body, at)
+        case (
+            SecurityEventSeen()
+            | CertificateIssued()
+            | CertificateAccepted()
+            | CertificateRevoked()
+            | InstalledCertificatesReported()
+            | StationPasswordChanged()
+        ):
+            keep_security(rows, entry.body, at)
         case _:
             assert_never(entry.body)
 

@@ -197,3 +197,201 @@ DELETE FROM deviations WHERE ? < (SELECT COUNT(*) FROM deviations)
 -- name: deviations
 SELECT vendor, model, firmware_version, action, path, problem, remedy, count, first_at, last_at, station_id, frame
 FROM deviations ORDER BY vendor, model, firmware_version, action, path, problem
+
+-- name: put_firmware
+INSERT INTO firmware_files (file_id, document) VALUES (?, ?)
+ON CONFLICT (file_id) DO UPDATE SET document = excluded.document
+
+-- name: drop_firmware
+DELETE FROM firmware_files WHERE file_id = ?
+
+-- name: firmware
+SELECT document FROM firmware_files ORDER BY file_id
+
+-- name: put_job
+INSERT INTO jobs (job_id, begun_at, document) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: end_job
+UPDATE jobs SET ended_at = ? WHERE job_id = ?
+
+-- name: open_jobs
+SELECT job_id, document FROM jobs WHERE ended_at IS NULL ORDER BY job_id
+
+-- name: put_job_step
+INSERT INTO job_steps (job_id, station_id, changed_at, document) VALUES (?, ?, ?, ?)
+ON CONFLICT (job_id, station_id) DO UPDATE SET changed_at = excluded.changed_at, document = excluded.document
+
+-- name: job_steps
+SELECT station_id, changed_at, document FROM job_steps WHERE job_id = ? ORDER BY station_id
+
+-- name: newest_jobs
+SELECT job_id, begun_at, ended_at, document FROM jobs ORDER BY begun_at DESC LIMIT ?
+
+-- name: job
+SELECT job_id, begun_at, ended_at, document FROM jobs WHERE job_id = ?
+
+-- name: put_variable
+INSERT INTO station_variables (
+    station_id, component, component_instance, evse_id, connector_id, variable, variable_instance, attribute,
+    value, mutability, data_type, unit, report_id, read_at
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET value = excluded.value, read_at = excluded.read_at,
+    mutability = COALESCE(excluded.mutability, mutability), data_type = COALESCE(excluded.data_type, data_type),
+    unit = COALESCE(excluded.unit, unit), report_id = COALESCE(excluded.report_id, report_id)
+
+-- name: drop_unreported_variables
+DELETE FROM station_variables WHERE station_id = ? AND report_id IS NOT ?
+
+-- name: put_inventory
+INSERT INTO station_inventories (station_id, identity, at, problem) VALUES (?, ?, ?, ?)
+ON CONFLICT (station_id) DO UPDATE SET identity = excluded.identity, at = excluded.at, problem = excluded.problem
+
+-- name: inventories
+SELECT station_id, identity FROM station_inventories
+
+-- name: inventory_of
+SELECT identity, at, problem FROM station_inventories WHERE station_id = ?
+
+-- name: variables_of
+SELECT component, variable, value, mutability, attribute, component_instance, variable_instance, evse_id, connector_id,
+    data_type, unit, read_at FROM station_variables WHERE station_id = ?
+
+-- name: variables_of_model
+SELECT v.station_id, v.component, v.variable, v.value, v.mutability, v.attribute, v.component_instance,
+    v.variable_instance, v.evse_id, v.connector_id, v.data_type, v.unit, v.read_at
+FROM stations AS s JOIN station_variables AS v ON v.station_id = s.station_id
+WHERE lower(COALESCE(s.vendor, '')) GLOB ?1 AND lower(COALESCE(s.model, '')) GLOB ?2
+    AND lower(COALESCE(s.firmware_version, '')) GLOB ?3 AND lower(v.variable) GLOB ?4
+ORDER BY v.component, v.component_instance, v.evse_id, v.connector_id, v.variable, v.variable_instance, v.attribute,
+    v.station_id
+
+-- name: trim_reports
+DELETE FROM station_reports WHERE station_id = ? AND report = ? AND request_id <> ?
+
+-- name: put_report
+INSERT INTO station_reports (station_id, report, seq_no, request_id, at, is_last, items) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (station_id, report, seq_no) DO UPDATE SET request_id = excluded.request_id, at = excluded.at,
+    is_last = excluded.is_last, items = excluded.items
+
+-- name: report_of
+SELECT seq_no, request_id, at, is_last, items FROM station_reports WHERE station_id = ? AND report = ? ORDER BY seq_no
+
+-- name: put_monitor
+INSERT INTO station_monitors (station_id, monitor_id, severity) VALUES (?, ?, ?)
+ON CONFLICT (station_id, monitor_id) DO UPDATE SET severity = excluded.severity
+
+-- name: drop_monitor
+DELETE FROM station_monitors WHERE station_id = ? AND monitor_id = ?
+
+-- name: monitors
+SELECT station_id, monitor_id, severity FROM station_monitors
+
+-- name: put_charging_profile
+INSERT INTO charging_profiles (station_id, profile_id, document) VALUES (?, ?, ?)
+ON CONFLICT (station_id, profile_id) DO UPDATE SET document = excluded.document
+
+-- name: drop_charging_profile
+DELETE FROM charging_profiles WHERE station_id = ? AND profile_id = ?
+
+-- name: charging_profiles
+SELECT document FROM charging_profiles ORDER BY station_id, profile_id
+
+-- name: put_charging_limit
+INSERT INTO charging_limits (station_id, source, evse_id, document) VALUES (?, ?, ?, ?)
+ON CONFLICT (station_id, source, evse_id) DO UPDATE SET document = excluded.document
+
+-- name: drop_charging_limit
+DELETE FROM charging_limits WHERE station_id = ? AND source = ? AND evse_id = ?
+
+-- name: charging_limits
+SELECT document FROM charging_limits ORDER BY station_id, source, evse_id
+
+-- name: put_security_event
+INSERT INTO security_events (station_id, type, count, first_at, last_at, tech_info) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (station_id, type) DO UPDATE SET count = excluded.count, last_at = excluded.last_at,
+    tech_info = excluded.tech_info
+
+-- name: security_counts
+SELECT station_id, type, count FROM security_events ORDER BY station_id, type
+
+-- name: security_events
+SELECT station_id, type, count, first_at, last_at, tech_info FROM security_events
+WHERE ?1 IS NULL OR station_id = ?1 ORDER BY last_at DESC, station_id, type
+
+-- name: put_certificate
+INSERT INTO certificates (
+    serial_number, station_id, certificate_type, common_name, fingerprint, not_before, not_after, issued_at, certificate
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+
+-- name: accept_certificate
+UPDATE certificates SET accepted_at = ? WHERE serial_number = ?
+
+-- name: revoke_certificate
+UPDATE certificates SET revoked_at = ? WHERE serial_number = ?
+
+-- name: revoked_certificates
+SELECT serial_number FROM certificates WHERE revoked_at IS NOT NULL
+
+-- name: certificates_in_use
+SELECT station_id, serial_number, not_before, not_after FROM certificates
+WHERE accepted_at IS NOT NULL AND revoked_at IS NULL AND certificate_type = 'ChargingStationCertificate'
+ORDER BY station_id, not_before, accepted_at
+
+-- name: certificates
+SELECT station_id, serial_number, certificate_type, common_name, fingerprint, not_before, not_after, issued_at,
+    accepted_at, revoked_at
+FROM certificates WHERE ?1 IS NULL OR station_id = ?1 ORDER BY station_id, not_before, serial_number
+
+-- name: put_installed
+INSERT INTO installed_certificates (station_id, told_at, document) VALUES (?, ?, ?)
+ON CONFLICT (station_id) DO UPDATE SET told_at = excluded.told_at, document = excluded.document
+
+-- name: installed_certificates
+SELECT station_id, told_at, document FROM installed_certificates WHERE ?1 IS NULL OR station_id = ?1 ORDER BY station_id
+
+-- name: offer_password
+INSERT INTO station_passwords (station_id, offered, instead_of) VALUES (?, ?, ?)
+ON CONFLICT (station_id) DO UPDATE SET offered = excluded.offered,
+    hash = CASE WHEN instead_of = excluded.instead_of THEN hash END, instead_of = excluded.instead_of
+
+-- name: adopt_password
+UPDATE station_passwords SET hash = ?, offered = NULL WHERE station_id = ?
+
+-- name: withdraw_password
+UPDATE station_passwords SET offered = NULL WHERE station_id = ?
+
+-- name: station_passwords
+SELECT station_id, hash, offered, instead_of FROM station_passwords
+
+-- name: put_reservation
+INSERT INTO reservations (station_id, reservation_id, reservation) VALUES (?, ?, ?)
+ON CONFLICT (station_id, reservation_id) DO UPDATE SET reservation = excluded.reservation
+
+-- name: drop_reservation
+DELETE FROM reservations WHERE station_id = ? AND reservation_id = ?
+
+-- name: reservations
+SELECT reservation FROM reservations ORDER BY station_id, reservation_id
+
+-- name: put_local_list
+INSERT INTO local_lists (station_id, list) VALUES (?, ?) ON CONFLICT (station_id) DO UPDATE SET list = excluded.list
+
+-- name: local_lists
+SELECT list FROM local_lists ORDER BY station_id
+
+-- name: put_availability
+INSERT INTO availability (station_id, evse_id, change) VALUES (?, ?, ?)
+ON CONFLICT (station_id, evse_id) DO UPDATE SET change = excluded.change
+
+-- name: drop_availability
+DELETE FROM availability WHERE station_id = ? AND evse_id = ?
+
+-- name: availability
+SELECT change FROM availability ORDER BY station_id, evse_id
+
+-- name: put_accepted_station
+INSERT INTO accepted_stations (station_id) VALUES (?) ON CONFLICT DO NOTHING
+
+-- name: accepted_stations
+SELECT station_id FROM accepted_stations

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from edge.domain.composite import InstalledProfile
 from edge.domain.site import OpenCommand, Site, SiteRules
+from edge.domain.smart_charging import limit_key
 from edge.ledger.ledger import Ledger
 from edge.ledger.moves import restore_stray_stops
-from edge.ledger.projections import ALARM, CHECKPOINT, TOKEN
+from edge.ledger.projections import ALARM, CHARGING_LIMIT, CHARGING_PROFILE, CHECKPOINT, TOKEN
 from edge.ledger.queries import queries
 from protocols.sync.topics import Stream
 from protocols.terms import ChargingState, ConnectorStatus
@@ -30,6 +32,8 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
     restore_stray_stops(site, ledger.connection)
     for (checkpoint,) in ledger.connection.execute(queries()["open_transactions"]):
         transaction = CHECKPOINT.validate_json(checkpoint)
+        if transaction.numbering is not None:
+            transaction.numbering.is_resumed = True
         site.station(transaction.station_id)
         site.open_transaction(transaction)
     for source, document in ledger.connection.execute(queries()["tokens"]):
@@ -43,7 +47,18 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
         site.commands[command_id] = OpenCommand(
             command_id=command_id, expires_at=datetime.fromisoformat(expires_at), is_finished=bool(is_finished)
         )
+    _restore_smart_charging(site, ledger)
     return site
+
+
+def _restore_smart_charging(site: Site, ledger: Ledger) -> None:
+    for (document,) in ledger.connection.execute(queries()["charging_profiles"]):
+        told = CHARGING_PROFILE.validate_json(document)
+        installed = InstalledProfile(evse_id=told.evse_id, profile=told.profile, installed_at=told.installed_at)
+        site.profiles.setdefault(told.station_id, {})[told.profile.profile_id or 0] = installed
+    for (document,) in ledger.connection.execute(queries()["charging_limits"]):
+        limit = CHARGING_LIMIT.validate_json(document)
+        site.external_limits.setdefault(limit.station_id, {})[limit_key(limit)] = limit
 
 
 def _restore_stations(site: Site, ledger: Ledger) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, JsonValue
 
 from protocols.charger.operations.fields import EvseOrStation, Number, RequestId, Text
 
@@ -35,7 +35,7 @@ class ChargingSchedule:
     duration_s: Annotated[int, Field(ge=0)] | None = None
     min_charging_rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     schedule_id: int = 1
-    sales_tariff: dict[str, Any] | None = None
+    sales_tariff: dict[str, JsonValue] | None = None
     """As the standard writes it: it is for the vehicle."""
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from protocols.charger.jobs import ApplyTemplateJob, FirmwareFile, StationPattern, StepStatus
+from protocols.charger.operations.smart_charging import ChargingProfile, ChargingSchedule, SchedulePeriod
+from protocols.charger.operations.variables import VariableName, VariableSetting
 from protocols.money import Price
 from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine
 from protocols.ocpi.location import Evse, Location
@@ -32,6 +35,15 @@ TARIFF = Tariff(
         ),
     ),
     last_updated=T0,
+)
+FIRMWARE = FirmwareFile(
+    file_id="9f86d081884c7d65",
+    name="m1-1.3.bin",
+    vendor="Wallbox 电",
+    model="M1",
+    version="1.3",
+    size_bytes=4,
+    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 )
 PRICE = Price(excl_vat=Decimal("4.55"), incl_vat=Decimal("5.41"))
 CDR = Cdr(
@@ -142,6 +154,48 @@ EVENT_BODIES = (
     up.DocumentApplied(document="tokens", version=4),
     up.TokensChanged(source="hub", tokens=(TOKEN,), is_complete=True),
     up.UnknownStopSettled(station_id="CS-1", charger_transaction_id="99", transaction_id="tx-1"),
+    up.FirmwareAdded(file=FIRMWARE),
+    up.FirmwareRemoved(file_id="9f86d081884c7d65"),
+    up.JobBegun(
+        job_id="edge-7-0f6f1f6e-12",
+        job=ApplyTemplateJob(
+            name="fleet",
+            match=StationPattern(model="M*"),
+            settings=(VariableSetting(name=VariableName(variable="HeartbeatInterval"), value="300"),),
+        ),
+        station_ids=("CS-1", "CS-2"),
+        at_once=5,
+        ends_at=T1,
+    ),
+    up.JobStepChanged(
+        job_id="edge-7-0f6f1f6e-12",
+        station_id="CS-1",
+        status=StepStatus.DONE,
+        attempt=1,
+        detail="1 of 1 taken",
+        request_id=7,
+        result={"variables": [{"variable": "HeartbeatInterval", "status": "Accepted", "is_equal": True}]},
+    ),
+    up.JobEnded(job_id="edge-7-0f6f1f6e-12", done=1, failed=1, cancelled=0),
+    up.VariablesRead(
+        station_id="CS-1",
+        variables=(
+            up.VariableReading("OCPPCommCtrlr", "HeartbeatInterval", "300", "ReadWrite", data_type="integer", unit="s"),
+        ),
+        report_id=17,
+        is_complete=True,
+        identity=4_021_965,
+    ),
+    up.ReportKept(
+        station_id="CS-1",
+        report="display_messages",
+        request_id=9,
+        seq_no=0,
+        is_last=True,
+        items=({"id": 1, "priority": "InFront", "message": {"format": "UTF8", "content": "你好"}},),
+    ),
+    up.MonitorsLearned(station_id="CS-1", severities={4: 2, 5: None}),
+    up.MonitorEventsReported(station_id="CS-1", events=({"eventId": 1, "trigger": "Alerting", "actualValue": "91"},)),
     up.DeviationSeen(
         station_id="CS-1",
         vendor="Wallbox 电",
@@ -154,6 +208,51 @@ EVENT_BODIES = (
         count=3,
         frame='[2,"1","MeterValues",{}]',
     ),
+    up.ChargingProfileSet(
+        station_id="CS-1",
+        evse_id=1,
+        installed_at=T1,
+        profile=ChargingProfile(
+            purpose="TxDefaultProfile",
+            profile_id=7,
+            schedules=(
+                ChargingSchedule(rate_unit="W", start_at=T1, periods=(SchedulePeriod(start_s=0, limit=6000.5),)),
+            ),
+        ),
+    ),
+    up.ChargingProfileCleared(station_id="CS-1", profile_id=7),
+    up.ChargingLimitChanged(station_id="CS-1", source="EMS", evse_id=1, limit_w=4000, is_grid_critical=True),
+    up.ReservationMade(
+        station_id="CS-1",
+        reservation_id=7,
+        evse_id=1,
+        token_uid="04A1B2C3",
+        group_id="fleet",
+        contract_id="DE-OHM-C1",
+        made_at=T0,
+        expires_at=T1,
+        session_id="edge-7-0f6f1f6e-r7",
+        tariff=TARIFF,
+    ),
+    up.ReservationEnded(
+        station_id="CS-1",
+        reservation_id=7,
+        session_id="edge-7-0f6f1f6e-r7",
+        reason=up.ReservationEnd.USED,
+        ended_at=T1,
+        transaction_id="tx-1",
+    ),
+    up.LocalListSettled(
+        station_id="CS-1",
+        firmware_version="1.2",
+        version=9,
+        tokens_version=8,
+        checksum="0f6f1f6e5a5b4c439f550f8d7f4a7c11",
+        tokens=41,
+        left_out=1,
+    ),
+    up.AvailabilityChanged(station_id="CS-1", evse_id=1, is_operative=False, is_scheduled=True),
+    up.StationAccepted(station_id="CS-1"),
 )
 TELEMETRY_BODIES = (
     up.MeterValuesSampled(

@@ -17,6 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, JsonValue, TypeAdapter
 
+from protocols.charger.jobs import ApplyTemplateJob, StationPattern, UpdateFirmwareJob
+from protocols.charger.operations.smart_charging import ChargingProfile, ChargingSchedule, SchedulePeriod
+from protocols.charger.operations.variables import VariableName, VariableSetting
 from protocols.errors import BadEntry
 from protocols.sync import codec
 from protocols.sync.down import Ack, Command, DesiredTokens
@@ -43,6 +46,52 @@ st.register_type_strategy(
         st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
         max_leaves=6,
+    ),
+)
+PERIODS = st.builds(SchedulePeriod, start_s=st.integers(0, 86_400), limit=st.integers(0, 400_000).map(float))
+st.register_type_strategy(
+    ChargingProfile,
+    st.builds(
+        ChargingProfile,
+        schedules=st.lists(
+            st.builds(
+                ChargingSchedule,
+                periods=st.lists(PERIODS, min_size=1, max_size=3).map(tuple),
+                duration_s=st.none() | st.integers(0, 86_400),
+                min_charging_rate=st.none(),
+                sales_tariff=st.none(),
+            ),
+            min_size=1,
+            max_size=3,
+        ).map(tuple),
+        stack_level=st.integers(0, 9),
+        profile_id=st.none() | st.integers(0, 99),
+        charger_transaction_id=st.none() | st.text(min_size=1, max_size=36),
+    ),
+)
+NAMES = st.text(min_size=1, max_size=50)
+NUMBERS = st.none() | st.integers(0, 999)
+st.register_type_strategy(
+    VariableSetting,
+    st.builds(
+        VariableSetting,
+        name=st.builds(
+            VariableName, variable=NAMES, evse_id=NUMBERS, connector_id=st.none() | st.integers(1, 999), component=NAMES
+        ),
+        value=st.text(max_size=100),
+    ),
+)
+st.register_type_strategy(
+    UpdateFirmwareJob,
+    st.builds(UpdateFirmwareJob, file_id=st.text(min_size=8, max_size=64), retries=NUMBERS, retry_interval_s=NUMBERS),
+)
+st.register_type_strategy(
+    ApplyTemplateJob,
+    st.builds(
+        ApplyTemplateJob,
+        name=NAMES,
+        settings=st.lists(st.from_type(VariableSetting), min_size=1, max_size=3).map(tuple),
+        match=st.builds(StationPattern, vendor=NAMES, model=NAMES, firmware=NAMES),
     ),
 )
 st.register_type_strategy(Decimal, st.decimals(allow_nan=False, allow_infinity=False))

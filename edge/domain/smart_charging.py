@@ -1,0 +1,352 @@
+"""Functional block K: charging profiles that are set, kept, read back and compared with the meter.
+
+What a station accepted is believed when its own composite schedule says the same, and its meter obeys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from edge.domain.asking import ask, number
+from edge.domain.composite import InstalledProfile, Running, Step, composite, limit_at, steps_of
+from edge.domain.decision import Decision
+from edge.domain.events import Refused
+from edge.domain.site import EvseStatus, Site, Station
+from protocols.charger.commands import Judged
+from protocols.charger.events import (
+    ChargingLimitCleared,
+    ChargingLimitReported,
+    ChargingNeedsReported,
+    CommandAnswered,
+    EvScheduleReported,
+)
+from protocols.charger.operations.smart_charging import (
+    ChargingProfile,
+    ChargingSchedule,
+    ClearChargingProfile,
+    GetCompositeSchedule,
+    SchedulePeriod,
+    SetChargingProfile,
+)
+from protocols.errors import BadText
+from protocols.sync.up import ChargingLimitChanged, ChargingProfileCleared, ChargingProfileSet, Severity
+from protocols.terms import EvseRef
+
+READ_BACK: Final = timedelta(hours=1)
+"""So much of the composite schedule is asked for and compared."""
+TOLERANCE_W: Final = 500
+TOLERANCE: Final = 0.05
+"""What a station may round, and a meter be wrong by."""
+OBEYS_WITHIN: Final = timedelta(seconds=60)
+"""A vehicle that is told to draw less gets so much time."""
+NOT_APPLIED: Final = "charging_profile_not_applied"
+NOT_OBEYED: Final = "charging_limit_exceeded"
+MAX_PROFILES_PER_STATION: Final = 64
+_SCHEDULE: Final[TypeAdapter[ChargingSchedule]] = TypeAdapter(ChargingSchedule)
+
+
+def prepare_set(
+    site: Site, station: Station, operation: SetChargingProfile, now: datetime
+) -> SetChargingProfile | Refused:
+    """K01: what no station could make sense of is refused here, with the reason."""
+    evse_id, profile = operation.evse_id, operation.profile
+    problem = _problem_of(site, station, evse_id, profile)
+    if problem is not None:
+        return Refused(reason=problem)
+    if profile.purpose == "TxProfile" and profile.charger_transaction_id is None:
+        transaction = site.at_evse(EvseRef(station.station_id, evse_id))
+        if transaction is None:
+            return Refused(reason=f"a TxProfile needs a running transaction, and EVSE {evse_id} has none")
+        profile = replace(profile, charger_transaction_id=transaction.charger_transaction_id)
+    if profile.profile_id is None:
+        profile = replace(profile, profile_id=number(site, now))
+    if profile.kind != "Relative" and profile.schedules[0].start_at is None:
+        profile = replace(profile, schedules=tuple(replace(each, start_at=now) for each in profile.schedules))
+    return replace(operation, profile=profile)
+
+
+def note_set(site: Site, decision: Decision, station: Station, operation: SetChargingProfile, now: datetime) -> None:
+    """The station has accepted it: it takes the place of what it replaces (K01.FR.05), and is read back."""
+    evse_id, profile = operation.evse_id, operation.profile
+    if profile.profile_id is None:
+        return
+    profiles = site.profiles.setdefault(station.station_id, {})
+    for known in [known for known in profiles.values() if _replaces(operation, known)]:
+        _forget(site, decision, station.station_id, known, now)
+    profiles = site.profiles.setdefault(station.station_id, {})
+    profiles[profile.profile_id] = InstalledProfile(evse_id=evse_id, profile=profile, installed_at=now)
+    decision.journal(
+        site, now, ChargingProfileSet(station_id=station.station_id, evse_id=evse_id, profile=profile, installed_at=now)
+    )
+    for each in [evse_id] if evse_id else station.evse_ids:
+        question = GetCompositeSchedule(evse_id=each, duration_s=int(READ_BACK.total_seconds()), rate_unit="W")
+        ask(site, decision, station.station_id, question, now)
+
+
+def note_cleared(
+    site: Site, decision: Decision, station: Station, operation: ClearChargingProfile, now: datetime
+) -> None:
+    """K10: all that the request covers is gone, known here or not."""
+    for known in list(site.profiles.get(station.station_id, {}).values()):
+        if _is_covered(operation, known):
+            _forget(site, decision, station.station_id, known, now)
+
+
+def note_composite(
+    site: Site, decision: Decision, station: Station, operation: GetCompositeSchedule, answer: CommandAnswered,
+    now: datetime,
+) -> None:  # fmt: skip
+    """What the station says it will do, beside what its profiles mean. A station that cannot tell is not judged."""
+    ref = EvseRef(station.station_id, operation.evse_id)
+    told = answer.result.get("schedule") if answer.is_accepted and answer.result is not None else None
+    if told is None:
+        return
+    try:
+        schedule = _SCHEDULE.validate_python(told)
+    except ValidationError:
+        return
+    meant = composite(_profiles(site, ref), ref.evse_id, _running(site, ref), now, now + READ_BACK)
+    difference = _difference(meant, steps_of(schedule, now), _rated_w(site, ref), now + READ_BACK)
+    if difference is None:
+        decision.clear_alarm(site, now, NOT_APPLIED, ref)
+        return
+    text = f"{ref} accepted a charging profile and will not follow it: {difference}"
+    decision.raise_alarm(site, now, NOT_APPLIED, Severity.WARNING, text, ref)
+
+
+def watch_power(site: Site, decision: Decision, status: EvseStatus, now: datetime) -> None:
+    """Compare what an EVSE draws with its limit; for stations that have profiles alone."""
+    if status.power_w is None:
+        return
+    limit_w = limit_now(site, status.ref, now)
+    if limit_w is None or status.power_w <= limit_w + max(TOLERANCE_W, limit_w * TOLERANCE):
+        site.over_limit.pop(status.ref, None)
+        decision.clear_alarm(site, now, NOT_OBEYED, status.ref)
+        return
+    since = site.over_limit.setdefault(status.ref, now)
+    if now - since >= OBEYS_WITHIN:
+        text = f"{status.ref} draws {status.power_w} W and may draw {limit_w} W"
+        decision.raise_alarm(site, now, NOT_OBEYED, Severity.CRITICAL, text, status.ref)
+
+
+def limit_now(site: Site, ref: EvseRef, now: datetime) -> int | None:
+    """What the EVSE may draw by its profiles and the limits that others set, in W; None for no limit."""
+    limit_w = limit_at(_profiles(site, ref), ref.evse_id, _running(site, ref), now)
+    others = [
+        limit.limit_w
+        for limit in site.external_limits.get(ref.station_id, {}).values()
+        if limit.limit_w is not None and limit.evse_id in (None, ref.evse_id)
+    ]
+    return min([*others, *([limit_w] if limit_w is not None else [])], default=None)
+
+
+def note_limit(site: Site, decision: Decision, event: ChargingLimitReported, now: datetime) -> None:
+    """K12: somebody else limits the station."""
+    limit_w = None
+    for schedule in event.schedules:
+        try:
+            limit_w = steps_of(_read_schedule(schedule), now)[0].limit_w
+        except (BadText, ValidationError):
+            continue
+    limit = ChargingLimitChanged(
+        station_id=event.station_id,
+        source=event.source,
+        evse_id=event.evse_id,
+        is_grid_critical=event.is_grid_critical,
+        limit_w=limit_w,
+    )
+    _keep_limit(site, decision, limit, now)
+
+
+def note_limit_cleared(site: Site, decision: Decision, event: ChargingLimitCleared, now: datetime) -> None:
+    """K13."""
+    limit = ChargingLimitChanged(
+        station_id=event.station_id, source=event.source, evse_id=event.evse_id, is_cleared=True
+    )
+    _keep_limit(site, decision, limit, now)
+
+
+def answer_needs(site: Site, decision: Decision, event: ChargingNeedsReported, now: datetime) -> None:
+    """K15, K16: the vehicle gets all that its EVSE may give, as a TxProfile; it plans within that."""
+    ref = EvseRef(event.station_id, event.evse_id)
+    transaction, status = site.at_evse(ref), site.evses.get(ref)
+    if transaction is None or status is None:
+        decision.reply = Judged(is_accepted=False, reason="NoTransaction")
+        return
+    decision.reply = Judged(is_accepted=True)
+    limit_w = limit_now(site, ref, now)
+    most_w = status.evse.max_power_w if limit_w is None else min(limit_w, status.evse.max_power_w)
+    schedule = ChargingSchedule(rate_unit="W", periods=(SchedulePeriod(start_s=0, limit=float(most_w)),), start_at=now)
+    profile = ChargingProfile(
+        purpose="TxProfile",
+        schedules=(schedule,),
+        stack_level=0,
+        profile_id=number(site, now),
+        charger_transaction_id=transaction.charger_transaction_id,
+    )
+    asked = SetChargingProfile(evse_id=event.evse_id, profile=profile)
+    ask(site, decision, event.station_id, asked, now)
+
+
+def judge_ev_schedule(site: Site, decision: Decision, event: EvScheduleReported, now: datetime) -> None:
+    """K15: is what the vehicle plans within what it may?"""
+    ref = EvseRef(event.station_id, event.evse_id)
+    begin = event.time_base or now
+    try:
+        steps = steps_of(_read_schedule(event.schedule), begin)
+    except (BadText, ValidationError) as error:
+        decision.reply = Judged(is_accepted=False, reason=str(error)[:50])
+        return
+    profiles, running = _profiles(site, ref), _running(site, ref)
+    for step in steps:
+        limit_w = limit_at(profiles, ref.evse_id, running, step.at)
+        if limit_w is not None and step.limit_w is not None and step.limit_w > limit_w + TOLERANCE_W:
+            decision.reply = Judged(is_accepted=False, reason="LimitExceeded")
+            return
+    decision.reply = Judged(is_accepted=True)
+
+
+def tidy(site: Site, decision: Decision, station_id: str, now: datetime) -> None:
+    """What is past holds no more; TxProfiles go with their transaction (K01.FR.09)."""
+    for known in list(site.profiles.get(station_id, {}).values()):
+        profile, charger_id = known.profile, known.profile.charger_transaction_id
+        is_over = charger_id is not None and site.by_charger_id(station_id, charger_id) is None
+        if is_over or (profile.valid_to is not None and profile.valid_to <= now):
+            _forget(site, decision, station_id, known, now)
+
+
+def watch(site: Site, decision: Decision, station_id: str, evse_id: int | None, now: datetime) -> None:
+    """A station that has profiles, or is limited by others, told something of its meter."""
+    status = site.evses.get(EvseRef(station_id, evse_id)) if evse_id else None
+    if status is not None:
+        watch_power(site, decision, status, now)
+
+
+def limit_key(limit: ChargingLimitChanged) -> str:
+    """Whose limit it is, and of which EVSE."""
+    return f"{limit.source}:{limit.evse_id or 0}"
+
+
+def _problem_of(site: Site, station: Station, evse_id: int, profile: ChargingProfile) -> str | None:
+    is_of_station = profile.purpose in ("ChargingStationMaxProfile", "ChargingStationExternalConstraints")
+    if evse_id != 0 and EvseRef(station.station_id, evse_id) not in site.evses:
+        return f"EVSE {station.station_id}*{evse_id} does not exist"
+    if is_of_station and evse_id != 0:
+        return f"a {profile.purpose} is for the station: evse_id 0"
+    if profile.purpose == "TxProfile" and evse_id == 0:
+        return "a TxProfile is for the EVSE of its transaction, not for evse_id 0"
+    if profile.purpose != "TxProfile" and len(profile.schedules) > 1:
+        return f"a {profile.purpose} has one schedule"
+    if profile.kind == "Recurring" and profile.recurrency is None:
+        return "a Recurring profile needs its recurrency: Daily or Weekly"
+    if is_of_station and profile.kind == "Relative":
+        return f"a {profile.purpose} cannot be Relative: there is no transaction that it could be relative to"
+    for schedule in profile.schedules:
+        starts = [period.start_s for period in schedule.periods]
+        if starts[0] != 0 or starts != sorted(set(starts)):
+            return "the periods of a schedule begin at 0 and follow each other"
+    if len(site.profiles.get(station.station_id, {})) >= MAX_PROFILES_PER_STATION:
+        return f"the station has {MAX_PROFILES_PER_STATION} profiles: clear some first"
+    return None
+
+
+def _replaces(operation: SetChargingProfile, known: InstalledProfile) -> bool:
+    new, old = operation.profile, known.profile
+    if new.profile_id == old.profile_id:
+        return True
+    is_same_place = operation.evse_id == known.evse_id and new.charger_transaction_id == old.charger_transaction_id
+    return is_same_place and (new.purpose, new.stack_level) == (old.purpose, old.stack_level)
+
+
+def _is_covered(operation: ClearChargingProfile, known: InstalledProfile) -> bool:
+    if operation.profile_id is not None:
+        return known.profile.profile_id == operation.profile_id
+    asked = (operation.evse_id, operation.purpose, operation.stack_level)
+    has = (known.evse_id, known.profile.purpose, known.profile.stack_level)
+    return all(wanted is None or wanted == given for wanted, given in zip(asked, has, strict=True))
+
+
+def _forget(site: Site, decision: Decision, station_id: str, known: InstalledProfile, now: datetime) -> None:
+    profile_id = known.profile.profile_id
+    if profile_id is None:
+        return
+    profiles = site.profiles[station_id]
+    del profiles[profile_id]
+    if not profiles:
+        del site.profiles[station_id]
+    decision.journal(site, now, ChargingProfileCleared(station_id=station_id, profile_id=profile_id))
+
+
+def _keep_limit(site: Site, decision: Decision, limit: ChargingLimitChanged, now: datetime) -> None:
+    limits = site.external_limits.setdefault(limit.station_id, {})
+    key = limit_key(limit)
+    if limit.is_cleared:
+        limits.pop(key, None)
+    else:
+        limits[key] = limit
+    if not limits:
+        del site.external_limits[limit.station_id]
+    decision.journal(site, now, limit)
+
+
+def _profiles(site: Site, ref: EvseRef) -> list[InstalledProfile]:
+    return list(site.profiles.get(ref.station_id, {}).values())
+
+
+def _running(site: Site, ref: EvseRef) -> Running | None:
+    transaction = site.at_evse(ref)
+    if transaction is None:
+        return None
+    return Running(charger_transaction_id=transaction.charger_transaction_id, started_at=transaction.started_at)
+
+
+def _rated_w(site: Site, ref: EvseRef) -> int:
+    status = site.evses.get(ref)
+    return status.evse.max_power_w if status is not None else site.rules.default_max_power_w
+
+
+def _difference(meant: list[Step], told: list[Step], rated_w: int, end: datetime) -> str | None:
+    """Where the station would draw more than is meant, or less; an EVSE never draws more than it is rated for."""
+    for at in sorted({step.at for step in (*meant, *told) if step.at < end}):
+        ours, theirs = _at(meant, at), _at(told, at)
+        ours_w = rated_w if ours is None else min(ours, rated_w)
+        theirs_w = rated_w if theirs is None else min(theirs, rated_w)
+        if abs(ours_w - theirs_w) > max(TOLERANCE_W, ours_w * TOLERANCE):
+            return f"at {at.isoformat(timespec='seconds')} it means {theirs_w} W, and {ours_w} W were asked for"
+    return None
+
+
+def _at(steps: list[Step], at: datetime) -> int | None:
+    limit_w = None
+    for step in steps:
+        if step.at > at:
+            break
+        limit_w = step.limit_w
+    return limit_w
+
+
+def _read_schedule(schedule: dict[str, object]) -> ChargingSchedule:
+    """A 2.0.1 ChargingScheduleType as it came. Raises BadText or ValidationError."""
+    periods = schedule.get("chargingSchedulePeriod")
+    if not isinstance(periods, list):
+        raise BadText("the schedule has no periods")
+    return _SCHEDULE.validate_python(
+        {
+            "rate_unit": schedule.get("chargingRateUnit"),
+            "start_at": schedule.get("startSchedule"),
+            "duration_s": schedule.get("duration"),
+            "periods": [
+                {
+                    "start_s": period.get("startPeriod"),
+                    "limit": period.get("limit"),
+                    "number_phases": period.get("numberPhases"),
+                }
+                for period in periods
+                if isinstance(period, dict)
+            ],
+        }
+    )
