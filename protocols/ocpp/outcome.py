@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -26,6 +26,16 @@ def read_status(_operation: object, answers: Sequence[Payload]) -> Result:
         if status != "Accepted":
             details.append(status)
     return Result(is_accepted=True, detail=", ".join(dict.fromkeys(details)))
+
+
+def accepting(*words: str) -> Callable[[object, Sequence[Payload]], Result]:
+    """As `read_status`, of an operation where these words are an answer and no refusal: there is nothing to tell."""
+
+    def read(operation: object, answers: Sequence[Payload]) -> Result:
+        told = read_text(answers[0].get("status"))
+        return Result(is_accepted=True, detail=told) if told in words else read_status(operation, answers)
+
+    return read
 
 
 def refusal(status: str, answer: dict[str, Any]) -> str:

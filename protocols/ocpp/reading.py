@@ -62,6 +62,37 @@ def read_text(text: Any) -> str | None:
     return text.strip() or None
 
 
+def read_block(text: Any) -> str | None:
+    """A text of several lines, such as PEM; None where nothing is left of it."""
+    if type(text) is not str:
+        return None
+    if not text.isprintable():
+        text = "".join(character for character in text if character.isprintable() or character in "\n\t")
+    return text.strip() or None
+
+
+def read_document(value: Any) -> Any:
+    """What goes on as it came: a decoded Struct, list or value as plain JSON, without control characters but line ends,
+    and without numbers that JSON readers do not agree on."""
+    return _plain(to_builtins(value))
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case str():
+            return read_block(value) or ""
+        case bool() | None:
+            return value
+        case int() | float():
+            return value if -MAX_INT <= value <= MAX_INT else None
+        case list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {read_text(name) or "": _plain(item) for name, item in value.items()}
+        case _:
+            return None
+
+
 def read_int(number: Any) -> int | None:
     """A whole number within ±MAX_INT, None for anything else. JSON Schema also takes 1.0 and 1e308 for integers."""
     if type(number) is float and number.is_integer():
@@ -69,6 +100,14 @@ def read_int(number: Any) -> int | None:
     if type(number) is int and -MAX_INT <= number <= MAX_INT:
         return number
     return None
+
+
+def read_number(number: Any, *, name: str) -> int:
+    """A whole number that the model cannot do without. Raises BadPayload where it is out of range."""
+    read = read_int(number)
+    if read is None:
+        raise BadPayload("PropertyConstraintViolation", f"/{name}: expected a whole number up to {MAX_INT}")
+    return read
 
 
 def read_evse_id(number: Any, *, name: str, lowest: int = 1) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from protocols.charger.operations.fields import ConnectorNumber, EvseNumber, Number, TokenUid
+from protocols.charger.operations.fields import ConnectorNumber, EvseNumber, Number, TokenKind, TokenUid
 from protocols.terms import AuthorizationStatus
 
 
@@ -24,7 +24,10 @@ class ChangeAvailability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReserveNow:
-    """OCPP 1.6 ReserveNow, 2.0.1 H01. Without `evse_id` any EVSE. `reservation_id` is given where it is None."""
+    """OCPP 1.6 ReserveNow, 2.0.1 H01. Without `evse_id` any EVSE. `reservation_id` is given where it is None.
+
+    Without `token_type` a token that looks like the UID of a card is one (ISO14443), any other is Central.
+    """
 
     token_uid: TokenUid
     expires_at: AwareDatetime
@@ -32,6 +35,7 @@ class ReserveNow:
     group_id: TokenUid | None = None
     connector_type: str | None = None
     reservation_id: Number | None = None
+    token_type: TokenKind | None = None
     operation: Literal["reserve_now"] = "reserve_now"
 
 
@@ -52,12 +56,14 @@ class ClearCache:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedToken:
-    """A token on a station's local list; `status` None takes it off the list (differential only)."""
+    """A token on a station's local list; `status` None takes it off the list (differential only). `token_type` as in
+    ReserveNow."""
 
     token_uid: TokenUid
     status: AuthorizationStatus | None = AuthorizationStatus.ACCEPTED
     group_id: TokenUid | None = None
     expires_at: AwareDatetime | None = None
+    token_type: TokenKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

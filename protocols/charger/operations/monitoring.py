@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from protocols.charger.operations.fields import Number, RequestId, TokenUid
+from protocols.charger.operations.fields import Number, RequestId, TokenKind, TokenUid
 from protocols.charger.operations.variables import VariableName
 
 
@@ -78,6 +78,7 @@ class GetCustomerInformation:
     is_report: bool = True
     is_clear: bool = False
     token_uid: TokenUid | None = None
+    token_type: TokenKind | None = None
     customer_identifier: Annotated[str, Field(max_length=64)] | None = None
     customer_certificate: dict[str, Any] | None = None
     """CertificateHashDataType as the standard writes it."""

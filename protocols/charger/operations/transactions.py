@@ -8,19 +8,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from protocols.charger.operations.fields import ConnectorNumber, EvseNumber, Text, TokenUid
+from protocols.charger.operations.fields import ConnectorNumber, EvseNumber, Text, TokenKind, TokenUid
 from protocols.charger.operations.smart_charging import ChargingProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTransaction:
     """OCPP 1.6 RemoteStartTransaction, 2.0.1 RequestStartTransaction (F01). `remote_start_id` is the site's, unique
-    for the station; it is given where it is None. Result: {"charger_transaction_id"} where one runs already (F02)."""
+    for the station; it is given where it is None. The token is authorised here, so it is Central where no `token_type`
+    is given: the station need not ask (C05). Result: {"charger_transaction_id"} where one runs already (F02)."""
 
     evse_id: EvseNumber
     token_uid: TokenUid
     remote_start_id: int | None = None
     profile: ChargingProfile | None = None
+    token_type: TokenKind | None = None
+    group_id: TokenUid | None = None
     operation: Literal["start_transaction"] = "start_transaction"
 
 

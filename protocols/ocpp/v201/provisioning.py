@@ -27,7 +27,11 @@ def read_boot_notification(station_id: str, payload: Any) -> BootReported:
 def render_boot_notification(reply: Reply) -> Payload:
     """Part 2 §1.4.2."""
     answer = expect(reply, BootAnswer)
-    return {"currentTime": write_stamp(answer.at), "interval": answer.heartbeat_interval_s, "status": "Accepted"}
+    return {
+        "currentTime": write_stamp(answer.at),
+        "interval": answer.heartbeat_interval_s,
+        "status": answer.status,
+    }
 
 
 def answer_heartbeat(now: datetime) -> Payload:

@@ -1,7 +1,8 @@
-"""OCPP 2.0.1 functional block E: TransactionEvent."""
+"""OCPP 2.0.1 functional block E: TransactionEvent and GetTransactionStatus."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -9,11 +10,13 @@ from msgspec import UNSET
 
 from protocols.charger.commands import Reply, TransactionAnswer
 from protocols.charger.events import ChargerEvent, TransactionBegan, TransactionContinued, TransactionFinished
+from protocols.charger.operations.transactions import GetTransactionStatus
 from protocols.errors import BadPayload
-from protocols.ocpp.dialect import Payload, expect
+from protocols.ocpp.dialect import Payload, Result, expect
 from protocols.ocpp.reading import given, read_evse_id, read_int, read_stamp, read_text
 from protocols.ocpp.sampled_values import read_samples_201, register_wh
 from protocols.ocpp.v201.authorization import read_id_token, render_id_token_info
+from protocols.ocpp.writing import filled
 from protocols.terms import ChargingState, ReadingContext
 
 _CHARGING_STATES: Final = MappingProxyType({state.value: state for state in ChargingState})
@@ -40,6 +43,21 @@ def render_transaction_event(reply: Reply) -> Payload:
     if answer.id_token is not None:
         payload["idTokenInfo"] = render_id_token_info(answer.id_token)
     return payload
+
+
+def write_get_transaction_status(operation: GetTransactionStatus) -> Payload:
+    """E14 GetTransactionStatusRequest."""
+    return filled(transactionId=operation.charger_transaction_id)
+
+
+def read_get_transaction_status(_operation: GetTransactionStatus, answers: Sequence[Payload]) -> Result:
+    """E14 GetTransactionStatusResponse."""
+    is_ongoing = answers[0].get("ongoingIndicator")
+    result = {
+        "is_ongoing": is_ongoing if isinstance(is_ongoing, bool) else None,
+        "has_messages_queued": answers[0].get("messagesInQueue") is True,
+    }
+    return Result(is_accepted=True, result=result)
 
 
 def _began(station_id: str, payload: Any) -> TransactionBegan:
