@@ -13,15 +13,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from edge.toml_lines import key_lines, line_of
 from protocols.errors import BadText
-from protocols.ocpi.tariff import TariffDimensionType
+from protocols.ocpi.tariff import ReservationRestrictionType, TariffDimensionType
 from protocols.sync.topics import EdgeAddress
 from protocols.timeline import Timeline
 
@@ -91,6 +100,11 @@ class OcppSettings(_Strict):
         default=False,
         description="let stations in that are not configured: for commissioning only, said on all screens",
     )
+    unknown_boot: Literal["accept", "pending", "reject"] = Field(
+        default="accept",
+        description="what unconfigured stations are told when they boot; pending and rejected ones start no transaction"
+        " before `ohmstead-edge accept`",
+    )
     heartbeat_interval_s: int = Field(default=300, ge=1, le=86400, description="site time between heartbeats")
     ping_interval_s: float = Field(default=60, gt=0, le=3600, description="WebSocket ping when a station is silent")
     ping_timeout_s: float = Field(
@@ -145,10 +159,28 @@ class PriceComponentSettings(_Strict):
     step_size: int = Field(default=1, ge=0, le=1_000_000, description="Wh or seconds that are billed as one")
 
 
+class TariffRestrictionsSettings(_Strict):
+    """OCPI 2.2.1 §11.4.6: of its restrictions only the one that makes an element one for reservations."""
+
+    reservation: ReservationRestrictionType = Field(
+        description="RESERVATION prices the time that is reserved, RESERVATION_EXPIRES what nobody came for"
+    )
+
+
 class TariffElementSettings(_Strict):
     """OCPI 2.2.1 §11.4.4."""
 
     price_components: tuple[PriceComponentSettings, ...] = Field(min_length=1, description="one per dimension")
+    restrictions: TariffRestrictionsSettings | None = Field(
+        default=None, description="without it the element is for charging"
+    )
+
+    @model_validator(mode="after")
+    def _only_time_is_reserved(self) -> Self:
+        priced = {component.type for component in self.price_components}
+        if self.restrictions is not None and not priced <= {TariffDimensionType.FLAT, TariffDimensionType.TIME}:
+            raise ValueError("a reservation is priced by FLAT and TIME only (OCPI 2.2.1 §11.4.6)")
+        return self
 
 
 class TariffSettings(_Strict):
@@ -181,6 +213,12 @@ class StationSettings(_Strict):
     allowed_groups: frozenset[str] = Field(
         default=frozenset(), description="token groups that may charge; none for all"
     )
+    boot: Literal["accept", "pending", "reject"] = Field(
+        default="accept",
+        description="what it is told when it boots: pending until `ohmstead-edge accept`, rejected for as long as this"
+        " stands",
+    )
+    local_list: bool | None = Field(default=None, description="keep its local list, whatever [local_lists] says")
     evses: tuple[EvseSettings, ...] = Field(min_length=1, max_length=64, description="its EVSEs")
 
 
@@ -218,6 +256,31 @@ class TelemetrySettings(_Strict):
     voltage: MeasurandSettings = Field(default=MeasurandSettings(), description="per phase")
     state_of_charge: MeasurandSettings = Field(default=MeasurandSettings(), description="of the vehicle")
     energy_register: MeasurandSettings = Field(default=MeasurandSettings(), description="the meter")
+
+
+class ReservationSettings(_Strict):
+    """Reservations of EVSEs; what they cost stands in the tariffs."""
+
+    max_hours: int = Field(default=24, ge=1, le=24 * 31, description="an EVSE is reserved for so long at most")
+
+
+class LocalListSettings(_Strict):
+    """The lists of tokens that stations charge by while they cannot reach the site. A list that is kept replaces what
+    the station had; one that nobody keeps is the operator's own matter."""
+
+    enabled: bool = Field(default=False, description="keep the local lists of all stations equal to the tokens")
+    max_tokens: int = Field(
+        default=1000, ge=1, le=100_000, description="tokens on a list, where the station does not tell how many it takes"
+    )
+    tokens_per_message: int = Field(
+        default=100, ge=1, le=1000, description="tokens in a message, where the station does not tell"
+    )
+    stations_at_once: int = Field(
+        default=50, ge=1, le=500, description="stations that are sent a list at the same time, at most so many in 10 s"
+    )
+    clear_caches: bool = Field(
+        default=False, description="clear the authorization caches of stations when a token may not charge any more"
+    )
 
 
 class LedgerSettings(_Strict):
@@ -280,6 +343,8 @@ class EdgeConfig(BaseSettings):
     peers: tuple[PeerSettings, ...] = Field(default=(), max_length=63, description="the other agents of a node")
     transactions: TransactionSettings = Field(default_factory=TransactionSettings, description="transactions")
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings, description="meter values")
+    reservations: ReservationSettings = Field(default_factory=ReservationSettings, description="reservations")
+    local_lists: LocalListSettings = Field(default_factory=LocalListSettings, description="tokens kept by stations")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="retention")
     frame_log: FrameLogSettings = Field(default_factory=FrameLogSettings, description="the log of OCPP frames")
     log: LogSettings = Field(default_factory=LogSettings, description="logging")

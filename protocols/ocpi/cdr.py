@@ -8,24 +8,29 @@ from decimal import Decimal
 from pydantic import AwareDatetime
 
 from protocols.money import Price
-from protocols.ocpi.tariff import Tariff, TariffDimensionType
+from protocols.ocpi.tariff import ReservationRestrictionType, Tariff, TariffDimensionType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingPeriod:
-    """OCPI 2.2.1 §10.4.6, in base units: from `start_date_time` to the next period or the end of the session."""
+    """OCPI 2.2.1 §10.4.6, in base units: from `start_date_time` to the next period or the end of the session.
+
+    `reservation_time_s` is the dimension RESERVATION_TIME: such a period has no other.
+    """
 
     start_date_time: AwareDatetime
     energy_wh: int = 0
     time_s: int = 0
     parking_time_s: int = 0
+    reservation_time_s: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceLine:
     """One line of a bill. `quantity` is as measured, `billed_quantity` after step_size, both in Wh, s or 1 (FLAT).
 
-    `price` is per kWh, hour or session, `vat` in percent; `cost` is rounded by the bill's rounding rule.
+    `price` is per kWh, hour or session, `vat` in percent; `cost` is rounded by the bill's rounding rule. `reservation`
+    names the kind of tariff element where the line is for the reservation and not for charging.
     """
 
     type: TariffDimensionType
@@ -34,6 +39,7 @@ class PriceLine:
     price: Decimal
     vat: Decimal | None
     cost: Price
+    reservation: ReservationRestrictionType | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,9 @@ class Cdr:
     """OCPI 2.2.1 §10.3.1, energy in Wh and times in s. `tariff` is the snapshot taken when the transaction started.
 
     `token_uid` is None when a station charged without saying for whom; `contract_id` is then the suspense account.
+    A reservation that a transaction used is billed with it, and `start_date_time` is then when it was reserved; one that
+    was not used has a bill of its own, with its id in the place of the transaction's. `total_reservation_cost` is part
+    of `total_cost`.
     `quarantine` holds the reasons why a person must look before it is issued; it is empty on an issued bill.
     """
 
@@ -67,3 +76,5 @@ class Cdr:
     rounding_rule: str
     engine: str
     quarantine: tuple[str, ...] = ()
+    total_reservation_time_s: int = 0
+    total_reservation_cost: Price | None = None

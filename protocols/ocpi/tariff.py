@@ -1,4 +1,5 @@
-"""OCPI 2.2.1 §11 Tariff, as far as a site prices by it: FLAT, ENERGY, TIME and PARKING_TIME with step_size."""
+"""OCPI 2.2.1 §11 Tariff, as far as a site prices by it: FLAT, ENERGY, TIME and PARKING_TIME with step_size, and what a
+reservation costs."""
 
 from __future__ import annotations
 
@@ -28,11 +29,28 @@ class PriceComponent:
     step_size: int = 1
 
 
+class ReservationRestrictionType(StrEnum):
+    """OCPI 2.2.1 §11.4.3: RESERVATION prices the time that an EVSE is reserved, RESERVATION_EXPIRES a reservation that
+    nobody came for."""
+
+    RESERVATION = "RESERVATION"
+    RESERVATION_EXPIRES = "RESERVATION_EXPIRES"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffRestrictions:
+    """OCPI 2.2.1 §11.4.6, as far as a site prices by it. With `reservation` the element is for reservations alone, and
+    has FLAT and TIME only."""
+
+    reservation: ReservationRestrictionType
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffElement:
     """OCPI 2.2.1 §11.4.4: the first element with a dimension gives that dimension's price."""
 
     price_components: tuple[PriceComponent, ...]
+    restrictions: TariffRestrictions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,14 @@ from protocols.charger.events import (
     TransactionFinished,
 )
 from protocols.ocpi.location import Evse, Location
-from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
+from protocols.ocpi.tariff import (
+    PriceComponent,
+    ReservationRestrictionType,
+    Tariff,
+    TariffDimensionType,
+    TariffElement,
+    TariffRestrictions,
+)
 from protocols.ocpi.token import Token
 from protocols.sync.up import Entry
 from protocols.terms import ChargingState, ConnectorStatus, Measurand
@@ -40,6 +47,21 @@ def tariff(*components: PriceComponent, tariff_id: str = "standard") -> Tariff:
     return Tariff(
         id=tariff_id, currency="EUR", elements=(TariffElement(price_components=components),), last_updated=START
     )
+
+
+def reserving(
+    kinds: dict[str, list[PriceComponent]], *components: PriceComponent, tariff_id: str = "reserving"
+) -> Tariff:
+    """A tariff with elements for reservations before the others."""
+    reservations = tuple(
+        TariffElement(
+            price_components=tuple(parts),
+            restrictions=TariffRestrictions(reservation=ReservationRestrictionType(kind)),
+        )
+        for kind, parts in kinds.items()
+    )
+    charging = (TariffElement(price_components=components),)
+    return Tariff(id=tariff_id, currency="EUR", elements=reservations + charging, last_updated=START)
 
 
 ENERGY_TARIFF = tariff(component("ENERGY", "0.50", "19"))

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.domain.pricing import price_session
+from edge.domain.pricing import price_reservation, price_session
 from protocols.money import from_cents, round_cents
 from protocols.ocpi.cdr import ChargingPeriod
-from protocols.ocpi.tariff import PriceComponent
-from tests.edge.domain.site_kit import START, component, tariff
+from protocols.ocpi.tariff import PriceComponent, Tariff
+from tests.edge.domain.site_kit import START, component, reserving, tariff
 
 KWH, MIN = 1000, 60
 
@@ -67,6 +67,49 @@ def test_worked_cases(
 ) -> None:
     bill = price_session(tariff(*components), session(*parts))
     assert (bill.total.excl_vat, bill.total.incl_vat) == (Decimal(excl_vat), Decimal(incl_vat)), name
+
+
+EXPIRES, RESERVED = "RESERVATION_EXPIRES", "RESERVATION"
+T15 = reserving({RESERVED: [component("TIME", "5.00", "20", 60)]}, FLAT, E)
+T17 = reserving(
+    {EXPIRES: [component("FLAT", "4.00", "20")], RESERVED: [component("TIME", "2.00", "20", 600)]}, FLAT, E
+)
+T18 = reserving(
+    {EXPIRES: [component("TIME", "6.00", "20", 600)], RESERVED: [component("TIME", "3.00", "20", 600)]}, FLAT, E
+)
+
+
+@pytest.mark.parametrize(
+    ("priced", "minutes", "excl_vat", "incl_vat"), [(T15, 15, "6.75", "7.60"), (T17, 22, "6.50", "7.30")]
+)
+def test_a_reservation_that_was_used_is_billed_with_its_session(
+    priced: Tariff, minutes: int, excl_vat: str, incl_vat: str
+) -> None:
+    """T15 and T17a: stepped by itself, and nothing for expiring."""
+    reserved = ChargingPeriod(start_date_time=START, reservation_time_s=minutes * MIN)
+    bill = price_session(priced, [reserved, *session(("energy", 20 * KWH))])
+    assert (bill.total.excl_vat, bill.total.incl_vat) == (Decimal(excl_vat), Decimal(incl_vat))
+    alone = price_session(priced, session(("energy", 20 * KWH))).total
+    assert bill.reservation is not None
+    assert bill.reservation.excl_vat + alone.excl_vat == bill.total.excl_vat
+    assert [line.reservation for line in bill.lines] == [RESERVED, None, None]
+
+
+@pytest.mark.parametrize(
+    ("priced", "minutes", "excl_vat", "incl_vat"), [(T17, 60, "6.00", "7.20"), (T18, 90, "9.00", "10.80")]
+)
+def test_a_reservation_that_expired_is_billed_alone(priced: Tariff, minutes: int, excl_vat: str, incl_vat: str) -> None:
+    """T17b: both elements; T18b: the TIME of the expiry takes the place of the other."""
+    bill = price_reservation(priced, minutes * MIN, is_expired=True)
+    assert (bill.total.excl_vat, bill.total.incl_vat) == (Decimal(excl_vat), Decimal(incl_vat))
+    assert bill.reservation == bill.total
+
+
+def test_a_tariff_that_says_nothing_of_reservations_bills_none() -> None:
+    assert price_reservation(tariff(FLAT, E), 3600, is_expired=True).lines == ()
+    reserved = ChargingPeriod(start_date_time=START, reservation_time_s=600)
+    charged = session(("energy", 20 * KWH))
+    assert price_session(tariff(FLAT, E), [reserved, *charged]).lines == price_session(tariff(FLAT, E), charged).lines
 
 
 def test_only_the_time_that_was_billable_last_is_stepped() -> None:
