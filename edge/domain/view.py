@@ -9,6 +9,7 @@ from typing import Any
 
 from edge.domain.pricing import price_session
 from edge.domain.site import EvseStatus, Site
+from edge.domain.smart_charging import limit_now
 from edge.domain.transaction import Transaction
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.topics import Stream
@@ -172,6 +173,15 @@ def stations(site: Site, now: datetime) -> list[dict[str, Any]]:
             "vendor": station.vendor,
             "model": station.model,
             "firmware": station.firmware_version,
+            "charging_profiles": [
+                {
+                    "profile_id": profile_id,
+                    "evse_id": installed.evse_id,
+                    "purpose": installed.profile.purpose,
+                    "stack_level": installed.profile.stack_level,
+                }
+                for profile_id, installed in site.profiles.get(station.station_id, {}).items()
+            ],
             "evses": [_evse(site, site.evses[ref], now) for ref in site.refs_of(station.station_id)],
         }
         for station in site.stations.values()
@@ -185,6 +195,7 @@ def _evse(site: Site, evse: EvseStatus, now: datetime) -> dict[str, Any]:
         "label": evse.evse.label,
         "state": evse_state(site, evse),
         "power_w": evse.power_w,
+        "limit_w": limit_now(site, evse.ref, now),
         "energy_wh": running.energy_wh if running else None,
         "transaction_id": running.transaction_id if running else None,
         "reading_is_old": site.is_silent(evse, now),
