@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -165,7 +166,7 @@ def _expect_ca(chain: Sequence[x509.Certificate], path: Path) -> None:
             is_ca = False
         if not is_ca:
             raise BadText(f"{path}: {certificate.subject.rfc4514_string()} is no CA's certificate")
-    for below, above in zip(chain, chain[1:], strict=False):
+    for below, above in pairwise(chain):
         try:
             below.verify_directly_issued_by(above)
         except Exception as error:

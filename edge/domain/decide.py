@@ -5,16 +5,32 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from edge.domain import deviations, drivers, handover, metering, remote, sessions, smart_charging, stations
+from edge.domain import (
+    certificates,
+    deviations,
+    drivers,
+    handover,
+    metering,
+    remote,
+    security_events,
+    sessions,
+    smart_charging,
+    stations,
+)
 from edge.domain.billing import end_transaction
 from edge.domain.decision import Decision
 from edge.domain.events import (
+    AlarmDismissed,
+    CertificateSigned,
     ClaimAnswered,
     ConnectionLimitReached,
     DecisionFailed,
     DocumentUnreadable,
+    PasswordChanged,
     PeerChanged,
     Restarted,
+    RevocationOrdered,
+    SigningFailed,
     SiteEvent,
     StationsClaimed,
     Ticked,
@@ -90,14 +106,27 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             FirmwareStatusReported()
             | FirmwarePublishingReported()
             | LogStatusReported()
-            | SecurityEventReported()
             | ReservationStatusReported()
             | ReportReceived()
             | MonitorsTriggered()
         ):
             pass
-        case DataTransferred() | SigningRequested():
+        case DataTransferred():
             decision.reply = Judged(is_accepted=False)
+        case SecurityEventReported():
+            security_events.note_event(site, decision, event, now)
+        case SigningRequested():
+            certificates.judge_request(site, decision, event, now)
+        case CertificateSigned():
+            certificates.send(site, decision, event, now)
+        case SigningFailed():
+            certificates.note_failed(site, decision, event, now)
+        case RevocationOrdered():
+            certificates.revoke(site, decision, event, now)
+        case AlarmDismissed():
+            security_events.dismiss_alarm(site, decision, event, now)
+        case PasswordChanged():
+            certificates.change_password(site, decision, event, now)
         case DeviationNoticed():
             deviations.note(site, decision, event, now)
         case ChargingLimitReported():
@@ -166,6 +195,7 @@ def wanted(site: Site, event: SiteEvent) -> tuple[PastKey, ...]:
 def _tick(site: Site, decision: Decision, now: datetime) -> None:
     """A transaction of which nothing was heard for `abandon_after_s` is billed up to what was last heard."""
     remote.tidy_commands(site, decision, now)
+    certificates.renew(site, decision, now)
     stations.settle_the_silent(site, decision, now)
     metering.forget_idle_readings(site, now)
     for station_id in list(site.profiles):

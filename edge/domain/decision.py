@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from edge.domain.errands import Errand
 from edge.domain.events import SiteReply
 from edge.domain.site import Site
 from edge.domain.transaction import Transaction
@@ -34,6 +35,7 @@ class Decision:
     acked: dict[Stream, int]
     dead: list[tuple[Stream, RejectedEntry]]
     outcomes: list[CommandFinished]
+    errands: tuple[Errand, ...]
 
     def __init__(self) -> None:
         """Written out: one is made for every event, and default factories take three times as long."""
@@ -41,6 +43,7 @@ class Decision:
         self.entries, self.commands, self.dead, self.outcomes = [], [], [], []
         self.checkpoints, self.acked = {}, {}
         self.shown = set()
+        self.errands = ()
 
     def journal(self, site: Site, now: datetime, body: Body) -> Entry:
         """Add a fact; it gets the next number of its stream."""

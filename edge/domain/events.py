@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
 from edge.domain.site import PastTransaction
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, Reply
 from protocols.charger.events import ChargerEvent
+from protocols.charger.jobs import FirmwareFile
 from protocols.ocpi.token import Token
 from protocols.sync.down import Ack, Command, DesiredTokens
 from protocols.sync.up import UnknownStopReceived
@@ -35,6 +38,41 @@ class DocumentUnreadable:
 
     document: str
     problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareFileAdded:
+    """The staff put a file into the catalogue of firmware: it lies there, and its signature is good."""
+
+    file: FirmwareFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareFileRemoved:
+    """The staff takes a file out of the catalogue of firmware."""
+
+    file_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFetched:
+    """The file server gave a station so much of a job's file. `is_whole`: its last byte went out."""
+
+    job_id: str
+    station_id: str
+    sent_bytes: int
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileBrought:
+    """A station brought the file server a file for a job; it lies in the folder of uploads under `name`."""
+
+    job_id: str
+    station_id: str
+    name: str
+    size_bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +125,55 @@ class PeerChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmDismissed:
+    """The staff has seen to an alarm."""
+
+    alarm_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateSigned:
+    """The site CA made a certificate for a station; see protocols.sync.up.CertificateIssued. `chain` is what the
+    station is sent: PEM, its own certificate first."""
+
+    station_id: str
+    certificate_type: str
+    serial_number: str
+    common_name: str
+    fingerprint: str
+    not_before: datetime
+    not_after: datetime
+    certificate: str
+    chain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningFailed:
+    """The site CA could not sign."""
+
+    station_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationOrdered:
+    """The staff takes back a certificate that the site CA signed."""
+
+    station_id: str
+    serial_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordChanged:
+    """How the change of a station's password goes on; see protocols.sync.up.StationPasswordChanged."""
+
+    station_id: str
+    stage: Literal["offered", "adopted", "withdrawn"]
+    hashes: tuple[str, ...] = ()
+    instead_of: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionFailed:
     """A fault of ours: an event could not be decided and was refused."""
 
@@ -112,11 +199,20 @@ SiteEvent = (
     | DocumentUnreadable
     | TokensImported
     | TokenBlocked
+    | FirmwareFileAdded
+    | FirmwareFileRemoved
+    | FileFetched
+    | FileBrought
     | UplinkChanged
     | StationsClaimed
     | ClaimAnswered
     | PeerChanged
     | ConnectionLimitReached
+    | AlarmDismissed
+    | CertificateSigned
+    | SigningFailed
+    | RevocationOrdered
+    | PasswordChanged
     | DecisionFailed
     | Ticked
     | Restarted

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from edge.domain import smart_charging
+from edge.domain import certificates, smart_charging
 from edge.domain.asking import number
 from edge.domain.authorization import judge
 from edge.domain.decision import Decision
@@ -16,6 +16,12 @@ from edge.domain.events import Refused
 from edge.domain.site import OpenCommand, Site, Station
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.events import CommandAnswered
+from protocols.charger.operations.certificates import (
+    DeleteCertificate,
+    GetInstalledCertificateIds,
+    InstallCertificate,
+    SendSignedCertificate,
+)
 from protocols.charger.operations.firmware import GetLog, PublishFirmware, UpdateFirmware
 from protocols.charger.operations.messages import GetDisplayMessages
 from protocols.charger.operations.monitoring import GetCustomerInformation, GetMonitoringReport
@@ -58,6 +64,8 @@ def note(
             smart_charging.note_cleared(site, decision, station, cleared, now)
         case GetCompositeSchedule() as composite:
             smart_charging.note_composite(site, decision, station, composite, answer, now)
+        case SendSignedCertificate() | InstallCertificate() | DeleteCertificate() | GetInstalledCertificateIds():
+            certificates.note_answer(site, decision, station, command, answer, now)
         case _:
             pass
 

@@ -11,6 +11,7 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.moves import restore_stray_stops
 from edge.ledger.projections import ALARM, CHARGING_LIMIT, CHARGING_PROFILE, CHECKPOINT, TOKEN
 from edge.ledger.queries import queries
+from edge.ledger.security_tables import restore_security
 from protocols.sync.topics import Stream
 from protocols.terms import ChargingState, ConnectorStatus
 
@@ -48,6 +49,7 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
             command_id=command_id, expires_at=datetime.fromisoformat(expires_at), is_finished=bool(is_finished)
         )
     _restore_smart_charging(site, ledger)
+    restore_security(site, ledger.connection)
     return site
 
 

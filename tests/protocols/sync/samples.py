@@ -253,6 +253,43 @@ EVENT_BODIES = (
     ),
     up.AvailabilityChanged(station_id="CS-1", evse_id=1, is_operative=False, is_scheduled=True),
     up.StationAccepted(station_id="CS-1"),
+    up.SecurityEventSeen(
+        station_id="CS-1",
+        type="TamperDetectionActivated",
+        count=7,
+        is_critical=True,
+        reported_at=T0,
+        tech_info="door open",
+        left_out=2,
+    ),
+    up.CertificateIssued(
+        station_id="CS-1",
+        certificate_type="ChargingStationCertificate",
+        serial_number="0A1B2C",
+        common_name="CS-1",
+        fingerprint="ab" * 32,
+        not_before=T0,
+        not_after=T1,
+        certificate="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    ),
+    up.CertificateAccepted(station_id="CS-1", serial_number="0A1B2C", not_before=T0, not_after=T1),
+    up.CertificateRevoked(station_id="CS-1", serial_number="0A1B2C"),
+    up.InstalledCertificatesReported(
+        station_id="CS-1",
+        certificates=(
+            {
+                "certificate_type": "CSMSRootCertificate",
+                "hash_algorithm": "SHA256",
+                "issuer_name_hash": "aa",
+                "issuer_key_hash": "bb",
+                "serial_number": "1f",
+                "children": [],
+            },
+        ),
+    ),
+    up.StationPasswordChanged(
+        station_id="CS-1", stage="offered", hashes=("blake2b$00$11",), instead_of="blake2b$22$33"
+    ),
 )
 TELEMETRY_BODIES = (
     up.MeterValuesSampled(
