@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
@@ -21,7 +22,9 @@ from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.credentials import Credentials
 from edge.chargers.fleet import Fleet
 from edge.chargers.frame_log import FrameLog, FrameLogSettings
+from edge.chargers.frame_masking import Masker
 from edge.chargers.frame_segments import FOLDER as FRAMES_FOLDER
+from edge.chargers.habits import UNKNOWN_MODEL, Habits, Model
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.config import EdgeConfig, StationSettings, TelemetrySettings
 from edge.domain.site import SiteRules, StationRules
@@ -121,7 +124,10 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         fleet = Fleet(inbox, charger_metrics)
         credentials = Credentials({station.id: station.password_hash for station in config.stations})
         frame_log = _frame_log(config, clock, charger_metrics)
-        server = OcppServer(_ocpp_settings(config), inbox, clock, fleet, credentials, charger_metrics, frame_log)
+        habits = _habits(config, inbox, charger_metrics, agent)
+        server = OcppServer(
+            _ocpp_settings(config), inbox, clock, fleet, credentials, charger_metrics, habits, frame_log
+        )
         local_settings = LocalSettings(host=config.local.host, port=config.local.port)
         desk = Desk(agent, fleet, agent, agent, clock, peers)
         local = LocalServer(local_settings, token, agent, desk, registry)
@@ -200,7 +206,17 @@ def _ocpp_settings(config: EdgeConfig) -> OcppServerSettings:
         ping_timeout_s=config.ocpp.ping_timeout_s,
         silence_limit_s=config.ocpp.silence_limit_s,
         trusted_proxies=config.ocpp.trusted_proxies,
+        default_versions={each.id: each.default_version for each in config.stations if each.default_version},
     )
+
+
+def _habits(config: EdgeConfig, inbox: Inbox, metrics: ChargerMetrics, agent: Agent) -> Habits:
+    def model_of(station_id: str) -> Model:
+        station = agent.site.stations.get(station_id)
+        return Model(station.vendor, station.model, station.firmware_version) if station is not None else UNKNOWN_MODEL
+
+    pings = {each.id: each.pings for each in config.stations if each.pings is not None}
+    return Habits(inbox, metrics, Masker(words, secrets.token_bytes(16)).mask, model_of, pings)
 
 
 def _retention(config: EdgeConfig) -> Retention:

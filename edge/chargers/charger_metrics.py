@@ -23,6 +23,8 @@ class ChargerMetrics(Collector):
         """Requests of stations by (action, outcome): `answered`, `repeated` or the CALLERROR code."""
         self.calls: Counter[str] = Counter()
         """Our own calls by outcome: `answered`, `NotConnected`, `Timeout`, `Busy`, `Invalid`, `CallError`."""
+        self.deviations: Counter[tuple[str, str]] = Counter()
+        """What was mended in requests of stations, by (action, remedy)."""
         self.refusals: Counter[str] = Counter()
         """Handshakes refused, by reason."""
         self.frames_in = 0
@@ -69,6 +71,7 @@ class ChargerMetrics(Collector):
             ),
             "repeated_requests": sum(count for (_, outcome), count in self.messages.items() if outcome == "repeated"),
             "answer_at_most_s": self._all_latencies(),
+            "mended_requests": sum(self.deviations.values()),
             "refused_handshakes": dict(self.refusals),
             "takeovers": self.takeovers,
             "closed": {"silent": self.silent_closed, "not_reading": self.choked_closed},
@@ -94,6 +97,11 @@ class ChargerMetrics(Collector):
         calls = CounterMetricFamily("ohmstead_ocpp_calls", "Calls to stations by outcome", labels=("outcome",))
         for outcome, count in self.calls.items():
             calls.add_metric((outcome,), count)
+        deviations = CounterMetricFamily(
+            "ohmstead_ocpp_deviations", "What was mended in requests of stations", labels=("action", "remedy")
+        )
+        for (action, remedy), count in self.deviations.items():
+            deviations.add_metric((action, remedy), count)
         refusals = CounterMetricFamily(
             "ohmstead_ocpp_refused_handshakes", "WebSocket handshakes refused before the upgrade", labels=("reason",)
         )
@@ -102,7 +110,7 @@ class ChargerMetrics(Collector):
         frames = CounterMetricFamily("ohmstead_ocpp_frames", "OCPP frames by direction", labels=("direction",))
         frames.add_metric(("in",), self.frames_in)
         frames.add_metric(("out",), self.frames_out)
-        yield from (messages, calls, refusals, frames)
+        yield from (messages, calls, deviations, refusals, frames)
         yield GaugeMetricFamily("ohmstead_ocpp_connections", "Stations connected now", self.connections)
         yield CounterMetricFamily("ohmstead_ocpp_takeovers", "Sockets replaced by a newer one", self.takeovers)
         yield CounterMetricFamily(

@@ -10,11 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import orjson
 import structlog
 
 from edge.chargers.calls import Calls
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.frame_log import FrameLog
+from edge.chargers.frame_segments import FROM_STATION, TO_STATION
+from edge.chargers.habits import Habits
 from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
 from edge.domain.events import Done, Elsewhere, Refused, SiteEvent, SiteReply
@@ -24,7 +27,11 @@ from protocols.errors import BadFrame, BadPayload
 from protocols.ocpp.dialect import Decided, Immediate
 from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.frame import Call, CallError, CallResult, encode, parse
-from protocols.ocpp.schema import decode, known_actions
+from protocols.ocpp.quirks import catalogue
+from protocols.ocpp.quirks.apply import corrected
+from protocols.ocpp.quirks.model import BY_THE_BOOK
+from protocols.ocpp.salvage import Deviation
+from protocols.ocpp.schema import decode, known_actions, rescue
 from protocols.ocpp.version import ErrorCode, wire_code
 
 COMPLAINTS_LOGGED: Final = 10
@@ -78,6 +85,7 @@ class Conversation:
         "_complaints",
         "_frame_log",
         "_frames_this_second",
+        "_habits",
         "_inbox",
         "_is_resting",
         "_metrics",
@@ -90,6 +98,7 @@ class Conversation:
         "is_known",
         "is_stale",
         "loop",
+        "quirks",
         "slot",
         "socket",
         "station_id",
@@ -103,6 +112,7 @@ class Conversation:
         clock: Clock,
         metrics: ChargerMetrics,
         loop: asyncio.AbstractEventLoop,
+        habits: Habits,
         frame_log: FrameLog | None = None,
     ) -> None:
         self.station_id = admitted.station_id
@@ -111,6 +121,7 @@ class Conversation:
         self.calls = Calls(self._send)
         self.fleet = fleet
         self.loop = loop
+        self.quirks = habits.quirks_of(self.station_id)
         self.socket: StationSocket | None = None
         self.slot = -1
         self.is_begun = False
@@ -118,6 +129,7 @@ class Conversation:
         self._inbox = inbox
         self._clock = clock
         self._metrics = metrics
+        self._habits = habits
         self._frame_log = frame_log
         self._asked: Asked | None = None
         self._answered: tuple[str, int] | None = None
@@ -147,7 +159,7 @@ class Conversation:
             return
         self._metrics.frames_in += 1
         if self._frame_log is not None:
-            self._frame_log.heard(self.station_id, raw)
+            self._frame_log.note(self.station_id, FROM_STATION, raw)
         if now_s >= self._second_ends_s:
             self._second_ends_s, self._frames_this_second = now_s + 1.0, 0
         self._frames_this_second += 1
@@ -213,7 +225,10 @@ class Conversation:
         try:
             decode(version, call.action, call.payload)
         except BadPayload as bad:
-            return self._refusal(call, bad.code, bad.description)
+            mended = rescue(version, call.action, call.payload)
+            if mended is None:
+                return self._refusal(call, bad.code, bad.description)
+            self._note(call, mended[1])
         self._metrics.messages[call.action, "answered"] += 1
         return CallResult(call.message_id, handling.answer(self._clock()))
 
@@ -221,8 +236,16 @@ class Conversation:
         if self._answered is not None and self._answered[0] == call.message_id:
             self._repeat(call, is_same=self._answered[1] == fingerprint)
             return
+        deviations: tuple[Deviation, ...] = ()
         try:
-            event = handling.read(self.station_id, decode(self.dialect.version, call.action, call.payload))
+            try:
+                payload = decode(self.dialect.version, call.action, call.payload)
+            except BadPayload:
+                mended = rescue(self.dialect.version, call.action, call.payload)
+                if mended is None:
+                    raise
+                payload, deviations = mended
+            event = handling.read(self.station_id, payload)
         except BadPayload as bad:
             self._say(encode(self._refusal(call, bad.code, bad.description)))
             return
@@ -230,8 +253,18 @@ class Conversation:
             structlog.get_logger().exception("request_failed", station_id=self.station_id, action=call.action)
             self._say(encode(self._internal_error(call.message_id, call.action)))
             return
+        if type(event) is BootReported:
+            self.quirks = catalogue.of(event.vendor, event.model, event.firmware_version)
+        elif self.quirks is not BY_THE_BOOK:
+            event = corrected(event, self.quirks)
         self._asked = Asked(call.message_id, call.action, handling, fingerprint, now_s)
         self._put(event)
+        if deviations:
+            self._note(call, deviations)  # behind a boot, which says of which model they are
+
+    def _note(self, call: Call, deviations: tuple[Deviation, ...]) -> None:
+        head = orjson.dumps([2, call.message_id, call.action])
+        self._habits.note(self.station_id, deviations, head[:-1] + b"," + bytes(call.payload) + b"]", self.loop.time())
 
     def _put(self, event: SiteEvent) -> None:
         """Nothing that a station says is refused for want of time: it waits here, and the station for its answer."""
@@ -318,14 +351,14 @@ class Conversation:
     def _say(self, raw: bytes) -> None:
         self._metrics.frames_out += 1
         if self.socket is not None and self.socket.send(raw) and self._frame_log is not None:
-            self._frame_log.said(self.station_id, raw)
+            self._frame_log.note(self.station_id, TO_STATION, raw)
 
     def _send(self, raw: bytes) -> bool:
         """For our own calls; False where the connection is at its end."""
         self._metrics.frames_out += 1
         is_sent = self.socket is not None and self.socket.send(raw)
         if is_sent and self._frame_log is not None:
-            self._frame_log.said(self.station_id, raw)
+            self._frame_log.note(self.station_id, TO_STATION, raw)
         return is_sent
 
     def _refusal(self, call: Call, code: str, description: str, *, is_known: bool = True) -> CallError:

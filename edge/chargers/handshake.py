@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
 
@@ -15,17 +17,19 @@ from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.credentials import Credentials
 from protocols.ocpp.version import SUBPROTOCOLS, Version
 
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}")
+"""RFC 9110 §5.6.2: all that may be said back in a header."""
 MAX_STATION_ID_LENGTH: Final = 48
 """OCPP 2.0.1 Part 4 §3.1.1: the identity is an identifierString of up to 48 characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """The station may come in. `subprotocol` is the client's own spelling, to be echoed."""
+    """The station may come in. `subprotocol` is the client's own spelling, to be echoed; None: it named none."""
 
     station_id: str
     version: Version
-    subprotocol: str
+    subprotocol: str | None
     is_known: bool
 
 
@@ -49,12 +53,14 @@ class Gate:
         monotonic_s: Callable[[], float],
         *,
         allow_unknown: bool,
+        default_versions: Mapping[str, Version] = MappingProxyType({}),
     ) -> None:
         self._credentials = credentials
         self._attempts = attempts
         self._metrics = metrics
         self._monotonic_s = monotonic_s
         self._allow_unknown = allow_unknown
+        self._default_versions = default_versions
         self._log = structlog.get_logger()
 
     def admit(self, source: str, path: str, authorization: str | None, offered: Iterable[str]) -> Admitted | Turned:
@@ -84,14 +90,19 @@ class Gate:
         return Turned(status=401, text="The charging station's id or password is wrong.\n", headers=headers)
 
     def _choose(self, station_id: str, offered: Iterable[str], *, is_known: bool) -> Admitted | Turned:
-        for name in (part.strip() for value in offered for part in value.split(",")):
+        names = [part.strip() for value in offered for part in value.split(",")]
+        for name in names:
             version = SUBPROTOCOLS.get(name.lower())
             if version is not None:  # the first that we know: the client names its favourite first
                 return Admitted(station_id=station_id, version=version, subprotocol=name, is_known=is_known)
+        default = self._default_versions.get(station_id)
+        if default is not None:  # field quirk 6
+            odd = next((name for name in names if _TOKEN.fullmatch(name)), None)
+            return Admitted(station_id=station_id, version=default, subprotocol=odd, is_known=is_known)
         self._metrics.refusals["subprotocol"] += 1
         self._log.warning("subprotocol_refused", station_id=station_id, offered=list(offered)[:4])
-        names = ", ".join(SUBPROTOCOLS)
-        return Turned(status=400, text=f"Sec-WebSocket-Protocol must name one of: {names}.\n")
+        known = ", ".join(SUBPROTOCOLS)
+        return Turned(status=400, text=f"Sec-WebSocket-Protocol must name one of: {known}.\n")
 
 
 def read_station_id(path: str) -> str | None:

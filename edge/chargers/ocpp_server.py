@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
@@ -21,6 +21,7 @@ from edge.chargers.conversation import Conversation
 from edge.chargers.credentials import Credentials
 from edge.chargers.fleet import Fleet
 from edge.chargers.frame_log import FrameLog
+from edge.chargers.habits import Habits
 from edge.chargers.handshake import Admitted, Gate, Turned
 from edge.chargers.listener import ACCEPTS_PER_TURN, FILES_KEPT, listen, raise_file_limit
 from edge.chargers.silence_wheel import SilenceWheel
@@ -31,6 +32,7 @@ from edge.ports import Clock, Inbox, Overloaded
 from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.frame import MAX_FRAME_BYTES
 from protocols.ocpp.schema import load
+from protocols.ocpp.version import Version
 
 READ_BUFFER_BYTES: Final = 2048
 """What a connection begins with; it grows with the messages that come."""
@@ -55,6 +57,8 @@ class OcppServerSettings:
     """A station that never answers pings is given up after this silence."""
     trusted_proxies: tuple[Network, ...] = ()
     """Their X-Forwarded-For is believed."""
+    default_versions: Mapping[str, Version] = field(default_factory=dict)
+    """What stations speak that name no subprotocol, or one that nobody knows."""
 
 
 class OcppServer:
@@ -68,6 +72,7 @@ class OcppServer:
         fleet: Fleet,
         credentials: Credentials,
         metrics: ChargerMetrics,
+        habits: Habits,
         frame_log: FrameLog | None = None,
     ) -> None:
         self._settings = settings
@@ -75,11 +80,19 @@ class OcppServer:
         self._clock = clock
         self._fleet = fleet
         self._metrics = metrics
+        self._habits = habits
         self._frame_log = frame_log
         self._talks: set[Conversation] = set()
         self._deserted = asyncio.Event()
         self._deserted.set()
-        self._gate = Gate(credentials, Attempts(), metrics, time.monotonic, allow_unknown=settings.allow_unknown)
+        self._gate = Gate(
+            credentials,
+            Attempts(),
+            metrics,
+            time.monotonic,
+            allow_unknown=settings.allow_unknown,
+            default_versions=settings.default_versions,
+        )
         self._wheel: SilenceWheel[Conversation] = SilenceWheel(
             settings.ping_interval_s / TICKS_PER_PING, max(settings.ping_interval_s, settings.ping_timeout_s)
         )
@@ -153,14 +166,16 @@ class OcppServer:
         if isinstance(outcome, Turned):
             refusal = WSUpgradeResponse.create_error_response(outcome.status, outcome.text.encode(), outcome.headers)
             return WSUpgradeResponseWithListener(refusal, None)
+        named = {"Sec-WebSocket-Protocol": outcome.subprotocol} if outcome.subprotocol is not None else {}
         return WSUpgradeResponseWithListener(
-            WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": outcome.subprotocol}),
-            self._station_socket(outcome),
+            WSUpgradeResponse.create_101_response(named), self._station_socket(outcome)
         )
 
     def _station_socket(self, admitted: Admitted) -> StationSocket:
         loop = asyncio.get_running_loop()
-        conversation = Conversation(admitted, self, self._inbox, self._clock, self._metrics, loop, self._frame_log)
+        conversation = Conversation(
+            admitted, self, self._inbox, self._clock, self._metrics, loop, self._habits, self._frame_log
+        )
         return StationSocket(conversation, loop, self._settings.close_timeout_s)
 
     def _protocol(self) -> WSProtocol:
@@ -210,14 +225,16 @@ class OcppServer:
             self._wheel.put(conversation, socket.last_heard_s + settings.ping_interval_s)
             return
         pinged_limit_s = settings.ping_interval_s + settings.ping_timeout_s
-        if silent_s > (pinged_limit_s if socket.has_ponged else settings.silence_limit_s):
+        is_pinged = self._habits.is_pinged(conversation.station_id, conversation.quirks)
+        must_pong = is_pinged and socket.has_ponged
+        if silent_s > (pinged_limit_s if must_pong else settings.silence_limit_s):
             self._metrics.silent_closed += 1
             self._log.info("station_silent", station_id=conversation.station_id, silent_s=round(silent_s))
             socket.abort()
             return
-        if now_s - socket.last_ping_s >= settings.ping_interval_s:
+        if is_pinged and now_s - socket.last_ping_s >= settings.ping_interval_s:
             socket.ping()
-        wait_s = settings.ping_timeout_s if socket.has_ponged else settings.ping_interval_s
+        wait_s = settings.ping_timeout_s if must_pong else settings.ping_interval_s
         self._wheel.put(conversation, now_s + wait_s)
 
     # --- limits and the end ---

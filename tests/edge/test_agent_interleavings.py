@@ -29,6 +29,7 @@ from edge.agent import Agent
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.conversation import Conversation
 from edge.chargers.fleet import Fleet
+from edge.chargers.habits import Habits
 from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
 from edge.domain.site import PastKey, PastTransaction
@@ -199,7 +200,8 @@ class Station:
         world = self.world
         admitted = Admitted(station_id=self.station_id, version=self.version, subprotocol="", is_known=True)
         loop = asyncio.get_running_loop()
-        self.talk = Conversation(admitted, world.fleet, world.agent, world.clock, world.charger_metrics, loop)
+        habits = Habits(world.agent, world.charger_metrics, lambda raw: raw)
+        self.talk = Conversation(admitted, world.fleet, world.agent, world.clock, world.charger_metrics, loop, habits)
         self.talk.begin(cast(StationSocket, self.wire))
         assert old is None or old.is_dead, "only the newest socket is the station's"
         if self.version is Version.V16:

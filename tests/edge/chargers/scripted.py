@@ -18,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.credentials import Credentials, hash_password
 from edge.chargers.fleet import Fleet
+from edge.chargers.habits import UNKNOWN_MODEL, Habits, Model
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.domain.events import SiteEvent, SiteReply
 from edge.ports import CallFailed, OnReply, Overloaded
@@ -130,7 +131,11 @@ def basic(username: str, password: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def running_server(
-    *, command_timeout_s: float = 30, retry_s: float = 1, **settings: Any
+    *,
+    command_timeout_s: float = 30,
+    retry_s: float = 1,
+    model_of: Callable[[str], Model] = lambda _station_id: UNKNOWN_MODEL,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
     """A server with the stations CS-1 and CS-2 and a scripted site, until the end of the block."""
     registry = CollectorRegistry()
@@ -138,7 +143,8 @@ async def running_server(
     fleet = Fleet(inbox, metrics, command_timeout_s=command_timeout_s, retry_s=retry_s)
     credentials = Credentials({name: hash_password(PASSWORD) for name in ("CS-1", "CS-2")})
     chosen = OcppServerSettings(host="127.0.0.1", port=0, **settings)
-    server = OcppServer(chosen, inbox, lambda: NOW, fleet, credentials, metrics)
+    habits = Habits(inbox, metrics, lambda raw: raw, model_of)
+    server = OcppServer(chosen, inbox, lambda: NOW, fleet, credentials, metrics, habits)
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(server.serve(started.set_result))

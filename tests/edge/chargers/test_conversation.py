@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.conversation import FRAMES_HELD, Conversation
+from edge.chargers.habits import UNKNOWN_MODEL, Habits, Model
 from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
 from edge.domain.events import Refused
@@ -51,10 +53,16 @@ class NoFleet:
     def leave(self, conversation: Conversation) -> None: ...
 
 
-def conversation(version: Version, inbox: ScriptedInbox, now: datetime = NOW) -> Conversation:
+def conversation(
+    version: Version,
+    inbox: ScriptedInbox,
+    now: datetime = NOW,
+    model_of: Callable[[str], Model] = lambda _station_id: UNKNOWN_MODEL,
+) -> Conversation:
     admitted = Admitted(station_id="CS-1", version=version, subprotocol="", is_known=True)
     metrics = ChargerMetrics(CollectorRegistry())
-    talk = Conversation(admitted, NoFleet(), inbox, lambda: now, metrics, asyncio.get_running_loop())
+    habits = Habits(inbox, metrics, lambda raw: raw, model_of)
+    talk = Conversation(admitted, NoFleet(), inbox, lambda: now, metrics, asyncio.get_running_loop(), habits)
     talk.begin(cast(StationSocket, Wire()))
     return talk
 

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.credentials import Credentials
 from edge.chargers.fleet import Fleet
+from edge.chargers.habits import Habits
 from edge.chargers.listener import FILES_KEPT
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.domain.events import ConnectionLimitReached, SiteEvent, SiteReply
@@ -241,7 +242,8 @@ async def test_a_port_in_use_is_an_os_error() -> None:
         settings = OcppServerSettings(host="127.0.0.1", port=server.port)
         metrics = ChargerMetrics(CollectorRegistry())
         fleet = Fleet(server.inbox, metrics)
-        second = OcppServer(settings, server.inbox, lambda: NOW, fleet, Credentials({}), metrics)
+        habits = Habits(server.inbox, metrics, lambda raw: raw)
+        second = OcppServer(settings, server.inbox, lambda: NOW, fleet, Credentials({}), metrics, habits)
         with pytest.raises(OSError, match="in use"):
             await second.serve()
 
