@@ -16,6 +16,8 @@ from firmware_sim.messages import (
     IdleMeterMessage,
     Message,
     Phase,
+    Said,
+    SaidAnswer,
     StatusMessage,
     StopReason,
     TokenAnswer,
@@ -37,6 +39,8 @@ def answered(model: StationModel, message: Message, answer: Answer) -> None:
             _authorize_answered(model, message, answer)
         case TransactionMessage():
             _transaction_answered(model, message, answer)
+        case Said():
+            _said_answered(model, message, answer)
         case StatusMessage() | HeartbeatMessage() | IdleMeterMessage():
             pass
         case _:
@@ -53,6 +57,7 @@ def _boot_answered(model: StationModel, answer: Answer) -> None:
     if not isinstance(answer, BootAnswer):
         model.next_boot_at = model.after(_MIN_BOOT_RETRY_S)
         return
+    model.is_pending = answer.pending
     if not answer.accepted:
         model.next_boot_at = model.after(max(answer.interval_s, _MIN_BOOT_RETRY_S))
         model.note("boot_refused")
@@ -68,11 +73,19 @@ def _authorize_answered(model: StationModel, message: AuthorizeMessage, answer: 
     if not isinstance(answer, TokenAnswer):
         decide_locally(model, message)
         return
-    if answer.status == ACCEPTED:
-        model.accepted.add(message.id_token)
-    else:
-        model.accepted.discard(message.id_token)
+    _remember(model, message.id_token, answer)
     decided(model, message, answer.status or "Invalid")
+
+
+def _said_answered(model: StationModel, message: Said, answer: Answer) -> None:
+    """A certificate request that was refused is not waited for (OCPP 2.0.1 A02.FR.09)."""
+    if isinstance(answer, CallRefused):
+        model.note("discarded", code=answer.code, action=message.action)
+        return
+    is_refused = isinstance(answer, SaidAnswer) and answer.payload.get("status") != ACCEPTED
+    if message.action == "SignCertificate" and is_refused:
+        model.certificates.pending_keys.clear()
+        model.note("certificate_refused")
 
 
 def _transaction_answered(model: StationModel, message: TransactionMessage, answer: Answer) -> None:
@@ -91,10 +104,20 @@ def _transaction_answered(model: StationModel, message: TransactionMessage, answ
         what = "replayed" if message.offline else "acknowledged"
         known_as = transaction.transaction_id if transaction.csms_id is None else transaction.csms_id
         model.note(what, evse, phase=message.phase.value, transaction_id=known_as)
-    if status == ACCEPTED:
-        model.accepted.add(transaction.id_token)
-    elif status is not None:
-        _deauthorized(model, transaction, status)
+    if isinstance(answer, TokenAnswer) and status is not None:
+        _remember(model, transaction.id_token, answer)
+    if status not in (ACCEPTED, None):
+        _deauthorized(model, transaction, status or "")
+
+
+def _remember(model: StationModel, id_token: str, answer: TokenAnswer) -> None:
+    """The cache keeps what was said last (OCPP 1.6 §3.5.1, 2.0.1 C10)."""
+    if answer.status == ACCEPTED:
+        model.accepted.add(id_token)
+    else:
+        model.accepted.discard(id_token)
+    if answer.group is not None:
+        model.groups[id_token] = answer.group
 
 
 def _deauthorized(model: StationModel, transaction: Transaction, status: str) -> None:

@@ -6,10 +6,13 @@ its own instant, however late it is asked) and then takes the event. `Charger.ne
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from firmware_sim import answers, driver, requests
+from firmware_sim.functions import certifying, logging_up, monitoring, publishing, updating, watching
+from firmware_sim.habits import Habit
 from firmware_sim.messages import (
     Answered,
     AuthorizeMessage,
@@ -17,9 +20,11 @@ from firmware_sim.messages import (
     BootMessage,
     BootReason,
     ConnectorFaulted,
+    Downloaded,
     Event,
     FaultCleared,
     HeartbeatMessage,
+    KeyMade,
     Limited,
     LinkLost,
     LinkUp,
@@ -38,10 +43,13 @@ from firmware_sim.messages import (
     Unanswered,
     UnlockRequested,
     Unplugged,
+    Uploaded,
 )
 from firmware_sim.settings import AfterPowerLoss, Settings
 from firmware_sim.station_model import StationModel
 from protocols.terms import ReadingContext
+
+_T = TypeVar("_T")
 
 
 class Charger(StationModel):
@@ -51,10 +59,22 @@ class Charger(StationModel):
         """Take one event at `at` (UTC) and return what follows from it, in order."""
         self._pass_until(at)
         self._take(event)
+        self._take_effect()
+        return self._taken_out()
+
+    def perform(self, request: Callable[[StationModel], _T], at: datetime) -> tuple[_T, list[Output]]:
+        """Let a functional block take a request of the CSMS; what it says to it, and what follows."""
+        self._pass_until(at)
+        answer = request(self)
+        self._take_effect()
+        return answer, self._taken_out()
+
+    def _take_effect(self) -> None:
+        watching.take_effect(self)
         for evse in self.evses.values():
             evse.choose_power()
         self.tell_changes()
-        return self._taken_out()
+        watching.watch(self)
 
     def advance(self, now: datetime) -> list[Output]:
         """Let the time pass until `now`; a clock that went back is ignored."""
@@ -73,7 +93,7 @@ class Charger(StationModel):
                 due.append(evse.next_sample_at)
             if evse.permit is not None:
                 due.append(evse.permit.until)
-        return min(due, default=None)
+        return min(due + watching.next_due(self), default=None)
 
     def configure(self, settings: Settings) -> None:
         """Take new settings; running periods begin anew."""
@@ -95,7 +115,7 @@ class Charger(StationModel):
         while (due := self.next_due()) is not None and due <= now:
             self._settle(max(due, self.now))
             self._fall_due()
-            self.tell_changes()
+            self._take_effect()
         self._settle(max(now, self.now))
 
     def _settle(self, now: datetime) -> None:
@@ -105,6 +125,7 @@ class Charger(StationModel):
 
     def _fall_due(self) -> None:
         now = self.now
+        watching.fall_due(self)
         if self.next_boot_at is not None and self.next_boot_at <= now:
             self.next_boot_at = None
             self.out.append(BootMessage(reason=self.boot_reason))
@@ -146,6 +167,7 @@ class Charger(StationModel):
             case FaultCleared():
                 self.evses[event.evse_id].faulted = False
                 self.note("fault_cleared", self.evses[event.evse_id])
+                monitoring.problem(self, self.evses[event.evse_id], is_cleared=True)
             case Limited():
                 self.evses[event.evse_id].limit_w = event.limit_w
             case Answered():
@@ -165,6 +187,13 @@ class Charger(StationModel):
                 requests.unlock(self, event.evse_id)
             case Triggered():
                 requests.triggered(self, event)
+            case Downloaded():
+                taken = publishing.downloaded if event.job.purpose == "publish" else updating.downloaded
+                taken(self, event)
+            case Uploaded():
+                logging_up.uploaded(self, event)
+            case KeyMade():
+                certifying.key_made(self, event)
             case LinkUp():
                 self._link_up()
             case LinkLost():
@@ -182,6 +211,8 @@ class Charger(StationModel):
 
     def _link_up(self) -> None:
         self.connected = True
+        if Habit.NO_BOOT in self.habits:
+            self.registered = True
         if self.registered:
             answers.greet(self)
         else:
@@ -240,3 +271,4 @@ class Charger(StationModel):
         for evse in self.evses.values():
             evse.powered = True
         self.note("rebooted")
+        updating.rebooted(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from firmware_sim.blocks.charging_profiles import ChargingProfile
 from firmware_sim.messages import CARD_TYPE, ConnectorState, Trigger
 from firmware_sim.meter import Meter, Reading
 from firmware_sim.settings import EvseSpec
@@ -26,6 +27,9 @@ class Permit:
     trigger: Trigger
     token_type: str = CARD_TYPE
     remote_start_id: int | None = None
+    group: str | None = None
+    profile: ChargingProfile | None = None
+    """What RequestStartTransaction gave along for the transaction (OCPP 1.6 §5.11, 2.0.1 F01)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,12 +44,17 @@ class Evse:
     permit: Permit | None = None
     asking: str | None = None
     """The IdToken of an Authorize that has not been answered."""
+    remote: Permit | None = None
+    """The remote start that this Authorize is for."""
     transaction_id: str | None = None
     finishing: bool = False
     faulted: bool = False
     operative: bool = True
     operative_next: bool | None = None
     limit_w: int | None = None
+    profile_w: int | None = None
+    """What the charging profiles allow now."""
+    is_reserved: bool = False
     full_at: datetime | None = None
     """When the vehicle had what it wanted."""
     power_w: int = 0
@@ -64,7 +73,8 @@ class Evse:
         """What the EVSE offers to a vehicle now: its rating or its limit, nothing with an open contactor."""
         if self.transaction_id is None or self.faulted or not self.powered:
             return 0
-        return self.spec.max_power_w if self.limit_w is None else min(self.spec.max_power_w, max(0, self.limit_w))
+        limits = [each for each in (self.limit_w, self.profile_w) if each is not None]
+        return max(0, min((self.spec.max_power_w, *limits)))
 
     def settle(self, now: datetime) -> None:
         """Let time pass until `now`: cell by cell, each with the power chosen at its beginning."""
@@ -119,7 +129,7 @@ class Evse:
             return ConnectorState.FINISHING
         if self.vehicle is not None or self.permit is not None:
             return ConnectorState.PREPARING
-        return ConnectorState.AVAILABLE
+        return ConnectorState.RESERVED if self.is_reserved else ConnectorState.AVAILABLE
 
     @property
     def charging_state(self) -> ChargingState:

@@ -1,4 +1,5 @@
-"""What a charger keeps without power, as one JSON file per station: odometers, known ids, transactions, the queue.
+"""What a charger keeps without power, as one JSON file per station: odometers, known ids, transactions, the queue,
+changed variables, the local list and the firmware.
 
 A file is replaced whole (write beside, rename), so a simulator that is killed leaves the old or the new one. It is
 not forced to the disk: it survives the end of the process, not of the machine.
@@ -12,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from firmware_sim.blocks.tokens import TokenEntry
 from firmware_sim.messages import Phase, StopReason, TransactionMessage, Trigger, iso
 from firmware_sim.meter import Reading
 from firmware_sim.station_model import Remembered
@@ -39,6 +41,10 @@ class Memory:
                 accepted=frozenset(saved["accepted"]),
                 transactions=tuple(_transaction(each) for each in saved["transactions"]),
                 saved_at=datetime.fromisoformat(saved["saved_at"]),
+                values={(*row[:3], int(row[3])): row[4] for row in saved.get("values", ())},
+                list_version=saved.get("list_version", 0),
+                list_entries=tuple(_entry(each) for each in saved.get("list_entries", ())),
+                firmware=saved.get("firmware"),
             )
             return remembered, tuple(_message(each) for each in saved["queue"])
         except (ValueError, KeyError, TypeError) as error:
@@ -53,6 +59,10 @@ class Memory:
             "register_uj": dict(remembered.register_uj),
             "accepted": sorted(remembered.accepted),
             "transactions": [asdict(each) for each in remembered.transactions],
+            "values": [[*key, value] for key, value in remembered.values.items()],
+            "list_version": remembered.list_version,
+            "list_entries": [asdict(each) for each in remembered.list_entries],
+            "firmware": remembered.firmware,
             "queue": [asdict(each) for each in queue],
         }
         beside = self._file.with_suffix(".new")
@@ -68,6 +78,10 @@ def _json_time(value: object) -> str:
 
 def _time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def _entry(saved: dict[str, Any]) -> TokenEntry:
+    return TokenEntry(**{**saved, "expires_at": _time(saved["expires_at"])})
 
 
 def _transaction(saved: dict[str, Any]) -> Transaction:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
+from firmware_sim.blocks.charging_profiles import ChargingProfile
 from firmware_sim.meter import Reading
 from firmware_sim.vehicle import Vehicle
 from protocols.terms import ChargingState
@@ -15,6 +17,12 @@ from protocols.terms import ChargingState
 def iso(at: datetime) -> str:
     """A timestamp as it goes on the wire and into the summary: UTC, milliseconds, `Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(text: str) -> datetime:
+    """A timestamp of the CSMS; one without a zone is UTC. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 CARD_TYPE = "ISO14443"
@@ -30,6 +38,7 @@ class ConnectorState(StrEnum):
     """OCPP 1.6 ChargePointStatus (§7.7); OCPP 2.0.1 sees a coarser picture of the same."""
 
     AVAILABLE = "Available"
+    RESERVED = "Reserved"
     PREPARING = "Preparing"
     CHARGING = "Charging"
     SUSPENDED_EV = "SuspendedEV"
@@ -69,6 +78,7 @@ class StopReason(StrEnum):
     SOFT_RESET = "SoftReset"
     HARD_RESET = "HardReset"
     UNLOCK_COMMAND = "UnlockCommand"
+    MASTER_PASS = "MasterPass"  # noqa: S105  a reason, no password
     OTHER = "Other"
 
 
@@ -81,10 +91,11 @@ class Phase(StrEnum):
 
 
 class BootReason(StrEnum):
-    """OCPP 2.0.1 BootReasonEnumType, the two a simulated charger knows."""
+    """OCPP 2.0.1 BootReasonEnumType, those a simulated charger knows."""
 
     POWER_UP = "PowerUp"
     REMOTE_RESET = "RemoteReset"
+    FIRMWARE_UPDATE = "FirmwareUpdate"
 
 
 # --- messages: what the charger says to the CSMS --------------------------------------------------------------------
@@ -144,9 +155,24 @@ class TransactionMessage:
     id_token: str | None = None
     remote_start_id: int | None = None
     reason: StopReason | None = None
+    reservation_id: int | None = None
 
 
-Message = BootMessage | HeartbeatMessage | StatusMessage | AuthorizeMessage | IdleMeterMessage | TransactionMessage
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Said:
+    """A call in the words of the station's own OCPP version: an action, and a payload with names in snake_case.
+
+    `is_asked`: it follows from a request of the CSMS and may be sent while the boot is pending (2.0.1 B02).
+    """
+
+    action: str
+    payload: Mapping[str, Any]
+    is_asked: bool = False
+
+
+Message = (
+    BootMessage | HeartbeatMessage | StatusMessage | AuthorizeMessage | IdleMeterMessage | TransactionMessage | Said
+)
 
 
 # --- answers: what the CSMS said to a message -----------------------------------------------------------------------
@@ -158,6 +184,8 @@ class BootAnswer:
 
     accepted: bool
     interval_s: int
+    pending: bool = False
+    """Not yet, but the CSMS may ask already (OCPP 1.6 §4.2, 2.0.1 B02)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,11 +194,19 @@ class TokenAnswer:
 
     status: str | None
     csms_id: int | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainAnswer:
     """Heard, and nothing to do about it; also what is said of a message that this OCPP version does not have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SaidAnswer:
+    """What the CSMS answered to a `Said`, with names in snake_case."""
+
+    payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +216,53 @@ class CallRefused:
     code: str
 
 
-Answer = BootAnswer | TokenAnswer | PlainAnswer | CallRefused
+Answer = BootAnswer | TokenAnswer | PlainAnswer | SaidAnswer | CallRefused
+
+
+# --- jobs: what takes long and is done beside the model -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """Fetch a file by HTTP, for `purpose` "firmware" or "publish"; another one for the same purpose replaces it."""
+
+    purpose: str
+    url: str
+    certificate: str | None = None
+    signature: str | None = None
+    retries: int = 0
+    retry_interval_s: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """Send `content` to `url` by HTTP as a file of that name."""
+
+    number: int
+    url: str
+    filename: str
+    content: bytes
+    retries: int = 0
+    retry_interval_s: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeKey:
+    """Make a key and a certificate signing request for it."""
+
+    use: str
+    common_name: str
+    organization: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnect:
+    """Close the connection as soon as the last answer has left, and come back, with `password` when it is a new one."""
+
+    password: str | None = None
+
+
+Job = Download | Upload | MakeKey
 
 
 # --- events: what happens to the charger ----------------------------------------------------------------------------
@@ -264,6 +346,8 @@ class RemoteStart:
     token_type: str = CARD_TYPE
     evse_id: int | None = None
     remote_start_id: int | None = None
+    group: str | None = None
+    profile: ChargingProfile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,10 +383,39 @@ class UnlockRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triggered:
-    """TriggerMessage: `what` is BootNotification, Heartbeat, StatusNotification or MeterValues; EVSE 0 means all."""
+    """TriggerMessage: `what` is the message that is wanted; EVSE 0 means all. `is_extended`: 1.6's other way."""
 
     what: str
     evse_id: int = 0
+    is_extended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloaded:
+    """A download has ended. `error` "" when the file is here: its version, and what its signature is worth."""
+
+    job: Download
+    error: str = ""
+    version: str | None = None
+    md5: str = ""
+    is_signature_valid: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploaded:
+    """An upload has ended. `error` is "" or OCPP's status for why it failed."""
+
+    job: Upload
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyMade:
+    """A new key and the request for its certificate (PEM)."""
+
+    use: str
+    key: str
+    csr: str
 
 
 Event = (
@@ -325,6 +438,9 @@ Event = (
     | Rebooted
     | UnlockRequested
     | Triggered
+    | Downloaded
+    | Uploaded
+    | KeyMade
 )
 
 
@@ -355,4 +471,4 @@ class Note:
     detail: Mapping[str, str | int | bool | None]
 
 
-Output = Message | Reply | Reboot | Note
+Output = Message | Reply | Reboot | Reconnect | Job | Note

@@ -1,18 +1,17 @@
-"""The OCPP 1.6 mouth: neutral messages to 1.6 payloads and back, and the requests a 1.6 Central System may make."""
+"""The OCPP 1.6 mouth: neutral messages to 1.6 payloads and back; what may be asked is in `v16/`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, assert_never
 
 from ocpp.v16 import call, call_result  # type: ignore[import-untyped]
 
 from firmware_sim.charger import Charger
+from firmware_sim.habits import Habit
 from firmware_sim.messages import (
     Answer,
     AuthorizeMessage,
-    AvailabilityChanged,
     BootAnswer,
     BootMessage,
     ConnectorState,
@@ -21,39 +20,27 @@ from firmware_sim.messages import (
     Message,
     Phase,
     PlainAnswer,
-    RemoteStart,
-    RemoteStop,
-    ResetRequested,
+    Said,
+    SaidAnswer,
     StatusMessage,
+    StopReason,
     TokenAnswer,
     TransactionMessage,
     Trigger,
-    Triggered,
-    UnlockRequested,
     iso,
 )
 from firmware_sim.meter import Reading
-from firmware_sim.ocpp_client import Desk
-from firmware_sim.settings import OfflineAuthorize, Settings
+from firmware_sim.ocpp_client import Desk, Routes
+from firmware_sim.v16.core import Core
+from firmware_sim.v16.firmware import Firmware
+from firmware_sim.v16.lists import Lists
+from firmware_sim.v16.security import Security
+from firmware_sim.v16.smart_charging import SmartCharging
 
 _UNKNOWN_TRANSACTION = -1
 """What is told of a transaction whose StartTransaction the CSMS would not answer (field_quirks, row 3)."""
 
-_INT_KEYS = {
-    "HeartbeatInterval": "heartbeat_s",
-    "MeterValueSampleInterval": "sample_s",
-    "ClockAlignedDataInterval": "aligned_s",
-    "ConnectionTimeOut": "connection_timeout_s",
-    "TransactionMessageAttempts": "attempts",
-    "TransactionMessageRetryInterval": "attempt_interval_s",
-}
-_READ_ONLY_KEYS = {
-    "SupportedFeatureProfiles": "Core,RemoteTrigger",
-    "AuthorizeRemoteTxRequests": "false",
-    "MeterValuesSampledData": ("Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,SoC"),
-    "StopTransactionOnEVSideDisconnect": "true",
-    "UnlockConnectorOnEVSideDisconnect": "true",
-}
+_STOPPED_REASONS = {StopReason.MASTER_PASS: "Local"}
 
 
 class Ocpp16Mouth:
@@ -67,7 +54,7 @@ class Ocpp16Mouth:
                     charge_point_vendor=spec.vendor,
                     charge_point_model=spec.model,
                     charge_point_serial_number=spec.serial or None,
-                    firmware_version=spec.firmware,
+                    firmware_version=charger.firmware.version,
                 )
             case HeartbeatMessage():
                 return call.Heartbeat()
@@ -85,19 +72,24 @@ class Ocpp16Mouth:
                 return call.MeterValues(connector_id=message.evse_id, meter_value=[meter_value(message.reading)])
             case TransactionMessage():
                 return self._transaction(message, charger)
+            case Said():
+                return getattr(call, message.action)(**message.payload)
             case _:
                 assert_never(message)
 
     def _transaction(self, message: TransactionMessage, charger: Charger) -> Any | None:
         transaction = charger.transactions[message.transaction_id]
         csms_id = _UNKNOWN_TRANSACTION if transaction.csms_id is None else transaction.csms_id
+        forgets_start = message.offline and Habit.ZERO_BASELINE in charger.habits
+        start_wh = 0 if forgets_start else transaction.meter_start_wh
         match message.phase:
             case Phase.STARTED:
                 return call.StartTransaction(
                     connector_id=message.evse_id,
                     id_tag=transaction.id_token,
-                    meter_start=message.reading.register_wh,
+                    meter_start=start_wh,
                     timestamp=iso(message.at),
+                    reservation_id=message.reservation_id,
                 )
             case Phase.UPDATED:
                 if message.trigger is Trigger.CHARGING_STATE_CHANGED:
@@ -112,10 +104,10 @@ class Ocpp16Mouth:
                     transaction_id=csms_id,
                     meter_stop=message.reading.register_wh,
                     timestamp=iso(message.at),
-                    reason=message.reason.value if message.reason else None,
+                    reason=_STOPPED_REASONS.get(message.reason, message.reason.value) if message.reason else None,
                     id_tag=message.id_token,
                     transaction_data=[
-                        _register(transaction.meter_start_wh, iso(transaction.started_at), "Transaction.Begin"),
+                        _register(start_wh, iso(transaction.started_at), "Transaction.Begin"),
                         _register(message.reading.register_wh, iso(message.at), "Transaction.End"),
                     ],
                 )
@@ -125,115 +117,35 @@ class Ocpp16Mouth:
     def answer(self, message: Message, result: Any) -> Answer:
         match message:
             case BootMessage():
-                return BootAnswer(accepted=result.status == "Accepted", interval_s=int(result.interval))
+                return BootAnswer(
+                    accepted=result.status == "Accepted",
+                    interval_s=int(result.interval),
+                    pending=result.status == "Pending",
+                )
             case AuthorizeMessage():
-                return TokenAnswer(status=result.id_tag_info["status"])
+                return _token_answer(result.id_tag_info)
             case TransactionMessage(phase=Phase.STARTED):
-                return TokenAnswer(status=result.id_tag_info["status"], csms_id=int(result.transaction_id))
+                return replace(_token_answer(result.id_tag_info), csms_id=int(result.transaction_id))
+            case Said():
+                return SaidAnswer(payload=asdict(result))
             case _:
                 return PlainAnswer()
 
-    def routes(self, desk: Desk) -> Mapping[str, Callable[..., Any]]:
-        return _Requests(desk).routes()
-
-
-class _Requests:
-    """What a Central System may ask (OCPP 1.6 §5); everything else is answered NotImplemented by the package."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    def routes(self) -> dict[str, Callable[..., Any]]:
+    def routes(self, desk: Desk) -> Routes:
         return {
-            "RemoteStartTransaction": self.remote_start,
-            "RemoteStopTransaction": self.remote_stop,
-            "Reset": self.reset,
-            "ChangeAvailability": self.change_availability,
-            "GetConfiguration": self.get_configuration,
-            "ChangeConfiguration": self.change_configuration,
-            "TriggerMessage": self.trigger,
-            "UnlockConnector": self.unlock,
-            "DataTransfer": self.data_transfer,
+            **Core(desk).routes(),
+            **Lists(desk).routes(),
+            **SmartCharging(desk).routes(),
+            **Firmware(desk).routes(),
+            **Security(desk).routes(),
         }
 
-    def remote_start(self, id_tag: str, connector_id: int | None = None, **_: Any) -> Any:
-        status = self._desk.ask(RemoteStart(id_token=id_tag, evse_id=connector_id))
-        return call_result.RemoteStartTransaction(status=status)
-
-    def remote_stop(self, transaction_id: int, **_: Any) -> Any:
-        return call_result.RemoteStopTransaction(status=self._desk.ask(RemoteStop(transaction=transaction_id)))
-
-    def reset(self, type: str, **_: Any) -> Any:  # noqa: A002  the field's name in OCPP
-        return call_result.Reset(status=self._desk.ask(ResetRequested(hard=type == "Hard")))
-
-    def change_availability(self, connector_id: int, type: str, **_: Any) -> Any:  # noqa: A002
-        status = self._desk.ask(AvailabilityChanged(evse_id=connector_id, operative=type == "Operative"))
-        return call_result.ChangeAvailability(status=status)
-
-    def trigger(self, requested_message: str, connector_id: int | None = None, **_: Any) -> Any:
-        status = self._desk.ask(Triggered(what=requested_message, evse_id=connector_id or 0))
-        return call_result.TriggerMessage(status=status)
-
-    def unlock(self, connector_id: int, **_: Any) -> Any:
-        status = self._desk.ask(UnlockRequested(evse_id=connector_id))
-        return call_result.UnlockConnector(status="NotSupported" if status == "UnknownConnector" else status)
-
-    def data_transfer(self, **_: Any) -> Any:
-        return call_result.DataTransfer(status="UnknownVendorId")
-
-    def get_configuration(self, key: list[str] | None = None, **_: Any) -> Any:
-        settings = self._desk.charger.settings
-        known = _configuration(settings, len(self._desk.charger.evses))
-        wanted = list(known) if key is None else key
-        return call_result.GetConfiguration(
-            configuration_key=[known[each] for each in wanted if each in known],
-            unknown_key=[each for each in wanted if each not in known],
-        )
-
-    def change_configuration(self, key: str, value: str, **_: Any) -> Any:
-        settings = self._desk.charger.settings
-        if key not in _configuration(settings, 1):
-            return call_result.ChangeConfiguration(status="NotSupported")
-        changed = _changed(settings, key, value)
-        if changed is None:
-            return call_result.ChangeConfiguration(status="Rejected")
-        self._desk.configure(changed)
-        return call_result.ChangeConfiguration(status="Accepted")
+    def result(self, action: str, payload: dict[str, Any]) -> Any:
+        return getattr(call_result, action)(**payload)
 
 
-def _configuration(settings: Settings, evses: int) -> dict[str, dict[str, Any]]:
-    offline = settings.offline_authorize
-    changeable = {key: str(getattr(settings, name)) for key, name in _INT_KEYS.items()} | {
-        "StopTransactionOnInvalidId": _bool(settings.stop_on_invalid_id),
-        "LocalAuthorizeOffline": _bool(offline is not OfflineAuthorize.NONE),
-        "AllowOfflineTxForUnknownId": _bool(offline is OfflineAuthorize.ANY),
-    }
-    fixed = _READ_ONLY_KEYS | {"NumberOfConnectors": str(evses)}
-    return {key: {"key": key, "readonly": False, "value": value} for key, value in changeable.items()} | {
-        key: {"key": key, "readonly": True, "value": value} for key, value in fixed.items()
-    }
-
-
-def _changed(settings: Settings, key: str, value: str) -> Settings | None:
-    """The settings with one key changed; None for a value that cannot be, or a key that is read only."""
-    if key in _INT_KEYS:
-        return settings.with_number(_INT_KEYS[key], int(value)) if value.isdecimal() else None
-    if value.lower() not in ("true", "false"):
-        return None
-    on = value.lower() == "true"
-    match key:
-        case "StopTransactionOnInvalidId":
-            return replace(settings, stop_on_invalid_id=on)
-        case "LocalAuthorizeOffline":
-            return replace(settings, offline_authorize=OfflineAuthorize.KNOWN if on else OfflineAuthorize.NONE)
-        case "AllowOfflineTxForUnknownId":
-            return replace(settings, offline_authorize=OfflineAuthorize.ANY if on else OfflineAuthorize.KNOWN)
-        case _:
-            return None
-
-
-def _bool(value: bool) -> str:
-    return "true" if value else "false"
+def _token_answer(info: dict[str, Any]) -> TokenAnswer:
+    return TokenAnswer(status=info["status"], group=info.get("parent_id_tag"))
 
 
 def _register(register_wh: int, timestamp: str, context: str) -> dict[str, Any]:

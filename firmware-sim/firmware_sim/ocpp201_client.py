@@ -1,52 +1,47 @@
-"""The OCPP 2.0.1 mouth: neutral messages to 2.0.1 payloads and back, and the requests a 2.0.1 CSMS may make."""
+"""The OCPP 2.0.1 mouth, which speaks 2.1 too: neutral messages to payloads and back; requests are in `v201/`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
+from types import ModuleType
 from typing import Any, assert_never
 
+from ocpp.v21 import call as call21  # type: ignore[import-untyped]
+from ocpp.v21 import call_result as call_result21
 from ocpp.v201 import call, call_result  # type: ignore[import-untyped]
 
 from firmware_sim.charger import Charger
+from firmware_sim.habits import Habit
 from firmware_sim.messages import (
     CARD_TYPE,
     Answer,
     AuthorizeMessage,
-    AvailabilityChanged,
     BootAnswer,
     BootMessage,
     ConnectorState,
     HeartbeatMessage,
     IdleMeterMessage,
     Message,
+    Phase,
     PlainAnswer,
-    RemoteStart,
-    RemoteStop,
-    ResetRequested,
+    Said,
+    SaidAnswer,
     StatusMessage,
     StopReason,
     TokenAnswer,
     TransactionMessage,
-    Triggered,
-    UnlockRequested,
     iso,
 )
 from firmware_sim.meter import Reading
-from firmware_sim.ocpp_client import Desk
-from firmware_sim.settings import OfflineAuthorize, Settings
+from firmware_sim.ocpp_client import Desk, Routes
+from firmware_sim.v201.authorisation import Authorisation
+from firmware_sim.v201.certificates import Certificates
+from firmware_sim.v201.control import Control
+from firmware_sim.v201.firmware import Firmware
+from firmware_sim.v201.monitoring import Monitoring
+from firmware_sim.v201.provisioning import Provisioning
+from firmware_sim.v201.smart_charging import SmartCharging
 from protocols.terms import ConnectorStatus, ReadingContext
-
-_INT_VARIABLES: dict[tuple[str, str], str] = {
-    ("OCPPCommCtrlr", "HeartbeatInterval"): "heartbeat_s",
-    ("SampledDataCtrlr", "TxUpdatedInterval"): "sample_s",
-    ("AlignedDataCtrlr", "Interval"): "aligned_s",
-    ("TxCtrlr", "EVConnectionTimeOut"): "connection_timeout_s",
-    ("OCPPCommCtrlr", "MessageAttempts"): "attempts",
-    ("OCPPCommCtrlr", "MessageAttemptInterval"): "attempt_interval_s",
-}
-_STOP_ON_INVALID = ("TxCtrlr", "StopTxOnInvalidId")
-_OFFLINE_UNKNOWN = ("AuthCtrlr", "OfflineTxForUnknownIdEnabled")
 
 _STOPPED_REASONS = {
     StopReason.SOFT_RESET: "Reboot",
@@ -56,26 +51,36 @@ _STOPPED_REASONS = {
 
 
 class Ocpp201Mouth:
-    """OCPP 2.0.1."""
+    """OCPP 2.0.1; with the words of 2.1 also that."""
+
+    def __init__(self, calls: ModuleType = call, results: ModuleType = call_result) -> None:
+        self._calls = calls
+        self._results = results
 
     def call(self, message: Message, charger: Charger) -> Any | None:
         match message:
             case BootMessage():
                 spec = charger.spec
-                station = {"vendor_name": spec.vendor, "model": spec.model, "firmware_version": spec.firmware}
+                station = {
+                    "vendor_name": spec.vendor,
+                    "model": spec.model,
+                    "firmware_version": charger.firmware.version,
+                }
                 if spec.serial:
                     station["serial_number"] = spec.serial
-                return call.BootNotification(charging_station=station, reason=message.reason.value)
+                return self._calls.BootNotification(charging_station=station, reason=message.reason.value)
             case HeartbeatMessage():
-                return call.Heartbeat()
+                return self._calls.Heartbeat()
             case AuthorizeMessage():
-                return call.Authorize(id_token=_id_token(message.id_token))
+                return self._calls.Authorize(id_token=_id_token(message.id_token))
             case StatusMessage():
                 return self._status(message)
             case IdleMeterMessage():
-                return call.MeterValues(evse_id=message.evse_id, meter_value=[meter_value(message.reading)])
+                return self._calls.MeterValues(evse_id=message.evse_id, meter_value=[meter_value(message.reading)])
             case TransactionMessage():
                 return self._transaction(message, charger)
+            case Said():
+                return getattr(self._calls, message.action)(**message.payload)
             case _:
                 assert_never(message)
 
@@ -83,7 +88,7 @@ class Ocpp201Mouth:
         status = connector_status(message.state)
         if message.evse_id == 0 or (message.previous is not None and connector_status(message.previous) is status):
             return None  # 2.0.1 has no connector 0, and sees a coarser picture
-        return call.StatusNotification(
+        return self._calls.StatusNotification(
             timestamp=iso(message.at),
             connector_status=status.value,
             evse_id=message.evse_id,
@@ -101,142 +106,57 @@ class Ocpp201Mouth:
         if message.reason is not None:
             info["stopped_reason"] = _STOPPED_REASONS.get(message.reason, message.reason.value)
         told = message.reading.context is not ReadingContext.OTHER
-        return call.TransactionEvent(
+        reading = message.reading
+        if message.phase is Phase.STARTED and message.offline and Habit.ZERO_BASELINE in charger.habits:
+            reading = replace(reading, register_wh=0)
+        return self._calls.TransactionEvent(
             event_type=message.phase.value,
             timestamp=iso(message.at),
             trigger_reason=message.trigger.value,
             seq_no=message.seq_no,
             transaction_info=info,
             offline=message.offline,
+            reservation_id=message.reservation_id,
             evse={"id": message.evse_id, "connector_id": 1},
             id_token=None if message.id_token is None else _id_token(message.id_token, token_type),
-            meter_value=[meter_value(message.reading)] if told else None,
+            meter_value=[meter_value(reading)] if told else None,
         )
 
     def answer(self, message: Message, result: Any) -> Answer:
         match message:
             case BootMessage():
-                return BootAnswer(accepted=result.status == "Accepted", interval_s=int(result.interval))
+                return BootAnswer(
+                    accepted=result.status == "Accepted",
+                    interval_s=int(result.interval),
+                    pending=result.status == "Pending",
+                )
             case AuthorizeMessage():
-                return TokenAnswer(status=result.id_token_info["status"])
+                return _token_answer(result.id_token_info)
             case TransactionMessage():
-                return TokenAnswer(status=result.id_token_info["status"] if result.id_token_info else None)
+                return _token_answer(result.id_token_info)
+            case Said():
+                return SaidAnswer(payload=asdict(result))
             case _:
                 return PlainAnswer()
 
-    def routes(self, desk: Desk) -> Mapping[str, Callable[..., Any]]:
-        return _Requests(desk).routes()
-
-
-class _Requests:
-    """What a CSMS may ask; everything else is answered NotImplemented by the package."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    def routes(self) -> dict[str, Callable[..., Any]]:
+    def routes(self, desk: Desk) -> Routes:
         return {
-            "RequestStartTransaction": self.request_start,
-            "RequestStopTransaction": self.request_stop,
-            "Reset": self.reset,
-            "ChangeAvailability": self.change_availability,
-            "GetVariables": self.get_variables,
-            "SetVariables": self.set_variables,
-            "TriggerMessage": self.trigger,
-            "UnlockConnector": self.unlock,
-            "DataTransfer": self.data_transfer,
+            **Provisioning(desk).routes(),
+            **Authorisation(desk).routes(),
+            **Control(desk).routes(),
+            **SmartCharging(desk).routes(),
+            **Firmware(desk).routes(),
+            **Certificates(desk).routes(),
+            **Monitoring(desk).routes(),
         }
 
-    def request_start(
-        self, id_token: dict[str, Any], remote_start_id: int, evse_id: int | None = None, **_: Any
-    ) -> Any:
-        event = RemoteStart(
-            id_token=id_token["id_token"],
-            token_type=id_token["type"],
-            evse_id=evse_id,
-            remote_start_id=remote_start_id,
-        )
-        return call_result.RequestStartTransaction(status=self._desk.ask(event))
-
-    def request_stop(self, transaction_id: str, **_: Any) -> Any:
-        return call_result.RequestStopTransaction(status=self._desk.ask(RemoteStop(transaction=transaction_id)))
-
-    def reset(self, type: str, evse_id: int | None = None, **_: Any) -> Any:  # noqa: A002  the field's name in OCPP
-        if evse_id is not None:
-            return call_result.Reset(status="Rejected")  # this station cannot reset an EVSE alone (B11.FR.09)
-        hard = type == "Immediate"
-        return call_result.Reset(status=self._desk.ask(ResetRequested(hard=hard, when_idle=not hard)))
-
-    def change_availability(self, operational_status: str, evse: dict[str, Any] | None = None, **_: Any) -> Any:
-        evse_id = evse["id"] if evse else 0
-        event = AvailabilityChanged(evse_id=evse_id, operative=operational_status == "Operative")
-        return call_result.ChangeAvailability(status=self._desk.ask(event))
-
-    def trigger(self, requested_message: str, evse: dict[str, Any] | None = None, **_: Any) -> Any:
-        status = self._desk.ask(Triggered(what=requested_message, evse_id=evse["id"] if evse else 0))
-        return call_result.TriggerMessage(status=status)
-
-    def unlock(self, evse_id: int, **_: Any) -> Any:
-        charger = self._desk.charger
-        if evse_id in charger.evses and charger.evses[evse_id].transaction_id is not None:
-            return call_result.UnlockConnector(status="OngoingAuthorizedTransaction")
-        return call_result.UnlockConnector(status=self._desk.ask(UnlockRequested(evse_id=evse_id)))
-
-    def data_transfer(self, **_: Any) -> Any:
-        return call_result.DataTransfer(status="UnknownVendorId")
-
-    def get_variables(self, get_variable_data: list[dict[str, Any]], **_: Any) -> Any:
-        known = _variables(self._desk.charger.settings)
-        return call_result.GetVariables(
-            get_variable_result=[_got(known, each["component"], each["variable"]) for each in get_variable_data]
-        )
-
-    def set_variables(self, set_variable_data: list[dict[str, Any]], **_: Any) -> Any:
-        results = []
-        for each in set_variable_data:
-            settings = self._desk.charger.settings
-            component, variable = each["component"], each["variable"]
-            key = (component["name"], variable["name"])
-            status = _unknown(_variables(settings), key)
-            if status is None:
-                changed = _changed(settings, key, each["attribute_value"])
-                status = "Rejected" if changed is None else "Accepted"
-                if changed is not None:
-                    self._desk.configure(changed)
-            results.append({"attribute_status": status, "component": component, "variable": variable})
-        return call_result.SetVariables(set_variable_result=results)
+    def result(self, action: str, payload: dict[str, Any]) -> Any:
+        return getattr(self._results, action)(**payload)
 
 
-def _variables(settings: Settings) -> dict[tuple[str, str], str]:
-    return {key: str(getattr(settings, name)) for key, name in _INT_VARIABLES.items()} | {
-        _STOP_ON_INVALID: "true" if settings.stop_on_invalid_id else "false",
-        _OFFLINE_UNKNOWN: "true" if settings.offline_authorize is OfflineAuthorize.ANY else "false",
-    }
-
-
-def _unknown(known: Mapping[tuple[str, str], str], key: tuple[str, str]) -> str | None:
-    if key in known:
-        return None
-    return "UnknownVariable" if any(component == key[0] for component, _ in known) else "UnknownComponent"
-
-
-def _got(known: Mapping[tuple[str, str], str], component: dict[str, Any], variable: dict[str, Any]) -> dict[str, Any]:
-    key = (component["name"], variable["name"])
-    status = _unknown(known, key)
-    result = {"attribute_status": status or "Accepted", "component": component, "variable": variable}
-    return result if status else result | {"attribute_value": known[key]}
-
-
-def _changed(settings: Settings, key: tuple[str, str], value: str) -> Settings | None:
-    """The settings with one variable changed; None for a value that cannot be."""
-    if key in _INT_VARIABLES:
-        return settings.with_number(_INT_VARIABLES[key], int(value)) if value.isdecimal() else None
-    if value.lower() not in ("true", "false"):
-        return None
-    on = value.lower() == "true"
-    if key == _STOP_ON_INVALID:
-        return replace(settings, stop_on_invalid_id=on)
-    return replace(settings, offline_authorize=OfflineAuthorize.ANY if on else OfflineAuthorize.KNOWN)
+def ocpp21_mouth() -> Ocpp201Mouth:
+    """OCPP 2.1 as far as it is the same: boot, authorisation, transactions, metering, control, device model."""
+    return Ocpp201Mouth(call21, call_result21)
 
 
 def connector_status(state: ConnectorState) -> ConnectorStatus:
@@ -246,10 +166,19 @@ def connector_status(state: ConnectorState) -> ConnectorStatus:
             return ConnectorStatus.AVAILABLE
         case ConnectorState.UNAVAILABLE:
             return ConnectorStatus.UNAVAILABLE
+        case ConnectorState.RESERVED:
+            return ConnectorStatus.RESERVED
         case ConnectorState.FAULTED:
             return ConnectorStatus.FAULTED
         case _:
             return ConnectorStatus.OCCUPIED
+
+
+def _token_answer(info: dict[str, Any] | None) -> TokenAnswer:
+    if info is None:
+        return TokenAnswer(status=None)
+    group = info.get("group_id_token")
+    return TokenAnswer(status=info["status"], group=None if group is None else group["id_token"])
 
 
 def _id_token(id_token: str, token_type: str = CARD_TYPE) -> dict[str, str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from firmware_sim.driver import ACCEPTED
-from firmware_sim.evse import Permit
+from firmware_sim.driver import ACCEPTED, listed, permit
+from firmware_sim.evse import Evse, Permit
+from firmware_sim.functions import certifying, logging_up, publishing, reserving, updating
 from firmware_sim.messages import (
+    AuthorizeMessage,
     AvailabilityChanged,
     BootMessage,
     HeartbeatMessage,
+    IdleMeterMessage,
     Reboot,
     RemoteStart,
     RemoteStop,
@@ -27,7 +30,7 @@ _REJECTED = "Rejected"
 
 
 def remote_start(model: StationModel, event: RemoteStart) -> None:
-    """OCPP 1.6 §5.11, 2.0.1 F01–F02, with AuthorizeRemoteTxRequests off: the CSMS has decided already."""
+    """OCPP 1.6 §5.11, 2.0.1 F01–F02; with AuthorizeRemoteTxRequests on, the CSMS is asked about the token it sent."""
     free = [
         evse
         for evse in model.evses.values()
@@ -35,6 +38,7 @@ def remote_start(model: StationModel, event: RemoteStart) -> None:
         and model.may_start(evse)
         and evse.permit is None
         and evse.asking is None
+        and reserving.may_use(model, evse, event.id_token, event.group)
     ]
     if not free:
         model.out.append(Reply(status=_REJECTED))
@@ -48,8 +52,14 @@ def remote_start(model: StationModel, event: RemoteStart) -> None:
         until=model.now + timedelta(seconds=model.settings.connection_timeout_s),
         trigger=Trigger.REMOTE_START,
         remote_start_id=event.remote_start_id,
+        group=event.group,
+        profile=event.profile,
     )
-    model.permit(evse, driver)
+    if model.settings.authorize_remote and not (model.settings.local_pre_authorize and listed(model, event.id_token)):
+        evse.asking, evse.remote = event.id_token, driver
+        model.out.append(AuthorizeMessage(evse_id=evse.evse_id, id_token=event.id_token))
+    else:
+        permit(model, evse, driver)
 
 
 def remote_stop(model: StationModel, event: RemoteStop) -> None:
@@ -103,11 +113,10 @@ def unlock(model: StationModel, evse_id: int) -> None:
 
 
 def triggered(model: StationModel, event: Triggered) -> None:
-    """OCPP 1.6 §5.17, 2.0.1 F06: answer first, then send what was asked for."""
+    """OCPP 1.6 §5.17 and the whitepaper's ExtendedTriggerMessage, 2.0.1 F06: answer first, then send it."""
     if event.evse_id and event.evse_id not in model.evses:
         model.out.append(Reply(status=_REJECTED))
         return
-    evses = model.chosen(event.evse_id)
     model.out.append(Reply(status=ACCEPTED))
     match event.what:
         case "BootNotification":
@@ -117,11 +126,29 @@ def triggered(model: StationModel, event: Triggered) -> None:
         case "StatusNotification":
             model.tell_states(event.evse_id)
         case "MeterValues":
-            for evse in evses:
-                model.sample(evse, ReadingContext.TRIGGER, Trigger.TRIGGER)
+            for evse in model.chosen(event.evse_id):
+                _read(model, evse)
         case "TransactionEvent":
-            for evse in evses:
+            for evse in model.chosen(event.evse_id):
                 if evse.transaction_id is not None:
                     model.sample(evse, ReadingContext.TRIGGER, Trigger.TRIGGER)
+        case "FirmwareStatusNotification":
+            updating.tell_status(model, is_signed=event.is_extended)
+        case "LogStatusNotification" | "DiagnosticsStatusNotification":
+            logging_up.tell_status(model, is_diagnostics=event.what.startswith("Diag"))
+        case "PublishFirmwareStatusNotification":
+            publishing.tell_status(model)
+        case "SignChargePointCertificate" | "SignChargingStationCertificate":
+            certifying.ask(model)
+        case "SignV2GCertificate":
+            certifying.ask(model, certifying.V2G)
         case _:
             model.out[-1] = Reply(status="NotImplemented")
+
+
+def _read(model: StationModel, evse: Evse) -> None:
+    """MeterValues now; in 2.0.1 it is this message even while a transaction runs (F06.FR.06)."""
+    if model.is_v16:
+        model.sample(evse, ReadingContext.TRIGGER, Trigger.TRIGGER)
+    else:
+        model.out.append(IdleMeterMessage(evse_id=evse.evse_id, reading=evse.read(ReadingContext.TRIGGER)))

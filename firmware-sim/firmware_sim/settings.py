@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from firmware_sim.habits import Habit
+
 
 class OcppVersion(StrEnum):
     """The value is the WebSocket subprotocol."""
 
     V16 = "ocpp1.6"
     V201 = "ocpp2.0.1"
+    V21 = "ocpp2.1"
 
 
 class OfflineAuthorize(StrEnum):
@@ -55,6 +58,9 @@ class StationSpec:
     after_power_loss: AfterPowerLoss = AfterPowerLoss.STOP
     sample_interval_s: int = 60
     clock_aligned_s: int = 0
+    habits: frozenset[Habit] = frozenset()
+    has_iso15118: bool = False
+    """Vehicles tell what they need by ISO 15118 (OCPP 2.0.1 K15)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +76,19 @@ class Settings:
     attempt_interval_s: int = 60
     stop_on_invalid_id: bool = True
     offline_authorize: OfflineAuthorize = OfflineAuthorize.KNOWN
+    local_pre_authorize: bool = False
+    """Cards of the local list begin at once, without asking (1.6 LocalPreAuthorize)."""
+    authorize_remote: bool = False
+    """A remote start is asked for like a card (1.6 AuthorizeRemoteTxRequests)."""
+    cache_enabled: bool = True
+    local_list_enabled: bool = True
 
     def with_number(self, name: str, value: int) -> Settings:
         """The settings with the whole number `name` changed."""
+        changed: dict[str, Any] = {name: value}
+        return replace(self, **changed)
+
+    def with_switch(self, name: str, value: bool) -> Settings:
+        """The settings with the switch `name` changed."""
         changed: dict[str, Any] = {name: value}
         return replace(self, **changed)

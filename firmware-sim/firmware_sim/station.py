@@ -8,14 +8,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar, assert_never
 
 from ocpp.v16 import ChargePoint as Endpoint16  # type: ignore[import-untyped]
+from ocpp.v21 import ChargePoint as Endpoint21  # type: ignore[import-untyped]
 from ocpp.v201 import ChargePoint as Endpoint201  # type: ignore[import-untyped]
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from firmware_sim.charger import Charger
 from firmware_sim.clock import SiteClock
+from firmware_sim.functions import charging
+from firmware_sim.habits import Habit
+from firmware_sim.jobs import Jobs
 from firmware_sim.memory import Memory
 from firmware_sim.messages import (
     Answer,
@@ -23,6 +27,7 @@ from firmware_sim.messages import (
     AuthorizeMessage,
     CallRefused,
     ConnectorFaulted,
+    Download,
     Event,
     FaultCleared,
     HeartbeatMessage,
@@ -30,6 +35,7 @@ from firmware_sim.messages import (
     Limited,
     LinkLost,
     LinkUp,
+    MakeKey,
     Message,
     Note,
     Output,
@@ -41,19 +47,27 @@ from firmware_sim.messages import (
     Presented,
     Reboot,
     Rebooted,
+    Reconnect,
     Reply,
+    Said,
+    SaidAnswer,
     TransactionMessage,
     Unanswered,
     Unplugged,
+    Upload,
 )
 from firmware_sim.ocpp16_client import Ocpp16Mouth
-from firmware_sim.ocpp201_client import Ocpp201Mouth
+from firmware_sim.ocpp201_client import Ocpp201Mouth, ocpp21_mouth
 from firmware_sim.ocpp_client import CallFailed, Connection, Mouth, open_socket
 from firmware_sim.outbox import Outbox
-from firmware_sim.settings import OcppVersion, Settings, StationSpec
+from firmware_sim.settings import OcppVersion, StationSpec
+from firmware_sim.station_model import StationModel
 from firmware_sim.story import Teller, finished_transactions, silent
+from firmware_sim.v201.smart_charging import external
 from firmware_sim.vehicle import Vehicle
 from protocols.timeline import Timeline
+
+_T = TypeVar("_T")
 
 _REBOOT_SITE_S = 10
 _SOFT_RESET_SITE_S = 60
@@ -98,6 +112,7 @@ class Station:
         pace: Pace | None = None,
     ) -> None:
         remembered, queued = memory.load()
+        self.password = spec.password
         self.spec = spec
         self.clock = clock
         self.charger = Charger(spec, clock.now(), remembered)
@@ -109,7 +124,11 @@ class Station:
         self._pace = pace or Pace()
         self._connection: Connection | None = None
         self._link_allowed = True
+        self._stale: list[Connection] = []
+        self._asked: dict[Said, asyncio.Future[Answer]] = {}
+        self._jobs = Jobs(clock, self.feed)
         self._reboot: Reboot | None = None
+        self._reconnect: Reconnect | None = None
         self._refusals = 0
         self._changed = asyncio.Event()
 
@@ -161,6 +180,41 @@ class Station:
         self._link_allowed = True
         self._notify()
 
+    def misbehave(self, *habits: Habit) -> None:
+        """Take up habits, besides those of the data plate; those of the connection itself begin with the next one."""
+        self.charger.habits.update(habits)
+
+    def behave(self) -> None:
+        """Give up all habits."""
+        self.charger.habits.clear()
+
+    def external_limit(self, evse_id: int, limit_w: int | None, *, is_grid_critical: bool = False) -> None:
+        """An energy manager beside the station limits it (None: no longer); 2.0.1 tells the CSMS."""
+        limit = None if limit_w is None else external(evse_id, limit_w)
+        self.act(lambda model: charging.external_limit(model, evse_id, limit, is_grid_critical=is_grid_critical))
+
+    def reset_register(self, evse_id: int, register_wh: int = 0) -> None:
+        """The meter's register begins anew, or rolls over, in the middle of whatever runs there."""
+        self.act(lambda model: model.set_register(evse_id, register_wh))
+
+    async def call(self, action: str, timeout_s: float = 10.0, **payload: Any) -> dict[str, Any]:
+        """Say anything to the CSMS, in the words of the station's OCPP version (snake_case), and wait for the answer.
+
+        Raises TimeoutError, or CallFailed for a CALLERROR.
+        """
+        said = Said(action=action, payload=payload)
+        self._asked[said] = asyncio.get_running_loop().create_future()
+        self._deliver([said])
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._asked[said]
+        finally:
+            del self._asked[said]
+            self.outbox.done(said)
+        if isinstance(answer, SaidAnswer):
+            return dict(answer.payload)
+        raise CallFailed(answer.code if isinstance(answer, CallRefused) else "GenericError")
+
     async def connect(self, timeout_s: float = 10.0) -> None:
         """Power up and wait until the CSMS has accepted the boot. Raises TimeoutError."""
         self.power_up()
@@ -190,11 +244,18 @@ class Station:
             return "Rejected"
         return self.feed(event) or "Rejected"
 
-    def configure(self, settings: Settings) -> None:
-        """Take settings that the CSMS has changed."""
-        self._deliver(self.charger.advance(self.clock.now()))
-        self.charger.configure(settings)
-        self._notify()
+    def act(self, request: Callable[[StationModel], _T]) -> _T:
+        """Let a functional block of the charger take a request; what it says to it."""
+        settings = self.charger.settings
+        answer, outputs = self.charger.perform(request, self.clock.now())
+        if self.charger.settings != settings:
+            self.charger.configure(self.charger.settings)
+        self._deliver(outputs, is_durable=True)
+        return answer
+
+    def is_waiting(self, transaction_id: str | None) -> bool:
+        """Whether messages of a transaction (None: of any) wait to be sent."""
+        return any(transaction_id in (None, each.transaction_id) for each in self.outbox.durable)
 
     # --- life ---
 
@@ -212,6 +273,11 @@ class Station:
                     reply = output.status
                 case Reboot():
                     self._reboot = output
+                case Reconnect():
+                    self._reconnect = output
+                case Download() | Upload() | MakeKey():
+                    if not self._jobs.start(output):
+                        self._tell("job_refused", job=type(output).__name__)
                 case Note():
                     self._teller(self.spec.station_id, output)
                 case _:
@@ -237,6 +303,9 @@ class Station:
 
     def _cut(self) -> None:
         if self._connection is not None:
+            if Habit.STALE_SOCKET in self.charger.habits and self.charger.powered:
+                self._connection.abandon()
+                self._stale.append(self._connection)
             self._connection.cut()
             self._connection = None
         self.outbox.drop_transient()
@@ -248,7 +317,11 @@ class Station:
                 tasks.create_task(self._let_time_pass())
                 tasks.create_task(self._stay_connected())
                 tasks.create_task(self._restart_when_told())
+                tasks.create_task(self._reconnect_when_told())
+                tasks.create_task(self._jobs.run())
         finally:
+            for stale in self._stale:
+                stale.drop()
             if self.charger.powered:
                 self.charger.advance(self.clock.now())
             self._memory.save(self.charger.remembered(), self.outbox.durable)
@@ -269,7 +342,13 @@ class Station:
         while True:
             await self.wait_for(lambda it: it.charger.powered and it._link_allowed and it._reboot is None, None)
             try:
-                socket = await open_socket(self._edge_url, self.spec, open_timeout_s=self._pace.open_timeout_s)
+                socket = await open_socket(
+                    self._edge_url,
+                    self.spec,
+                    password=self.password,
+                    habits=self.charger.habits,
+                    open_timeout_s=self._pace.open_timeout_s,
+                )
             except (OSError, TimeoutError, InvalidHandshake) as error:
                 if failures == 0:
                     self._tell("connect_failed", error=str(error) or type(error).__name__)
@@ -277,10 +356,10 @@ class Station:
                 await asyncio.sleep(self._pace.backoff_s(failures, self._rng))
                 continue
             failures = 0
-            mouth: Mouth = Ocpp16Mouth() if self.spec.ocpp is OcppVersion.V16 else Ocpp201Mouth()
+            mouth, endpoint_class = _version(self.spec.ocpp)
             connection = Connection(
                 socket,
-                Endpoint16 if self.spec.ocpp is OcppVersion.V16 else Endpoint201,
+                endpoint_class,
                 mouth,
                 self,
                 call_timeout_s=self._pace.call_timeout_s(self.clock.timeline),
@@ -325,7 +404,15 @@ class Station:
 
     async def _say_next(self, connection: Connection, mouth: Mouth) -> None:
         """Send the first message that waits; it leaves the outbox when it has been answered."""
-        message = self.outbox.next(registered=self.charger.registered)
+        charger = self.charger
+        if Habit.BURST in charger.habits and charger.registered and len(self.outbox.durable) > 1:
+            await self._say_all(connection, mouth)
+            return
+        message = self.outbox.next(
+            registered=charger.registered,
+            pending=charger.is_pending,
+            overtakes=Habit.OUT_OF_ORDER in charger.habits,
+        )
         if message is None:
             await self._changed.wait()
             return
@@ -349,6 +436,22 @@ class Station:
         if self._connection is connection:
             self._answered(message, answer)
 
+    async def _say_all(self, connection: Connection, mouth: Mouth) -> None:
+        """The queue in one burst, no answer waited for in between."""
+        waiting = self.outbox.durable
+        calls = [mouth.call(each, self.charger) for each in waiting]
+        try:
+            results = iter(await connection.burst([each for each in calls if each is not None]))
+        except TimeoutError:
+            self._tell("unanswered", message="burst")
+            return
+        for message, call in zip(waiting, calls, strict=True):
+            result = None if call is None else next(results)
+            if call is not None and result is None:
+                self._answered(message, CallRefused(code="GenericError"))
+            else:
+                self._answered(message, PlainAnswer() if call is None else self._understood(mouth, message, result))
+
     def _understood(self, mouth: Mouth, message: Message, result: Any) -> Answer:
         try:
             return mouth.answer(message, result)
@@ -357,6 +460,8 @@ class Station:
 
     def _answered(self, message: Message, answer: Answer) -> None:
         self.outbox.done(message)
+        if isinstance(message, Said) and (asked := self._asked.get(message)) is not None and not asked.done():
+            asked.set_result(answer)
         self.feed(Answered(message=message, answer=answer))
 
     def _unanswered(self, message: Message) -> None:
@@ -381,3 +486,28 @@ class Station:
             await self.clock.sleep(_REBOOT_SITE_S)
             self._reboot = None
             self.feed(Rebooted())
+
+    async def _reconnect_when_told(self) -> None:
+        """After a new password: finish the answer, go, and come back with it."""
+        while True:
+            await self.wait_for(lambda it: it._reconnect is not None, None)
+            password = self._reconnect.password if self._reconnect is not None else None
+            await asyncio.sleep(_REPLY_LEAVES_S)
+            if password is not None:
+                self.password = password
+            self._reconnect = None
+            if self._connection is not None:
+                await self._connection.close()
+
+
+def _version(ocpp: OcppVersion) -> tuple[Mouth, Any]:
+    """The mouth and the package's endpoint of an OCPP version."""
+    match ocpp:
+        case OcppVersion.V16:
+            return Ocpp16Mouth(), Endpoint16
+        case OcppVersion.V201:
+            return Ocpp201Mouth(), Endpoint201
+        case OcppVersion.V21:
+            return ocpp21_mouth(), Endpoint21
+        case _:
+            assert_never(ocpp)

@@ -1,16 +1,27 @@
 """The state of one ChargingStation and what it can do of itself: start and end transactions, sample, report. Pure.
 
 What happens to it is decided beside it: `driver.py` (cards and cables), `answers.py` (what the CSMS said),
-`requests.py` (what the CSMS asks), `charger.py` (time, power and link).
+`requests.py` and `functions/` (what the CSMS asks), `charger.py` (time, power and link).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from firmware_sim.blocks.charging_profiles import Profiles
+from firmware_sim.blocks.device_model import DeviceModel
+from firmware_sim.blocks.files import FirmwareState, LogState, PublishState
+from firmware_sim.blocks.kept import CertificateStore, Kept
+from firmware_sim.blocks.monitors import Monitors
+from firmware_sim.blocks.reservations import Reservations
+from firmware_sim.blocks.tokens import LocalList, TokenEntry
+from firmware_sim.blocks.variable_table import VariableId, variables
 from firmware_sim.evse import Evse, Permit
+from firmware_sim.habits import Habit
 from firmware_sim.messages import (
     BootReason,
     ConnectorState,
@@ -19,6 +30,7 @@ from firmware_sim.messages import (
     Output,
     Phase,
     Reboot,
+    Said,
     StatusMessage,
     StopReason,
     TransactionMessage,
@@ -26,10 +38,13 @@ from firmware_sim.messages import (
     masked,
 )
 from firmware_sim.meter import Meter
-from firmware_sim.settings import Settings, StationSpec
+from firmware_sim.settings import OcppVersion, Settings, StationSpec
 from firmware_sim.transaction import Transaction, new_transaction_id
 from firmware_sim.vehicle import UJ_PER_WH
 from protocols.terms import ReadingContext
+
+_LOG_LINES = 2000
+"""The diagnostics log keeps as many; the oldest line goes."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -42,6 +57,10 @@ class Remembered:
     accepted: frozenset[str] = frozenset()
     transactions: tuple[Transaction, ...] = ()
     saved_at: datetime = _EPOCH
+    values: Mapping[VariableId, str] = field(default_factory=dict)
+    list_version: int = 0
+    list_entries: tuple[TokenEntry, ...] = ()
+    firmware: str | None = None
 
 
 class StationModel:
@@ -68,10 +87,31 @@ class StationModel:
         self.next_heartbeat_at: datetime | None = None
         self.next_aligned_at: datetime | None = None
         self.reset_when_idle = False
+        self.habits: set[Habit] = set(spec.habits)
+        self._take_up_blocks(past)
         for transaction in past.transactions:
             if transaction.ended_at is None and transaction.evse_id in self.evses:
                 self.evses[transaction.evse_id].transaction_id = transaction.transaction_id
                 self.evses[transaction.evse_id].interrupted_at = past.saved_at
+
+    def _take_up_blocks(self, past: Remembered) -> None:
+        """The functional blocks as they were left."""
+        self.is_pending = False
+        self.groups: dict[str, str] = {}
+        self.device = DeviceModel(table={each.id: each for each in variables(self.spec)}, values=dict(past.values))
+        self.local_list = LocalList(
+            version=past.list_version, entries={each.id_token.casefold(): each for each in past.list_entries}
+        )
+        self.reservations = Reservations()
+        self.profiles = Profiles()
+        self.next_profile_at: datetime | None = None
+        self.firmware = FirmwareState(version=past.firmware or self.spec.firmware)
+        self.logs = LogState()
+        self.publishing = PublishState(published={})
+        self.monitors = Monitors()
+        self.certificates = CertificateStore()
+        self.kept = Kept()
+        self.log: deque[Note] = deque(maxlen=_LOG_LINES)
 
     def _evse(self, evse_id: int, past: Remembered) -> Evse:
         spec = next(each for each in self.spec.evses if each.evse_id == evse_id)
@@ -90,7 +130,16 @@ class StationModel:
             accepted=frozenset(self.accepted),
             transactions=tuple(each for each in self.transactions.values() if not each.is_settled),
             saved_at=self.now,
+            values=dict(self.device.values),
+            list_version=self.local_list.version,
+            list_entries=tuple(self.local_list.entries.values()),
+            firmware=None if self.firmware.version == self.spec.firmware else self.firmware.version,
         )
+
+    @property
+    def is_v16(self) -> bool:
+        """Whether the station speaks OCPP 1.6; it has its own words for some things."""
+        return self.spec.ocpp is OcppVersion.V16
 
     def chosen(self, evse_id: int) -> Iterable[Evse]:
         """One EVSE, or all of them for 0."""
@@ -100,9 +149,21 @@ class StationModel:
         """The instant in `interval_s`; None for a period that is switched off."""
         return self.now + timedelta(seconds=interval_s) if interval_s > 0 else None
 
+    def set_register(self, evse_id: int, register_wh: int) -> None:
+        """Let a meter show something else from now on; a good one never does."""
+        evse = self.evses[evse_id]
+        evse.meter = replace(evse.meter, register_uj=register_wh * UJ_PER_WH)
+        self.note("register_reset", evse, register_wh=register_wh)
+
     def note(self, what: str, evse: Evse | None = None, **detail: str | int | bool | None) -> None:
         """Add a line to the story."""
-        self.out.append(Note(what=what, at=self.now, evse_id=evse.evse_id if evse else None, detail=detail))
+        told = Note(what=what, at=self.now, evse_id=evse.evse_id if evse else None, detail=detail)
+        self.log.append(told)
+        self.out.append(told)
+
+    def tell(self, action: str, *, is_asked: bool = False, **payload: Any) -> None:
+        """Say something in the words of the station's OCPP version."""
+        self.out.append(Said(action=action, payload=payload, is_asked=is_asked))
 
     # --- transactions ---
 
@@ -128,6 +189,8 @@ class StationModel:
             started_at=self.now,
             meter_start_wh=register_wh,
             remote_start_id=driver.remote_start_id,
+            group=driver.group,
+            reservation_id=self._used_reservation(evse, driver),
         )
         evse.permit = None
         evse.finishing = False
@@ -140,6 +203,8 @@ class StationModel:
             id_token=driver.id_token,
         )
         evse.transaction_id = transaction.transaction_id
+        if driver.profile is not None:
+            self.profiles.put(replace(driver.profile, evse_id=evse.evse_id, transaction_id=transaction.transaction_id))
         evse.next_sample_at = self.after(self.settings.sample_s)
         evse.choose_power()
         self.note(
@@ -150,6 +215,14 @@ class StationModel:
             meter_start_wh=register_wh,
             offline=not self.online,
         )
+
+    def _used_reservation(self, evse: Evse, driver: Permit) -> int | None:
+        """Use up the reservation that this driver had (OCPP 1.6 §5.13, 2.0.1 H03)."""
+        used = self.reservations.usable(evse.evse_id, driver.id_token, driver.group)
+        if used is None:
+            return None
+        del self.reservations.by_id[used.reservation_id]
+        return used.reservation_id
 
     def end(self, evse: Evse, reason: StopReason, trigger: Trigger, id_token: str | None = None) -> None:
         """End the running transaction now, or at the instant when the power went that cut it off."""
@@ -163,6 +236,7 @@ class StationModel:
         evse.transaction_id = None
         evse.interrupted_at = None
         evse.next_sample_at = None
+        self.profiles.end_transaction(evse.evse_id)
         evse.choose_power()
         evse.finishing = evse.vehicle is not None
         self.say(
@@ -217,6 +291,7 @@ class StationModel:
                 id_token=id_token,
                 remote_start_id=transaction.remote_start_id if phase is Phase.STARTED else None,
                 reason=reason,
+                reservation_id=transaction.reservation_id if phase is Phase.STARTED else None,
             )
         )
         self.transactions[transaction.transaction_id] = replace(

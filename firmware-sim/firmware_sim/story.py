@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from firmware_sim.charger import Charger
 from firmware_sim.messages import Note, iso
+from firmware_sim.station_model import StationModel
 
 Teller = Callable[[str, Note], None]
 """Takes the station's id and the note."""
@@ -30,7 +30,7 @@ def json_line(station_id: str, note: Note) -> str:
     return json.dumps(body, ensure_ascii=False)
 
 
-def finished_transactions(charger: Charger) -> list[dict[str, Any]]:
+def finished_transactions(charger: StationModel) -> list[dict[str, Any]]:
     """The charger's own account of its finished transactions: the truth that bills are compared with."""
     return [
         {

@@ -23,6 +23,8 @@ class Transaction:
     next_seq_no: int = 0
     remote_start_id: int | None = None
     csms_id: int | None = None
+    group: str | None = None
+    reservation_id: int | None = None
     charging_state: ChargingState = ChargingState.EV_CONNECTED
     ended_at: datetime | None = None
     meter_stop_wh: int | None = None

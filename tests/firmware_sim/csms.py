@@ -15,6 +15,8 @@ import ocpp.messages
 from ocpp.messages import Call
 from ocpp.v16 import ChargePoint as ChargePoint16
 from ocpp.v16 import call_result as result16
+from ocpp.v21 import ChargePoint as ChargePoint21
+from ocpp.v21 import call_result as result21
 from ocpp.v201 import ChargePoint as ChargePoint201
 from ocpp.v201 import call_result as result201
 from websockets.asyncio.server import ServerConnection, serve
@@ -86,7 +88,7 @@ def _answer16(csms: Csms, heard: Heard) -> Any:
             return getattr(result16, heard.action)()
 
 
-def _answer201(csms: Csms, heard: Heard) -> Any:
+def _answer201(csms: Csms, heard: Heard, result201: Any = result201) -> Any:
     payload = heard.payload
     match heard.action:
         case "BootNotification":
@@ -100,6 +102,10 @@ def _answer201(csms: Csms, heard: Heard) -> Any:
             return result201.TransactionEvent(id_token_info={"status": csms.status(payload["idToken"]["idToken"])})
         case _:
             return getattr(result201, heard.action)()
+
+
+def _answer21(csms: Csms, heard: Heard) -> Any:
+    return _answer201(csms, heard, result21)
 
 
 def _quiet() -> logging.Logger:
@@ -145,7 +151,11 @@ def _peer_class(base: Any, answer: Callable[[Csms, Heard], Any]) -> Any:
 async def running(port: int = 0) -> AsyncIterator[Csms]:
     """A CSMS on a free loopback port."""
     csms = Csms()
-    peers = {"ocpp1.6": _peer_class(ChargePoint16, _answer16), "ocpp2.0.1": _peer_class(ChargePoint201, _answer201)}
+    peers = {
+        "ocpp1.6": _peer_class(ChargePoint16, _answer16),
+        "ocpp2.0.1": _peer_class(ChargePoint201, _answer201),
+        "ocpp2.1": _peer_class(ChargePoint21, _answer21),
+    }
 
     async def serve_one(socket: ServerConnection) -> None:
         assert socket.request is not None
@@ -166,6 +176,8 @@ async def running(port: int = 0) -> AsyncIterator[Csms]:
                 del csms.peers[station_id]
             csms.notify()
 
-    async with serve(serve_one, "127.0.0.1", port, subprotocols=["ocpp1.6", "ocpp2.0.1"], compression=None) as server:
+    async with serve(
+        serve_one, "127.0.0.1", port, subprotocols=["ocpp1.6", "ocpp2.0.1", "ocpp2.1"], compression=None
+    ) as server:
         csms.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield csms

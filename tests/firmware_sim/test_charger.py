@@ -427,7 +427,7 @@ def test_trigger_message(what: str, kinds: list[type]) -> None:
 def test_trigger_message_of_the_unknown() -> None:
     charger = Charger(spec(), T0)
     online(charger)
-    assert replies(charger.handle(Triggered(what="LogStatusNotification"), at(5))) == ["NotImplemented"]
+    assert replies(charger.handle(Triggered(what="CustomTrigger"), at(5))) == ["NotImplemented"]
     assert replies(charger.handle(Triggered(what="Heartbeat", evse_id=9), at(5))) == ["Rejected"]
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
-from ocpp.charge_point import remove_nones, serialize_as_dict, snake_to_camel_case
-from ocpp.messages import Call, CallResult, _validate_payload
+from ocpp.messages import Call, _validate_payload
 
 from firmware_sim.charger import Charger
 from firmware_sim.messages import (
@@ -36,23 +35,13 @@ from firmware_sim.messages import (
     Triggered,
     Unplugged,
 )
-from firmware_sim.ocpp16_client import Ocpp16Mouth
-from firmware_sim.ocpp201_client import Ocpp201Mouth
-from firmware_sim.ocpp_client import Mouth
 from firmware_sim.settings import OcppVersion, OfflineAuthorize, Settings
+from tests.firmware_sim.desk import MOUTHS, FakeDesk, ask, wire
 from tests.firmware_sim.playbook import CARD, T0, answer, at, car, messages, online, spec
 
+T = TypeVar("T")
 GOLDEN = Path(__file__).parent / "golden"
-MOUTHS: dict[OcppVersion, tuple[Mouth, str]] = {
-    OcppVersion.V16: (Ocpp16Mouth(), "1.6"),
-    OcppVersion.V201: (Ocpp201Mouth(), "2.0.1"),
-}
 versions = pytest.mark.parametrize("version", list(OcppVersion))
-
-
-def wire(call: Any) -> tuple[str, dict[str, Any]]:
-    payload = snake_to_camel_case(remove_nones(serialize_as_dict(call)))
-    return type(call).__name__, json.loads(json.dumps(payload))
 
 
 def a_day(charger: Charger) -> Iterator[Message]:
@@ -109,33 +98,6 @@ def test_a_day_on_the_wire(version: OcppVersion) -> None:
         file.write_text("[\n" + ",\n".join(json.dumps(each) for each in told) + "\n]\n")
         pytest.fail(f"{file.name} was written anew")
     assert told == json.loads(file.read_text())
-
-
-class FakeDesk:
-    """A desk that remembers what it was asked; the charger behind it is real."""
-
-    def __init__(self, version: OcppVersion) -> None:
-        self.charger = Charger(spec(version), T0)
-        self.asked: list[Event] = []
-
-    def ask(self, event: Event) -> str:
-        self.asked.append(event)
-        return "Accepted"
-
-    def configure(self, settings: Settings) -> None:
-        self.charger.configure(settings)
-
-
-def ask(version: OcppVersion, desk: FakeDesk, action: str, **payload: Any) -> dict[str, Any]:
-    """Call a handler as the package does, and validate what it answers."""
-    mouth, schema = MOUTHS[version]
-    result = mouth.routes(desk)[action](**payload)
-    name, answered = wire(result)
-    assert name == action
-    validated = CallResult("1", answered)
-    validated.action = action
-    _validate_payload(validated, schema)
-    return answered
 
 
 def test_16_configuration() -> None:

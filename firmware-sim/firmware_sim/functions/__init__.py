@@ -1,0 +1,1 @@
+"""What a charging station does in each functional block: the model and its blocks in, messages and jobs out. Pure."""
