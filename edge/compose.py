@@ -98,6 +98,9 @@ def rules_of(config: EdgeConfig) -> SiteRules:
         tariffs={tariff.id: tariff for tariff in _tariffs(config)},
         default_tariff_id=config.default_tariff,
         heartbeat_interval_s=config.ocpp.heartbeat_interval_s,
+        running_cost_every=timedelta(seconds=config.ocpp.running_cost_every_s)
+        if config.ocpp.running_cost_every_s
+        else None,
         allows_unknown_stations=config.ocpp.allow_unknown,
         checkpoint_s=config.transactions.checkpoint_s,
         abandon_after_s=config.transactions.abandon_after_h * 3600,

@@ -31,6 +31,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from edge.toml_lines import key_lines, line_of
 from protocols.errors import BadText
 from protocols.ocpi.tariff import ReservationRestrictionType, TariffDimensionType
+from protocols.ocpp.version import Version
 from protocols.sync.topics import EdgeAddress
 from protocols.timeline import Timeline
 
@@ -106,6 +107,12 @@ class OcppSettings(_Strict):
         " before `ohmstead-edge accept`",
     )
     heartbeat_interval_s: int = Field(default=300, ge=1, le=86400, description="site time between heartbeats")
+    running_cost_every_s: int = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="tell stations of OCPP 2.0.1 so often what a transaction costs so far; 0: not at all",
+    )
     ping_interval_s: float = Field(default=60, gt=0, le=3600, description="WebSocket ping when a station is silent")
     ping_timeout_s: float = Field(
         default=30, gt=0, le=600, description="a station that answers pings must do so in time"
@@ -212,6 +219,12 @@ class StationSettings(_Strict):
     )
     allowed_groups: frozenset[str] = Field(
         default=frozenset(), description="token groups that may charge; none for all"
+    )
+    default_version: Version | None = Field(
+        default=None, description="the OCPP version it speaks though its handshake names none, or one that is unknown"
+    )
+    pings: bool | None = Field(
+        default=None, description="send it WebSocket pings when it is silent; as its model likes it where not set"
     )
     boot: Literal["accept", "pending", "reject"] = Field(
         default="accept",

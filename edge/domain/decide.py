@@ -12,6 +12,7 @@ from edge.domain import (
     handover,
     metering,
     remote,
+    running_cost,
     security_events,
     sessions,
     smart_charging,
@@ -198,6 +199,7 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     certificates.renew(site, decision, now)
     stations.settle_the_silent(site, decision, now)
     metering.forget_idle_readings(site, now)
+    running_cost.tell_costs(site, decision, now)
     for station_id in list(site.profiles):
         smart_charging.tidy(site, decision, station_id, now)
     for transaction in list(site.transactions.values()):

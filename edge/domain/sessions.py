@@ -21,6 +21,7 @@ from edge.domain.metering import (
     take_samples,
 )
 from edge.domain.numbering import from_the_middle
+from edge.domain.running_cost import cost_to_tell
 from edge.domain.site import EvseStatus, Home, PastKey, PastTransaction, Site
 from edge.domain.transaction import Cause, Doubt, Transaction
 from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
@@ -125,7 +126,9 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
         checkpoint_if_due(site, decision, transaction, now)
     decision.shown.add(ref)
     decision.reply = TransactionAnswer(
-        charger_transaction_id=event.charger_transaction_id, id_token=id_token if event.token_uid else None
+        charger_transaction_id=event.charger_transaction_id,
+        id_token=id_token if event.token_uid else None,
+        total_cost=cost_to_tell(site, transaction, now),
     )
 
 

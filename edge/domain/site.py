@@ -10,11 +10,15 @@ from typing import Final
 
 from edge.domain.authorization import TokenList
 from edge.domain.composite import InstalledProfile
+from edge.domain.inventory import Inventory, InventoryRules
+from edge.domain.job import JobRules, OpenJob
+from edge.domain.offers import Offers
 from edge.domain.station_security import CertificateRules, Renewals, SecurityTally, Signing, StationCertificate
 from edge.domain.telemetry import NORMAL, Readings, TelemetryRules
 from edge.domain.transaction import Transaction
 from protocols.charger.abilities import Abilities
 from protocols.charger.commands import Operation, RawCall
+from protocols.charger.jobs import FirmwareFile
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import token_key
@@ -55,11 +59,17 @@ class SiteRules:
     silent_after_s: int = 300
     default_max_power_w: int = 22_000
     software_version: str = "0"
+    running_cost_every: timedelta | None = None
+    """How often stations are told what their transactions cost so far; None: not at all."""
     has_uplink: bool = True
     telemetry: TelemetryRules = field(default_factory=TelemetryRules)
     certificates: CertificateRules = field(default_factory=CertificateRules)
     peers: frozenset[str] = frozenset()
     """The edge ids of the other agents of a node."""
+    jobs: JobRules = field(default_factory=JobRules)
+    inventory: InventoryRules = field(default_factory=InventoryRules)
+    offers: Offers | None = None
+    """None: there is no file server."""
     checkpoint_every: timedelta = field(init=False)
     silent_after: timedelta = field(init=False)
 
@@ -92,6 +102,8 @@ class Station:
     firmware_version: str | None = None
     status: ConnectorStatus | None = None
     evse_ids: list[int] = field(default_factory=list)
+    inventory: int = 0
+    """Stands for the hardware and firmware whose variables were asked for; 0: never."""
     home: Home = Home.ELSEWHERE
     claim: int = 0
     """Counts how often it was sought."""
@@ -172,10 +184,18 @@ class Site:
     alarms: dict[str, AlarmRaised] = field(default_factory=dict)
     commands: dict[str, OpenCommand] = field(default_factory=dict)
     documents: dict[str, int] = field(default_factory=dict)
+    firmware: dict[str, FirmwareFile] = field(default_factory=dict)
+    jobs: dict[str, OpenJob] = field(default_factory=dict)
+    """Those that are open."""
+    monitors: dict[str, dict[int, int]] = field(default_factory=dict)
+    """By station and monitor: how severe what it tells is."""
+    inventory: Inventory = field(default_factory=Inventory)
     profiles: dict[str, dict[int, InstalledProfile]] = field(default_factory=dict)
     """The charging profiles that stations have accepted, by station and id."""
     external_limits: dict[str, dict[str, ChargingLimitChanged]] = field(default_factory=dict)
     """What others than the site allow a station (OCPP 2.0.1 K12), by station and by whose limit it is."""
+    cost_told: dict[str, datetime] = field(default_factory=dict)
+    """When the station of a transaction was last told what it costs so far."""
     over_limit: dict[EvseRef, datetime] = field(default_factory=dict)
     """EVSEs that draw more than they may, since when."""
     unsettled: dict[EvseRef, datetime] = field(default_factory=dict)
@@ -217,6 +237,7 @@ class Site:
                 status.read_at, status.state_of_charge_percent = was.read_at, was.state_of_charge_percent
                 self.set_power(status, was.power_w)
         self.unsettled = dict(before.unsettled)
+        self.inventory = before.inventory
         self.is_uplink_online, self.uplink_since = before.is_uplink_online, before.uplink_since
         self.telemetry_thinning = before.telemetry_thinning
         self.telemetry_kept, self.telemetry_dropped = before.telemetry_kept, before.telemetry_dropped

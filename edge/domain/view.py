@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from edge.domain.pricing import price_session
+from edge.domain.running_cost import running_cost
 from edge.domain.site import EvseStatus, Site
 from edge.domain.smart_charging import limit_now
-from edge.domain.transaction import Transaction
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.topics import Stream
 from protocols.sync.up import Birth, EvseLive, StreamPosition
@@ -40,11 +38,6 @@ def evse_state(site: Site, status: EvseStatus) -> EvseState:
             return EvseState.UNAVAILABLE if status.ref in site.unsettled else EvseState.FREE
         case _:
             return EvseState.UNAVAILABLE
-
-
-def running_cost(transaction: Transaction, now: datetime) -> Decimal:
-    """What the driver owes so far, taxes included."""
-    return price_session(transaction.tariff, transaction.charging_periods(now)).total.incl_vat
 
 
 def evse_view(site: Site, status: EvseStatus, now: datetime) -> EvseView:
