@@ -24,7 +24,7 @@ from edge.domain.pressure import NAMES as PRESSURE_NAMES
 from edge.domain.pressure import Pressure
 from edge.domain.site import Site
 from edge.metrics import AgentMetrics
-from edge.ports import Chargers, Clock, Commit, Ledger, OnReply, Overloaded, Screens, Uplink
+from edge.ports import Chargers, Clock, Commit, Errands, Ledger, OnReply, Overloaded, Screens, Uplink
 from protocols.charger.events import MeterValuesReported
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import Command
@@ -68,6 +68,7 @@ class Agent:
     pressure: Pressure = field(default_factory=Pressure)
     _sleeper: asyncio.Future[None] | None = None
     _chargers: Chargers | None = None
+    _errands: Errands | None = None
     _screens: Screens | None = None
     _uplink: Uplink | None = None
     _started_s: float = field(default_factory=time.monotonic)
@@ -88,8 +89,10 @@ class Agent:
             }
         )
 
-    def attach(self, *, chargers: Chargers, screens: Screens | None, uplink: Uplink | None) -> None:
-        self._chargers, self._screens, self._uplink = chargers, screens, uplink
+    def attach(
+        self, *, chargers: Chargers, screens: Screens | None, uplink: Uplink | None, errands: Errands | None = None
+    ) -> None:
+        self._chargers, self._screens, self._uplink, self._errands = chargers, screens, uplink, errands
 
     async def run(self, ready: asyncio.Event | None = None) -> None:
         """Until cancelled. An error of the ledger ends it: what cannot be kept must not be answered."""
@@ -259,6 +262,9 @@ class Agent:
             for command in decision.commands:
                 if self._chargers is not None:
                     self._chargers.send(command)
+            for errand in decision.errands:
+                if self._errands is not None:
+                    self._errands.do(errand)
             if number % STEP_SIZE == 0:
                 await asyncio.sleep(0)
         if self._screens is not None and shown:

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from edge.domain.errands import Errand
 from edge.domain.events import SiteEvent, SiteReply
 from edge.domain.site import PastKey, PastTransaction
 from edge.domain.transaction import Transaction
-from protocols.charger.commands import ChargerCommand
+from protocols.charger.commands import ChargerCommand, Reply
+from protocols.charger.events import ChargerEvent
+from protocols.charger.inquiries import Inquiry
 from protocols.site.requests import ClaimStations
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import Command, RejectedEntry
@@ -127,6 +130,23 @@ class CallFailed(Exception):
         self.code = code
         self.description = description
         self.details = details or {}
+
+
+class Errands(Protocol):
+    """What is neither a charger's nor the ledger's business: the site CA and the like."""
+
+    def do(self, errand: Errand) -> None:
+        """Carry out an errand; what comes of it comes back as an event. Never waits, never raises."""
+        ...
+
+
+class Relay(Protocol):
+    """The way to those who can say what the site cannot."""
+
+    def ask(self, inquiry: Inquiry, on_answer: Callable[[Reply | ChargerEvent], None]) -> None:
+        """Have an inquiry answered, or made into an event that the site can decide upon. `on_answer` is called once,
+        within the relay's time-out, whatever happens; it must be short. Never waits, never raises."""
+        ...
 
 
 class Screens(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 import structlog
@@ -21,12 +21,13 @@ from edge.chargers.habits import Habits
 from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
 from edge.domain.events import Done, Elsewhere, Refused, SiteEvent, SiteReply
-from edge.ports import Clock, Inbox, Overloaded
-from protocols.charger.events import BootReported, IdTokenPresented, MeterValuesReported
+from edge.ports import Clock, Inbox, Overloaded, Relay
+from protocols.charger.events import BootReported, ChargerEvent, IdTokenPresented, MeterValuesReported
+from protocols.charger.inquiries import Inquiry
 from protocols.errors import BadFrame, BadPayload
-from protocols.ocpp.dialect import Decided, Immediate
+from protocols.ocpp.dialect import Decided, Immediate, Relayed
 from protocols.ocpp.dialects import DIALECTS
-from protocols.ocpp.frame import Call, CallError, CallResult, encode, parse
+from protocols.ocpp.frame import Call, CallError, CallResult, Send, encode, parse
 from protocols.ocpp.quirks import catalogue
 from protocols.ocpp.quirks.apply import corrected
 from protocols.ocpp.quirks.model import BY_THE_BOOK
@@ -69,7 +70,7 @@ class Asked:
 
     message_id: str
     action: str
-    handling: Decided
+    handling: Decided | Relayed
     fingerprint: int
     at_s: float
 
@@ -89,6 +90,7 @@ class Conversation:
         "_inbox",
         "_is_resting",
         "_metrics",
+        "_relay",
         "_second_ends_s",
         "_waiting",
         "calls",
@@ -114,6 +116,7 @@ class Conversation:
         loop: asyncio.AbstractEventLoop,
         habits: Habits,
         frame_log: FrameLog | None = None,
+        relay: Relay | None = None,
     ) -> None:
         self.station_id = admitted.station_id
         self.is_known = admitted.is_known
@@ -131,6 +134,7 @@ class Conversation:
         self._metrics = metrics
         self._habits = habits
         self._frame_log = frame_log
+        self._relay = relay
         self._asked: Asked | None = None
         self._answered: tuple[str, int] | None = None
         self._answer = b""
@@ -208,15 +212,16 @@ class Conversation:
             self._say(encode(CallError(bad.message_id, bad.code, bad.description)))
             return
         if not isinstance(frame, Call):
-            self.calls.settle(frame)
+            if not isinstance(frame, Send):
+                self.calls.settle(frame)
             return
         handling = self.dialect.requests.get(frame.action)
-        if type(handling) is Decided:
+        if type(handling) is Decided or type(handling) is Relayed:
             self._ask(frame, handling, hash(raw), now_s)
         else:
             self._say(encode(self._answer_alone(frame, handling)))
 
-    def _answer_alone(self, call: Call, handling: Immediate | Decided | None) -> CallResult | CallError:
+    def _answer_alone(self, call: Call, handling: Immediate | Decided | Relayed | None) -> CallResult | CallError:
         version = self.dialect.version
         if not isinstance(handling, Immediate):
             is_known = call.action in known_actions(version)
@@ -232,7 +237,7 @@ class Conversation:
         self._metrics.messages[call.action, "answered"] += 1
         return CallResult(call.message_id, handling.answer(self._clock()))
 
-    def _ask(self, call: Call, handling: Decided, fingerprint: int, now_s: float) -> None:
+    def _ask(self, call: Call, handling: Decided | Relayed, fingerprint: int, now_s: float) -> None:
         if self._answered is not None and self._answered[0] == call.message_id:
             self._repeat(call, is_same=self._answered[1] == fingerprint)
             return
@@ -245,7 +250,7 @@ class Conversation:
                 if mended is None:
                     raise
                 payload, deviations = mended
-            event = handling.read(self.station_id, payload)
+            event: Any = handling.read(self.station_id, payload)
         except BadPayload as bad:
             self._say(encode(self._refusal(call, bad.code, bad.description)))
             return
@@ -258,13 +263,30 @@ class Conversation:
         elif self.quirks is not BY_THE_BOOK:
             event = corrected(event, self.quirks)
         self._asked = Asked(call.message_id, call.action, handling, fingerprint, now_s)
-        self._put(event)
+        if type(handling) is Relayed and isinstance(event, Inquiry):
+            self._inquire(event)
+        else:
+            self._put(event)
         if deviations:
             self._note(call, deviations)  # behind a boot, which says of which model they are
 
     def _note(self, call: Call, deviations: tuple[Deviation, ...]) -> None:
         head = orjson.dumps([2, call.message_id, call.action])
         self._habits.note(self.station_id, deviations, head[:-1] + b"," + bytes(call.payload) + b"]", self.loop.time())
+
+    def _inquire(self, inquiry: Inquiry) -> None:
+        """Others than the site have the answer, or what it needs to decide. The station's next requests wait for it,
+        those of all others do not."""
+        if self._relay is None:
+            self._inquired(Refused(reason="there is nobody to ask"))
+        else:
+            self._relay.ask(inquiry, self._inquired)
+
+    def _inquired(self, found: SiteReply | ChargerEvent) -> None:
+        if isinstance(found, ChargerEvent):
+            self._put(found)
+        else:
+            self._replied(found)
 
     def _put(self, event: SiteEvent) -> None:
         """Nothing that a station says is refused for want of time: it waits here, and the station for its answer."""

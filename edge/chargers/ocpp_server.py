@@ -28,7 +28,7 @@ from edge.chargers.silence_wheel import SilenceWheel
 from edge.chargers.source_address import Network, source_of
 from edge.chargers.station_socket import GOING_AWAY, StationSocket
 from edge.domain.events import ConnectionLimitReached
-from edge.ports import Clock, Inbox, Overloaded
+from edge.ports import Clock, Inbox, Overloaded, Relay
 from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.frame import MAX_FRAME_BYTES
 from protocols.ocpp.schema import load
@@ -74,6 +74,7 @@ class OcppServer:
         metrics: ChargerMetrics,
         habits: Habits,
         frame_log: FrameLog | None = None,
+        relay: Relay | None = None,
     ) -> None:
         self._settings = settings
         self._inbox = inbox
@@ -82,6 +83,7 @@ class OcppServer:
         self._metrics = metrics
         self._habits = habits
         self._frame_log = frame_log
+        self._relay = relay
         self._talks: set[Conversation] = set()
         self._deserted = asyncio.Event()
         self._deserted.set()
@@ -174,7 +176,7 @@ class OcppServer:
     def _station_socket(self, admitted: Admitted) -> StationSocket:
         loop = asyncio.get_running_loop()
         conversation = Conversation(
-            admitted, self, self._inbox, self._clock, self._metrics, loop, self._habits, self._frame_log
+            admitted, self, self._inbox, self._clock, self._metrics, loop, self._habits, self._frame_log, self._relay
         )
         return StationSocket(conversation, loop, self._settings.close_timeout_s)
 
