@@ -23,7 +23,8 @@ _FOLDERS = {Version.V16: "ocpp16", Version.V201: "ocpp201"}
 @dataclass(frozen=True)
 class Golden:
     """One file. Requests have `in` (or `in_text`) and `out`; operations have `operation`, the `calls` that they
-    become, and `answers`: the payloads of the station's answers to them and what is read from those."""
+    become, and `answers`: the payloads of the station's answers to them and what is read from those. `unsayable` are
+    operations that the version has no words for, each with the `problem` that it is refused with."""
 
     version: Version
     name: str
@@ -67,8 +68,11 @@ def read_operation(document: dict[str, Any]) -> Operation:
 
 
 def write_event(event: msgspec.Struct) -> dict[str, Any]:
-    """An event as the golden files show it: its type, and the fields that are not at their defaults."""
-    return {"type": type(event).__name__, **_fields(event)}
+    """An event as the golden files show it: its type, and the fields that are not at their defaults. A field that is
+    itself called type is shown as its_type."""
+    shown = _fields(event)
+    its_type = {"its_type": shown.pop("type")} if "type" in shown else {}
+    return {"type": type(event).__name__, **shown, **its_type}
 
 
 def _fields(struct: msgspec.Struct) -> dict[str, Any]:

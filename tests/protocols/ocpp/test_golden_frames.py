@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from protocols.errors import BadText
 from protocols.ocpp.dialect import Decided
 from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.frame import Call, CallResult, encode, encode_call, parse
@@ -42,6 +43,15 @@ def test_an_operation_becomes_its_calls_and_the_answers_its_result(golden: Golde
         assert result.is_accepted is answer["is_accepted"]
         assert result.detail == answer.get("detail", "")
         assert result.result == answer.get("result")
+
+
+@pytest.mark.parametrize("golden", goldens("unsayable"), ids=str)
+def test_what_a_version_has_no_words_for_is_refused(golden: Golden) -> None:
+    for refused in golden.document["unsayable"]:
+        operation = read_operation(refused["operation"])
+        with pytest.raises(BadText) as error:
+            DIALECTS[golden.version].operations[type(operation)].render(operation)
+        assert str(error.value) == refused["problem"]
 
 
 def test_every_call_that_an_operation_may_make_has_a_golden_frame() -> None:
