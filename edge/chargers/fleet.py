@@ -22,6 +22,7 @@ from protocols.charger.commands import ChargerCommand, Operation, RawCall
 from protocols.charger.events import CommandAnswered, StationConnected, StationDisconnected
 from protocols.errors import BadPayload, BadText
 from protocols.ocpp.dialect import Result
+from protocols.ocpp.quirks.charging_profiles import adapted
 from protocols.ocpp.schema import Direction, validate
 
 COMMAND_TIMEOUT_S: Final = 30.0
@@ -214,7 +215,8 @@ class Fleet:
         if isinstance(operation, RawCall):
             answer = await self.call(station_id, operation.action, operation.payload, self._command_timeout_s)
             return Result(is_accepted=True, result=answer)
-        dialect = self._owner(station_id).dialect
+        owner = self._owner(station_id)
+        dialect, operation = owner.dialect, adapted(operation, owner.quirks)
         operated = dialect.operations.get(type(operation))
         if operated is None:
             raise BadText(f"OCPP {dialect.version} has no {operation.operation}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -15,6 +16,12 @@ from edge.domain.events import SiteEvent, SiteReply
 from edge.ports import CallFailed
 from protocols.charger.commands import ChargerCommand
 from protocols.charger.events import CommandAnswered, StationConnected, StationDisconnected
+from protocols.charger.operations.smart_charging import (
+    ChargingProfile,
+    ChargingSchedule,
+    SchedulePeriod,
+    SetChargingProfile,
+)
 from protocols.charger.operations.transactions import GetTransactionStatus, StartTransaction, StopTransaction
 from tests.edge.chargers.scripted import exchange, expect_failure, running_server
 from tests.kit import wait_until
@@ -156,6 +163,23 @@ async def test_a_command_that_the_version_cannot_say_is_answered_with_no() -> No
         await wait_until(lambda: len(server.inbox.of(CommandAnswered)) == 3)
         assert server.inbox.of(CommandAnswered)[2].detail == "OCPP 1.6 has no get_transaction_status"
         assert not any(event.is_accepted for event in server.inbox.of(CommandAnswered))
+
+
+async def test_a_profile_is_written_in_the_words_of_the_model() -> None:
+    async with running_server() as server, server.connect() as station:
+        boot = {"chargePointVendor": "ABB", "chargePointModel": "Terra AC W22"}
+        await exchange(station, 2, "1", "BootNotification", boot)
+        for limit_w in (11_040.0, 1_000.0):
+            periods = (SchedulePeriod(start_s=0, limit=limit_w),)
+            schedule = ChargingSchedule(rate_unit="W", periods=periods, start_at=datetime(2026, 3, 2, tzinfo=UTC))
+            profile = ChargingProfile(purpose="TxDefaultProfile", schedules=(schedule,), profile_id=1)
+            operation = SetChargingProfile(evse_id=1, profile=profile)
+            server.fleet.send(ChargerCommand(command_id="c5", station_id="CS-1", operation=operation))
+        call = await receive(station)
+        told = call[3]["csChargingProfiles"]["chargingSchedule"]
+        assert (told["chargingRateUnit"], told["chargingSchedulePeriod"][0]["limit"]) == ("A", 16.0)
+        await wait_until(lambda: server.inbox.of(CommandAnswered))
+        assert "takes no limit under 6 A" in server.inbox.of(CommandAnswered)[0].detail
 
 
 async def test_a_command_without_an_answer_times_out() -> None:
