@@ -17,7 +17,7 @@ from protocols.charger.operations.variables import (
 )
 from protocols.errors import BadText
 from protocols.ocpp.dialect import Calls, Payload, Result
-from protocols.ocpp.reading import read_text
+from protocols.ocpp.reading import read_block, read_text
 from protocols.ocpp.v16.configuration_keys import Access, KeyType, key_of, known_key
 from protocols.ocpp.v16.wording import within
 
@@ -113,7 +113,7 @@ def _variable(key: str, item: Payload) -> Payload:
     """§7.29 KeyValue. A secret that a station tells all the same goes no further."""
     known = known_key(key)
     value = item.get("value")
-    text = value if isinstance(value, str) else None if value is None else str(value)
+    text = None if value is None else read_block(str(value)) or ""
     if known is not None and known.access is Access.WRITE:
         text = None
     if known is not None and known.type is KeyType.BOOLEAN and text is not None:

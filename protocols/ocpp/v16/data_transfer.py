@@ -10,7 +10,7 @@ from protocols.charger.commands import Judged, Reply
 from protocols.charger.events import DataTransferred
 from protocols.charger.operations.messages import TransferData
 from protocols.ocpp.dialect import Calls, Payload, Result, expect
-from protocols.ocpp.reading import given, read_text
+from protocols.ocpp.reading import read_block, read_document, read_text
 from protocols.ocpp.v16.wording import read_status
 
 
@@ -20,7 +20,7 @@ def read_data_transfer(station_id: str, payload: Any) -> DataTransferred:
         station_id=station_id,
         vendor_id=read_text(payload.vendorId) or "",
         message_id=read_text(payload.messageId),
-        data=given(payload.data),
+        data=read_block(payload.data),
     )
 
 
@@ -42,5 +42,5 @@ def render_transfer_data(transfer: TransferData) -> Calls:
 def read_transferred(transfer: TransferData, answers: Sequence[Payload]) -> Result:
     """§6.16."""
     judged = read_status(transfer, answers)
-    told = {"status": read_text(answers[0].get("status")), "data": answers[0].get("data")}
+    told = {"status": read_text(answers[0].get("status")), "data": read_document(answers[0].get("data"))}
     return Result(is_accepted=judged.is_accepted, detail=judged.detail, result=told)

@@ -18,7 +18,7 @@ from protocols.charger.operations.certificates import (
 )
 from protocols.errors import BadText
 from protocols.ocpp.dialect import Calls, Payload, Result, expect
-from protocols.ocpp.reading import read_stamp, read_text
+from protocols.ocpp.reading import read_block, read_stamp, read_text
 
 _USES: Final = MappingProxyType(
     {
@@ -50,7 +50,7 @@ def read_security_event(station_id: str, payload: Any) -> SecurityEventReported:
 
 def read_sign_certificate(station_id: str, payload: Any) -> SigningRequested:
     """SignCertificate.req. The request's line breaks are kept."""
-    return SigningRequested(station_id=station_id, csr=payload.csr)
+    return SigningRequested(station_id=station_id, csr=read_block(payload.csr) or "")
 
 
 def render_sign_certificate(reply: Reply) -> Payload:

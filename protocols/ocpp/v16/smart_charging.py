@@ -17,7 +17,7 @@ from protocols.charger.operations.smart_charging import (
 )
 from protocols.errors import BadText
 from protocols.ocpp.dialect import Calls, Payload, Result
-from protocols.ocpp.reading import read_int, read_stamp, write_stamp
+from protocols.ocpp.reading import MAX_INT, read_int, read_stamp, read_text, write_stamp
 from protocols.ocpp.v16.wording import given_number, read_status
 
 _PURPOSES: Final = MappingProxyType(
@@ -146,7 +146,7 @@ def _read_schedule(schedule: Any, start: Any) -> Payload | None:
     periods = [period for told in schedule["chargingSchedulePeriod"] if (period := _read_period(told)) is not None]
     start_at = read_stamp(start) or read_stamp(schedule.get("startSchedule"))
     found: Payload = {
-        "rate_unit": schedule.get("chargingRateUnit"),
+        "rate_unit": read_text(schedule.get("chargingRateUnit")),
         "periods": periods,
         "start_at": write_stamp(start_at) if start_at is not None else None,
         "duration_s": read_int(schedule.get("duration")),
@@ -169,4 +169,4 @@ def _read_period(told: Any) -> Payload | None:
 
 
 def _read_number(number: Any) -> float | None:
-    return number if isinstance(number, int | float) and not isinstance(number, bool) else None
+    return number if type(number) in (int, float) and -MAX_INT <= number <= MAX_INT else None

@@ -57,7 +57,7 @@ def test_whatever_a_station_answers_is_read(kind: type, data: st.DataObject) -> 
     answers = data.draw(st.lists(ANSWER, min_size=len(calls), max_size=len(calls)))
     result = DIALECT.operations[kind].read(operation, answers)
     assert result.is_accepted or result.detail
-    encode_call("1", "result", {"result": result.result})
+    assert b"\\u0000" not in encode_call("1", "result", {"result": result.result})
 
 
 def test_every_key_and_its_variable_lead_to_each_other() -> None:

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.charger.abilities import OCPP_16, OCPP_201
+from protocols.charger.abilities import OCPP_16, OCPP_21, OCPP_201
 from protocols.charger.commands import (
     Acknowledged,
     BootAnswer,
     IdTokenAnswer,
+    Judged,
     Operation,
     Reply,
     TransactionAnswer,
@@ -60,7 +61,12 @@ id_token_answers = st.builds(
     language=st.none() | st.text(max_size=12),
 )
 replies: dict[type, st.SearchStrategy[Any]] = {
-    BootAnswer: st.builds(BootAnswer, at=times, heartbeat_interval_s=st.integers(0, 86_400)),
+    BootAnswer: st.builds(
+        BootAnswer,
+        at=times,
+        heartbeat_interval_s=st.integers(0, 86_400),
+        status=st.sampled_from(["Accepted", "Pending", "Rejected"]),
+    ),
     IdTokenAnswer: id_token_answers,
     TransactionAnswer: st.builds(
         TransactionAnswer,
@@ -69,6 +75,7 @@ replies: dict[type, st.SearchStrategy[Any]] = {
         total_cost=st.none() | st.decimals(0, 10**6, places=2).map(str),
     ),
     Acknowledged: st.just(Acknowledged()),
+    Judged: st.builds(Judged, is_accepted=st.booleans(), reason=short_texts),
 }
 
 
@@ -168,3 +175,4 @@ def test_every_operation_is_a_payload_of_the_standard(operation: Operation, vers
 def test_a_dialect_says_who_makes_the_transaction_ids() -> None:
     assert DIALECTS[Version.V16].abilities == OCPP_16
     assert DIALECTS[Version.V201].abilities == OCPP_201
+    assert DIALECTS[Version.V21].abilities == OCPP_21
