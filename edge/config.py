@@ -283,7 +283,10 @@ class LocalListSettings(_Strict):
 
     enabled: bool = Field(default=False, description="keep the local lists of all stations equal to the tokens")
     max_tokens: int = Field(
-        default=1000, ge=1, le=100_000, description="tokens on a list, where the station does not tell how many it takes"
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="tokens on a list, where the station does not tell how many it takes",
     )
     tokens_per_message: int = Field(
         default=100, ge=1, le=1000, description="tokens in a message, where the station does not tell"
@@ -319,10 +322,10 @@ class FrameLogSettings(_Strict):
     )
     keep_days: int = Field(default=14, ge=1, le=3_650, description="no frame is kept longer, in site time")
     max_frames_per_s: int = Field(
-        default=10_000,
+        default=5_000,
         ge=1,
         le=1_000_000,
-        description="what comes beyond it is left out and counted; half as much again is for transactions",
+        description="what comes beyond it is left out and counted; a fifth of it more is for transactions",
     )
     stations: frozenset[StationId] = Field(default=frozenset(), description="only these stations; none for all")
 

@@ -2,7 +2,7 @@
 
 The event loop puts a frame into a queue and goes on: that is all of it there, less than a microsecond. A thread masks
 the secrets (`frame_masking`), compresses and writes (`frame_segments`), in steps so short that the loop never waits
-long for the interpreter's lock, and for a quarter of its time at most. What it cannot keep up with is left out,
+long for the interpreter's lock, and for a tenth of its time at most. What it cannot keep up with is left out,
 counted, and marked as a gap in the log.
 """
 
@@ -25,18 +25,18 @@ import structlog
 
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.frame_masking import Masker
-from edge.chargers.frame_segments import COMPRESSION, FROM_STATION, GAP, GZIP, TO_STATION, Segments
+from edge.chargers.frame_segments import COMPRESSION, GAP, GZIP, Segments
 from edge.ports import Clock
 
 MAX_WAITING: Final = 20_000
 """Frames that wait for the thread; it is behind by two seconds of the usual limit then."""
 MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
-MONEY_RESERVE: Final = 0.5
+MONEY_RESERVE: Final = 0.2
 """Beyond `max_frames_per_s`, so much of it again is kept for messages about transactions and tokens."""
 STEP_FRAMES: Final = 16
 STEP_S: Final = 0.000_2
 """The thread gives way to the event loop after so much of its own time..."""
-REST: Final = 3.0
+REST: Final = 9.0
 """... for so many times as long."""
 SHORTEST_REST_S: Final = 0.001
 IDLE_S: Final = 0.1
@@ -122,33 +122,22 @@ class FrameLog:
 
     # --- on the event loop ---
 
-    def heard(self, station_id: str, raw: bytes) -> None:
-        """A frame came from the station."""
-        self._note(station_id, FROM_STATION, raw)
-
-    def said(self, station_id: str, raw: bytes) -> None:
-        """A frame went to the station."""
-        self._note(station_id, TO_STATION, raw)
-
-    def _note(self, station_id: str, direction: bytes, raw: bytes) -> None:
+    def note(self, station_id: str, direction: bytes, raw: bytes) -> None:
+        """A frame came FROM_STATION or went TO_STATION."""
         if self._stations and station_id not in self._stations:
             return
         now_s = time.monotonic()
         if now_s >= self._second_ends_s:
             self._second_ends_s, self._left = now_s + 1.0, self._most
+        if self._left <= 0 and (self._left <= self._reserve or not _is_about_money(raw)):
+            self._metrics.frames_left_out += 1
+            return
+        if len(self._waiting) >= MAX_WAITING or self._waiting_bytes - self._taken_bytes > MAX_WAITING_BYTES:
+            self._metrics.frames_left_out += 1
+            return
         self._left -= 1
-        if (self._left < 0 and not self._is_kept_first(raw)) or len(self._waiting) >= MAX_WAITING:
-            self._metrics.frames_left_out += 1
-            return
-        if self._waiting_bytes - self._taken_bytes > MAX_WAITING_BYTES:
-            self._metrics.frames_left_out += 1
-            return
         self._waiting_bytes += len(raw)
         self._waiting.append((now_s, station_id, direction, raw))
-
-    def _is_kept_first(self, raw: bytes) -> bool:
-        """Beyond the rate: StartTransaction, StopTransaction, TransactionEvent, and answers that speak of a token."""
-        return self._left >= self._reserve and (b"Transaction" in raw or b"idT" in raw)
 
     async def run(self) -> None:
         """Write until cancelled, and then what is left."""
@@ -251,3 +240,8 @@ class FrameLog:
 
     def _now_ms(self) -> int:
         return int(self._clock().timestamp() * 1000)
+
+
+def _is_about_money(raw: bytes) -> bool:
+    """StartTransaction, StopTransaction, TransactionEvent, and answers that speak of a token."""
+    return b"Transaction" in raw or b"idT" in raw

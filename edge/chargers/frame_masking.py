@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from protocols.ocpp.version import ErrorCode, Version, wire_code
@@ -30,9 +31,16 @@ SHORTEST_SCRUBBED: Final = 4
 
 _SHORT: Final = re.compile(rb'\[(?:2,"[\w.:-]*","Heartbeat",\{\}|3,"[\w.:-]*",\{(?:"currentTime":"[\w.:+-]*")?\})\]')
 """Most of what is ever said: a heartbeat, its answer, and answers that say nothing."""
-_PROPER: Final = re.compile(rb'\s*\[\s*(?:2\s*,\s*"[^"\\]*"\s*,\s*"(\w+)"|3\s*,\s*"[^"\\]*")\s*,\s*\{')
+_PROPER: Final = re.compile(rb'\s*\[\s*(?:2\s*,\s*"[^"\\]*"\s*,\s*"\w+"|3\s*,\s*"[^"\\]*")\s*,\s*\{')
 """Up to the payload of a CALL or CALLRESULT, which begins as an object should."""
-_OFTEN: Final = frozenset({b"MeterValues", b"StatusNotification", b"TransactionEvent"})
+_TOKEN: Final = re.compile(
+    rb'("(?:idTag|parentIdTag|idToken)"\s*:\s*)"([^"\\]*)"|"(?:idTagInfo|idTokenInfo|idToken|groupIdToken)"\s*:\s*\{'
+)
+"""Every place where a frame of the standard names a token, each with one of the two words in it."""
+_WELL_FORMED: Final = msgspec.json.Decoder(msgspec.Raw)
+"""Reads JSON over without making anything of it."""
+_SECRET_WORD: Final = re.compile(rb"\\|@|key|pass|_tag|rfid|emaid|secret|pin|pwd|psk|customer|credential")
+"""In lower case: what any secret but a token comes with; and what could hide one."""
 _SECRET_NAME: Final = re.compile(
     r"passw|passphrase|pwd|secret|credential|psk$|pin$|token|idtag|rfid|emaid|customeridentifier|customercertificate"
     r"|authorizationkey|privatekey|encryptionkey|wifikey|apikey|accesskey|masterpassgroup"
@@ -79,6 +87,7 @@ class Masker:
         self._words = words
         self._key = key
         self._name = lru_cache(maxsize=4_096)(self._name_of)
+        self._digits = lru_cache(maxsize=4_096)(self._digits_of)
 
     def learn(self) -> None:
         """Read the standard's words now, not with the first frame."""
@@ -86,8 +95,41 @@ class Masker:
 
     def mask(self, raw: bytes) -> bytes:
         """The frame as it may be kept, in one line."""
-        if not _may_hold_secrets(raw):
-            return raw.translate(_LINE_BREAKS) if b"\n" in raw or b"\r" in raw else raw
+        masked = self._masked_quickly(raw)
+        if masked is None:
+            return self._masked_slowly(raw)
+        return masked.translate(_LINE_BREAKS) if b"\n" in raw or b"\r" in raw else masked
+
+    def _masked_quickly(self, raw: bytes) -> bytes | None:
+        """The way of nearly all frames: a CALL or CALLRESULT in ASCII, without escapes, that has none of the words of
+        secrets in it, or only tokens where they belong. None for any other."""
+        if _SHORT.fullmatch(raw) is not None:
+            return raw
+        if not raw.isascii() or not raw.endswith(b"}]") or _PROPER.match(raw) is None:
+            return None
+        try:
+            _WELL_FORMED.decode(raw)
+        except msgspec.DecodeError:
+            return None
+        low = raw.lower()
+        if _SECRET_WORD.search(low) is not None:
+            return None
+        words = low.count(b"token") + low.count(b"idtag")
+        if words == 0:
+            return None if b'"authorize"' in low else raw  # which has a token, whatever it is called
+        found: list[bytes] = []
+        masked, replaced = _TOKEN.subn(partial(self._masked_token, found), raw)
+        is_all = replaced == words and not any(text in masked for text in found if len(text) >= SHORTEST_SCRUBBED)
+        return masked if is_all else None
+
+    def _masked_token(self, found: list[bytes], match: re.Match[bytes]) -> bytes:
+        token = match[2]
+        if not token:
+            return match[0]
+        found.append(token)
+        return b'%b"%b%b"' % (match[1], MASK.encode(), self._digits(token.decode()).encode())
+
+    def _masked_slowly(self, raw: bytes) -> bytes:
         try:
             frame = orjson.loads(raw)
         except orjson.JSONDecodeError:
@@ -232,51 +274,13 @@ class Masker:
             return _Name.TOKEN if _TOKEN_NAME.search(plain) else _Name.SECRET
         return _Name.PLAIN if key in self._words() else _Name.UNKNOWN
 
-    def _digits(self, text: str) -> str:
+    def _digits_of(self, text: str) -> str:
         return blake2b(text.encode(errors="replace"), key=self._key, digest_size=2).hexdigest()
-
-
-def _may_hold_secrets(raw: bytes) -> bool:
-    """Cheap, for nearly every frame goes through here: False only where it is a CALL or CALLRESULT in ASCII, without
-    escapes, and has none of the words of secrets in it."""
-    if _SHORT.fullmatch(raw) is not None:
-        return False
-    if not raw.isascii() or not raw.endswith(b"}]") or (proper := _PROPER.match(raw)) is None:
-        return True
-    low = raw.lower()
-    return _has_token(low) or (proper[1] not in _OFTEN and _has_secret(low))
 
 
 def _holds_secrets(value: list[Any]) -> bool:
     low = orjson.dumps(value).lower()
-    return not low.isascii() or _has_token(low) or _has_secret(low)
-
-
-def _has_token(low: bytes) -> bool:
-    return (
-        b"token" in low
-        or b"idtag" in low
-        or b"\\" in low
-        or b"key" in low
-        or b"pass" in low
-        or b"_tag" in low
-        or b"rfid" in low
-        or b"emaid" in low
-    )
-
-
-def _has_secret(low: bytes) -> bool:
-    """What is sent in messages that are not sent often."""
-    return (
-        b"secret" in low
-        or b"pin" in low
-        or b"pwd" in low
-        or b"psk" in low
-        or b"customer" in low
-        or b"credential" in low
-        or b'"authorize"' in low
-        or b"@" in low
-    )
+    return not low.isascii() or _SECRET_WORD.search(low) is not None or b"token" in low or b"idtag" in low
 
 
 @lru_cache(maxsize=4_096)

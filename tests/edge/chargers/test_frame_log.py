@@ -21,7 +21,7 @@ from edge.chargers import frame_log as module
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.frame_log import FrameLog, FrameLogSettings
 from edge.chargers.frame_reader import FrameReader, LoggedFrame, Wanted
-from edge.chargers.frame_segments import GZIP, Segments, members, segments
+from edge.chargers.frame_segments import FROM_STATION, GZIP, TO_STATION, Segments, members, segments
 from protocols.ocpp.version import Version
 from protocols.ocpp.vocabulary import words
 from tests.edge.chargers.scripted import NOW, ScriptedInbox
@@ -52,11 +52,11 @@ def read(folder: Path, **wanted: object) -> list[LoggedFrame]:
 async def write_dialogue(folder: Path) -> None:
     log, _ = log_in(folder)
     async with running(log):
-        log.heard("A", b'[2,"m1","Authorize",{"idTag":"SECRETTAG"}]')
-        log.said("A", b'[3,"m1",{"idTagInfo":{"status":"Accepted"}}]')
-        log.said("B", b'[2,"c1","Reset",{"type":"Soft"}]')
-        log.heard("B", b'[4,"c1","NotSupported","no such thing",{"x":1}]')
-        log.heard("A", b'[2,"m2","Heart')
+        log.note("A", FROM_STATION, b'[2,"m1","Authorize",{"idTag":"SECRETTAG"}]')
+        log.note("A", TO_STATION, b'[3,"m1",{"idTagInfo":{"status":"Accepted"}}]')
+        log.note("B", TO_STATION, b'[2,"c1","Reset",{"type":"Soft"}]')
+        log.note("B", FROM_STATION, b'[4,"c1","NotSupported","no such thing",{"x":1}]')
+        log.note("A", FROM_STATION, b'[2,"m2","Heart')
 
 
 async def test_what_was_said_is_read_back_decoded(tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ async def test_a_conversation_is_logged_as_it_was_on_the_wire(tmp_path: Path) ->
 async def test_only_the_stations_that_were_chosen(tmp_path: Path) -> None:
     log, metrics = log_in(tmp_path, stations=frozenset({"A"}))
     async with running(log):
-        log.heard("A", b'[2,"1","Heartbeat",{}]')
-        log.heard("B", b'[2,"1","Heartbeat",{}]')
+        log.note("A", FROM_STATION, b'[2,"1","Heartbeat",{}]')
+        log.note("B", FROM_STATION, b'[2,"1","Heartbeat",{}]')
     assert [frame.station_id for frame in read(tmp_path)] == ["A"]
     assert metrics.frames_left_out == 0
 
@@ -133,29 +133,29 @@ async def test_only_the_stations_that_were_chosen(tmp_path: Path) -> None:
 async def test_a_flood_is_left_out_and_counted_but_transactions_are_kept_longer(tmp_path: Path) -> None:
     log, metrics = log_in(tmp_path, max_frames_per_s=100)
     log._left, log._second_ends_s = 100, float("inf")
-    for number in range(140):
-        log.heard("A", b'[2,"%d","Heartbeat",{}]' % number)
-    for number in range(20):
-        log.heard("A", b'[2,"s%d","StopTransaction",{"transactionId":1}]' % number)
+    for number in range(150):
+        log.note("A", FROM_STATION, b'[2,"%d","Heartbeat",{}]' % number)
+    for number in range(30):
+        log.note("A", FROM_STATION, b'[2,"s%d","StopTransaction",{"transactionId":1}]' % number)
     async with running(log):
         pass
     found = read(tmp_path)
-    assert metrics.frames_left_out == 50
+    assert metrics.frames_left_out == 60
     assert [frame.action for frame in found].count("Heartbeat") == 100
-    assert [frame.action for frame in found].count("StopTransaction") == 10
-    assert [frame.missing for frame in found if frame.kind == "GAP"] == [50]
+    assert [frame.action for frame in found].count("StopTransaction") == 20
+    assert [frame.missing for frame in found if frame.kind == "GAP"] == [60]
 
 
 async def test_what_waits_is_bounded_in_number_and_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_WAITING", 5)
     log, metrics = log_in(tmp_path)
     for _ in range(8):
-        log.heard("A", b"[]")
+        log.note("A", FROM_STATION, b"[]")
     assert (len(log._waiting), metrics.frames_left_out) == (5, 3)
     monkeypatch.setattr(module, "MAX_WAITING_BYTES", 1_000)
     log, metrics = log_in(tmp_path)
     for _ in range(8):
-        log.heard("A", b"x" * 600)
+        log.note("A", FROM_STATION, b"x" * 600)
     assert (len(log._waiting), metrics.frames_left_out) == (2, 6)
 
 
@@ -164,11 +164,11 @@ async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
     folder.write_text("in the way")
     log, metrics = log_in(folder)
     async with running(log):
-        log.heard("A", b'[2,"1","Heartbeat",{}]')
+        log.note("A", FROM_STATION, b'[2,"1","Heartbeat",{}]')
     assert (metrics.frames_logged, metrics.frames_not_written) == (0, 1)
     folder.unlink()
     async with running(log):
-        log.heard("A", b'[2,"2","Heartbeat",{}]')
+        log.note("A", FROM_STATION, b'[2,"2","Heartbeat",{}]')
     assert [frame.message_id for frame in read(folder) if frame.kind == "CALL"] == ["2"]
     assert [frame.missing for frame in read(folder) if frame.kind == "GAP"] == [1]
 
@@ -185,7 +185,7 @@ async def test_it_can_be_followed_while_it_is_written(tmp_path: Path, monkeypatc
 
     async with running(log):
         for number in (1, 2, 3):
-            log.heard("A", b'[2,"%d","Heartbeat",{}]' % number)
+            log.note("A", FROM_STATION, b'[2,"%d","Heartbeat",{}]' % number)
             await wait_until(lambda number=number: has_come(number))  # type: ignore[misc]
     assert [frame.message_id for frame in seen] == ["1", "2", "3"]
     assert reader.torn == {}
@@ -284,7 +284,7 @@ async def main():
         number = 0
         while True:
             number += 1
-            log.heard("A", b'[2,"%d","Heartbeat",{}]' % number)
+            log.note("A", b"<", b'[2,"%d","Heartbeat",{}]' % number)
             await asyncio.sleep(0.0005)
 
 asyncio.run(main())
