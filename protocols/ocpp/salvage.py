@@ -34,7 +34,7 @@ _PADDING: Final = "\0 \t\r\n"
 _DESCRIPTIVE: Final = frozenset(
     {
         *("chargePointVendor", "chargePointModel", "chargePointSerialNumber", "chargeBoxSerialNumber"),
-        *("firmwareVersion", "iccid", "imsi", "meterSerialNumber", "meterType", "info", "vendorId", "vendorErrorCode"),
+        *("firmwareVersion", "iccid", "imsi", "meterSerialNumber", "meterType", "info", "vendorErrorCode"),
         *("vendorName", "model", "serialNumber", "techInfo", "techCode", "additionalInfo", "reasonCode"),
     }
 )

@@ -150,7 +150,7 @@ async def test_malformed_frames_are_answered_and_the_connection_stays() -> None:
         for text, code in (
             ("garbage", "FormationViolation"),
             ("[" * 10_000, "FormationViolation"),
-            ('[2,"1","Authorize",{"idTag":5}]', "TypeConstraintViolation"),
+            ('[2,"1","StopTransaction",{"meterStop":"x","timestamp":"","transactionId":1}]', "TypeConstraintViolation"),
             ('[2,"1","MakeCoffee",{}]', "NotImplemented"),
             ('[2,"1","Reset",{}]', "NotSupported"),
         ):
