@@ -14,3 +14,4 @@ class Abilities:
 
 OCPP_16 = Abilities(ocpp_version="1.6")
 OCPP_201 = Abilities(ocpp_version="2.0.1")
+OCPP_21 = Abilities(ocpp_version="2.1")

@@ -1,4 +1,4 @@
-"""OCPP-J frames (1.6 §4.2, 2.0.1 Part 4 §4.2): bytes to CALL, CALLRESULT or CALLERROR and back.
+"""OCPP-J frames (1.6 §4.2, 2.0.1 and 2.1 Part 4 §4.2): bytes to CALL, CALLRESULT or CALLERROR and back.
 
 Size and nesting are bounded before anything is built. A CALL that is as it should be is recognised in one step, its
 payload left as it came for `schema.decode`; every other frame is read again, whole, to say what is wrong with it or to
@@ -63,13 +63,21 @@ class CallError(msgspec.Struct, frozen=True, gc=False):
     details: Payload = msgspec.field(default_factory=dict)
 
 
-Frame = Call | CallResult | CallError
+class Send(msgspec.Struct, frozen=True, gc=False):
+    """Told once and never answered, by OCPP 2.1: `[6, message_id, action, payload]`. No stream is opened here that
+    would bring one, so it is not read further."""
+
+    message_id: str
+
+
+Frame = Call | CallResult | CallError | Send
 
 
 def parse(raw: bytes, version: Version) -> Frame:
     """Read one frame.
 
-    An answer that makes no sense becomes a CallError to the call it names: nobody may answer an answer.
+    An answer that makes no sense becomes a CallError to the call it names: nobody may answer an answer. So does 2.1's
+    CALLRESULTERROR, `[5, message_id, code, description, details]`: it names an answer of ours, which nobody waits for.
     Raises BadFrame, with the CALLERROR code of `version`, for everything that deserves a CALLERROR.
     """
     if len(raw) > MAX_FRAME_BYTES:
@@ -90,6 +98,8 @@ def parse(raw: bytes, version: Version) -> Frame:
         return _call(items, version)
     if kind == 3 or kind == 4:
         return _answer(items, version)
+    if version is Version.V21 and (kind == 5 or kind == 6):
+        return _answer([4, *items[1:]], version) if kind == 5 else Send(_message_id(items) or NO_MESSAGE_ID)
     message_id = _message_id(items) or NO_MESSAGE_ID
     raise _bad(ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED, version, "message types are 2, 3 and 4", message_id)
 

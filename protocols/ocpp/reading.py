@@ -85,7 +85,7 @@ def _plain(value: Any) -> Any:
             return value
         case int() | float():
             return value if -MAX_INT <= value <= MAX_INT else None
-        case list():
+        case list() | tuple():
             return [_plain(item) for item in value]
         case dict():
             return {read_text(name) or "": _plain(item) for name, item in value.items()}

@@ -32,13 +32,15 @@ class Direction(StrEnum):
     RESPONSE = "response"
 
 
-_FOLDERS: Final = MappingProxyType({Version.V16: "v16", Version.V201: "v201"})
+_FOLDERS: Final = MappingProxyType({Version.V16: "v16", Version.V201: "v201", Version.V21: "v21"})
 _SUFFIXES: Final = MappingProxyType(
     {
         (Version.V16, Direction.REQUEST): "",
         (Version.V16, Direction.RESPONSE): "Response",
         (Version.V201, Direction.REQUEST): "Request",
         (Version.V201, Direction.RESPONSE): "Response",
+        (Version.V21, Direction.REQUEST): "Request",
+        (Version.V21, Direction.RESPONSE): "Response",
     }
 )
 _CODES: Final = MappingProxyType(

@@ -12,10 +12,12 @@ class Version(StrEnum):
 
     V16 = "1.6"
     V201 = "2.0.1"
+    V21 = "2.1"
 
 
-SUBPROTOCOLS: Final = MappingProxyType({"ocpp1.6": Version.V16, "ocpp2.0.1": Version.V201})
-"""Sec-WebSocket-Protocol (OCPP-J 1.6 §3.1.2, 2.0.1 Part 4 §3.1.2), in the order in which they are named to a peer."""
+SUBPROTOCOLS: Final = MappingProxyType({"ocpp1.6": Version.V16, "ocpp2.0.1": Version.V201, "ocpp2.1": Version.V21})
+"""Sec-WebSocket-Protocol (OCPP-J 1.6 §3.1.2, 2.0.1 and 2.1 Part 4 §3.1.2), in the order in which a peer is told of
+them."""
 
 
 class ErrorCode(StrEnum):

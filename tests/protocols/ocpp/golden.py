@@ -17,7 +17,7 @@ from protocols.ocpp.version import Version
 
 _FRAMES = Path(__file__).parents[2] / "frames"
 _OPERATION: TypeAdapter[Operation] = TypeAdapter(AnyOperation)
-_FOLDERS = {Version.V16: "ocpp16", Version.V201: "ocpp201"}
+_FOLDERS = {Version.V16: "ocpp16", Version.V201: "ocpp201", Version.V21: "ocpp21"}
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ def test_every_schema_of_the_standard_compiles(version: Version, direction: Dire
 def test_the_standards_are_whole() -> None:
     assert len(known_actions(Version.V16)) == 39
     assert len(known_actions(Version.V201)) == 64
+    assert len(known_actions(Version.V21)) == 90
+    assert known_actions(Version.V201) < known_actions(Version.V21)
     assert "SecurityEventNotification" in known_actions(Version.V16)
     assert "TransactionEvent" in known_actions(Version.V201)
 
