@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from cloud.config import described
 from cloud.metrics import Metrics
+from docs.ocpp_coverage import coverage
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.config import EdgeConfig
 from edge.domain.transaction import TABLE
@@ -21,8 +22,6 @@ from edge.uplink.metrics import UplinkMetrics
 from protocols.modbus.catalogue import all_profiles, parsed
 from protocols.modbus.profile import DeviceKind, Profile, Transport
 from protocols.modbus.register import Unit
-from protocols.ocpp.dialect import Decided
-from protocols.ocpp.dialects import DIALECTS
 
 HERE = Path(__file__).parent
 _MADE = "<!-- Made by `make docs` from the code; changes here are overwritten. -->\n\n"
@@ -161,20 +160,23 @@ def _transaction() -> str:
 _OCPP_HEAD = """\
 # OCPP messages
 
-What a station may send, and how it is taken. Everything else is answered with the CALLERROR that the standard names.
-The edge itself sends RemoteStartTransaction and RemoteStopTransaction (1.6), RequestStartTransaction and
-RequestStopTransaction (2.0.1), and any call that `ohmstead-edge call` is given.
+Every message of the schemas of every version, and what becomes of it here. What a station sends becomes an event that
+the site decides upon, or is answered at once from the clock. What a station is asked for is made from an operation:
+`ohmstead-edge command`, the hub's `POST /v1/charging-stations/{id}/commands`, or a decision of the site. Any call, with
+any payload, can be made by `ohmstead-edge call` and `POST /v1/charging-stations/{id}/ocpp/{Action}`. What is not here
+is answered with the CALLERROR that the standard names.
+
+Golden frames are the files of `tests/frames`; the tests are those that name the message or what it becomes.
 
 """
 
 
 def _ocpp() -> str:
-    rows = []
-    for dialect in DIALECTS.values():
-        for action, handled in sorted(dialect.requests.items()):
-            how = "decided by the site" if isinstance(handled, Decided) else "answered at once"
-            rows.append((dialect.abilities.ocpp_version, action, "station to edge", how))
-    return _OCPP_HEAD + _table(("version", "action", "direction", "how"), rows)
+    rows = [
+        (row.version, row.action, row.direction, row.how, ", ".join(row.goldens) or "-", ", ".join(row.played) or "-")
+        for row in coverage()
+    ]
+    return _OCPP_HEAD + _table(("version", "message", "direction", "how", "golden frames", "tests"), rows)
 
 
 # --- Modbus devices ---

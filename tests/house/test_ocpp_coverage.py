@@ -1,0 +1,19 @@
+"""The table of OCPP messages is true: nothing of the standard is missing from it, nothing in it is invented."""
+
+from __future__ import annotations
+
+from docs.ocpp_coverage import contradictions, coverage, unaccounted
+
+
+def test_every_message_of_the_standard_is_supported_or_left_out_for_a_reason() -> None:
+    assert unaccounted() == []
+
+
+def test_nothing_is_left_out_that_is_supported() -> None:
+    assert contradictions() == []
+
+
+def test_every_supported_message_has_a_golden_frame() -> None:
+    assert [
+        f"{row.version} {row.action}, {row.direction}" for row in coverage() if row.is_supported and not row.goldens
+    ] == []
