@@ -84,6 +84,8 @@ def _answer16(csms: Csms, heard: Heard) -> Any:
             return result16.StartTransaction(
                 transaction_id=number, id_tag_info={"status": csms.status(payload["idTag"])}
             )
+        case "SignCertificate" | "DataTransfer":
+            return getattr(result16, heard.action)(status="Accepted")
         case _:
             return getattr(result16, heard.action)()
 
@@ -100,6 +102,8 @@ def _answer201(csms: Csms, heard: Heard, result201: Any = result201) -> Any:
             return result201.Authorize(id_token_info={"status": csms.status(payload["idToken"]["idToken"])})
         case "TransactionEvent" if "idToken" in payload:
             return result201.TransactionEvent(id_token_info={"status": csms.status(payload["idToken"]["idToken"])})
+        case "SignCertificate" | "DataTransfer" | "NotifyEVChargingNeeds" | "NotifyEVChargingSchedule":
+            return getattr(result201, heard.action)(status="Accepted")
         case _:
             return getattr(result201, heard.action)()
 

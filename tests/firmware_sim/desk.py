@@ -105,12 +105,8 @@ class LiveDesk(FakeDesk):
     def said(self, *actions: str) -> list[dict[str, Any]]:
         """What it said of these, as it is on the wire."""
         mouth, _ = MOUTHS[self.version]
-        told = [
-            wire(mouth.call(each, self.charger))[1]
-            for each in self.outputs
-            if isinstance(each, Said) and each.action in actions
-        ]
-        return told
+        wanted = [each for each in self.of(Said) if each.action in actions]
+        return [wire(mouth.call(each, self.charger))[1] for each in wanted]
 
     def of(self, kind: type[T]) -> list[T]:
         return [each for each in self.outputs if isinstance(each, kind)]

@@ -43,7 +43,7 @@ class Variable:
 
     @property
     def id(self) -> VariableId:
-        return (self.component, self.name, self.instance, self.evse_id)
+        return (self.component, self.name or self.key, self.instance, self.evse_id)
 
 
 def variables(spec: StationSpec) -> Iterator[Variable]:

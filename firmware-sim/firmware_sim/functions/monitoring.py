@@ -11,6 +11,7 @@ from firmware_sim.evse import Evse
 from firmware_sim.functions.configuration import value_of
 from firmware_sim.functions.reports import shown
 from firmware_sim.messages import iso
+from firmware_sim.settings import OcppVersion
 from firmware_sim.station_model import StationModel
 
 _HARD_WIRED_SEVERITY = 2
@@ -94,15 +95,7 @@ def report(
     by_variable: dict[str, dict[str, Any]] = {}
     for monitor in found:
         row = by_variable.setdefault(str(monitor.shown), {**monitor.shown, "variable_monitoring": []})
-        row["variable_monitoring"].append(
-            {
-                "id": monitor.monitor_id,
-                "transaction": False,
-                "value": monitor.value,
-                "type": monitor.kind,
-                "severity": monitor.severity,
-            }
-        )
+        row["variable_monitoring"].append(_told(model, monitor))
     rows = list(by_variable.values())
     parts = [rows[start : start + _PART] for start in range(0, len(rows), _PART)]
     for seq_no, part in enumerate(parts):
@@ -116,6 +109,19 @@ def report(
             tbc=seq_no < len(parts) - 1,
         )
     return "Accepted"
+
+
+def _told(model: StationModel, monitor: Monitor) -> dict[str, Any]:
+    told = {
+        "id": monitor.monitor_id,
+        "transaction": False,
+        "value": monitor.value,
+        "type": monitor.kind,
+        "severity": monitor.severity,
+    }
+    if model.spec.ocpp is not OcppVersion.V21:
+        return told
+    return told | {"event_notification_type": "HardWiredMonitor" if monitor.is_hard_wired else "CustomMonitor"}
 
 
 def watch(model: StationModel) -> None:

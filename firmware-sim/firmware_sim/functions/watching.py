@@ -21,11 +21,12 @@ def next_due(model: StationModel) -> list[datetime]:
 def fall_due(model: StationModel) -> None:
     """Do what it is time for."""
     reserving.expire(model)
-    updating.fall_due(model)
 
 
 def take_effect(model: StationModel) -> None:
-    """After every event: show what is reserved, obey the profiles, forget what is over."""
+    """After every event: begin what can begin now, show what is reserved, obey the profiles, forget what is over."""
+    if model.powered:
+        updating.fall_due(model)
     reserving.show(model)
     charging.obey(model)
     displaying.forget(model)
