@@ -8,8 +8,10 @@ from typing import assert_never
 from edge.domain import (
     certificates,
     deviations,
+    device_model,
     drivers,
     handover,
+    jobs,
     metering,
     remote,
     running_cost,
@@ -27,6 +29,10 @@ from edge.domain.events import (
     ConnectionLimitReached,
     DecisionFailed,
     DocumentUnreadable,
+    FileBrought,
+    FileFetched,
+    FirmwareFileAdded,
+    FirmwareFileRemoved,
     PasswordChanged,
     PeerChanged,
     Restarted,
@@ -95,23 +101,40 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
                 smart_charging.tidy(site, decision, event.station_id, now)
         case IdTokenPresented():
             drivers.present(site, decision, event.station_id, event.token_uid, now)
+            if event.certificate_status is not None:
+                drivers.judge_contract(decision, event.certificate_status)
         case BootReported():
             stations.boot(site, decision, event, now)
+            device_model.consider(site, site.station(event.station_id), now)
+            if site.jobs:
+                jobs.note_boot(site, decision, site.station(event.station_id), now)
         case StationConnected():
             stations.connect(site, decision, event, now)
+            device_model.consider(site, site.station(event.station_id), now)
         case StationDisconnected():
             stations.disconnect(site, decision, event, now)
         case CommandAnswered():
             remote.note_answer(site, decision, event, now)
-        case (
-            FirmwareStatusReported()
-            | FirmwarePublishingReported()
-            | LogStatusReported()
-            | ReservationStatusReported()
-            | ReportReceived()
-            | MonitorsTriggered()
-        ):
+        case FirmwarePublishingReported():
+            device_model.note_publishing(site, decision, event, now)
+        case ReservationStatusReported():
             pass
+        case FirmwareStatusReported():
+            jobs.note_firmware_status(site, decision, event, now)
+        case LogStatusReported():
+            jobs.note_log_status(site, decision, event, now)
+        case FileFetched():
+            jobs.note_fetched(site, decision, event, now)
+        case FileBrought():
+            jobs.note_brought(site, decision, event, now)
+        case FirmwareFileAdded():
+            jobs.add_firmware(site, decision, event, now)
+        case FirmwareFileRemoved():
+            jobs.remove_firmware(site, decision, event, now)
+        case ReportReceived():
+            device_model.note_report(site, decision, event, now)
+        case MonitorsTriggered():
+            device_model.note_monitors(site, decision, event, now)
         case DataTransferred():
             decision.reply = Judged(is_accepted=False)
         case SecurityEventReported():
@@ -196,6 +219,9 @@ def wanted(site: Site, event: SiteEvent) -> tuple[PastKey, ...]:
 def _tick(site: Site, decision: Decision, now: datetime) -> None:
     """A transaction of which nothing was heard for `abandon_after_s` is billed up to what was last heard."""
     remote.tidy_commands(site, decision, now)
+    if site.jobs:
+        jobs.tick(site, decision, now)
+    device_model.tick(site, decision, now)
     certificates.renew(site, decision, now)
     stations.settle_the_silent(site, decision, now)
     metering.forget_idle_readings(site, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from edge.domain.accounts import SUSPENSE_CONTRACT
@@ -26,6 +27,14 @@ def present(site: Site, decision: Decision, station_id: str, token_uid: str, now
         for running in (site.at_evse(ref) for ref in site.refs_of(station_id))
     )
     decision.reply = _judge(site, decision, station_id, token_uid, now, elsewhere=bool(charging) and not is_here)
+
+
+def judge_contract(decision: Decision, certificate_status: str) -> None:
+    """OCPP 2.0.1 C07: a good token whose contract certificate is not good may not charge."""
+    if isinstance(decision.reply, IdTokenAnswer):
+        is_bad = certificate_status != "Accepted" and decision.reply.status is AuthorizationStatus.ACCEPTED
+        status = AuthorizationStatus.INVALID if is_bad else decision.reply.status
+        decision.reply = replace(decision.reply, status=status, certificate_status=certificate_status)
 
 
 def judge_start(site: Site, decision: Decision, event: TransactionBegan, now: datetime) -> IdTokenAnswer | None:

@@ -30,7 +30,7 @@ from protocols.charger.operations.smart_charging import (
 )
 from protocols.charger.operations.transactions import StartTransaction, StopTransaction, UnlockConnector
 from protocols.charger.operations.variables import GetBaseReport, GetVariables, Reset, SetVariables, TriggerMessage
-from protocols.ocpp.dialect import Decided, Dialect, Immediate, Operated, no_content
+from protocols.ocpp.dialect import Decided, Dialect, Immediate, Operated, Relayed, no_content
 from protocols.ocpp.v16 import (
     authorization,
     availability,
@@ -63,7 +63,7 @@ DIALECT: Final = Dialect(
             "LogStatusNotification": Decided(diagnostics.read_log_status, no_content),
             "MeterValues": Decided(metering.read_meter_values, no_content),
             "SecurityEventNotification": Decided(security.read_security_event, no_content),
-            "SignCertificate": Decided(security.read_sign_certificate, security.render_sign_certificate),
+            "SignCertificate": Relayed(security.read_sign_certificate, security.render_sign_certificate),
             "SignedFirmwareStatusNotification": Decided(firmware.read_signed_firmware_status, no_content),
             "StartTransaction": Decided(transactions.read_start_transaction, transactions.render_start_transaction),
             "StatusNotification": Decided(availability.read_status_notification, no_content),

@@ -66,6 +66,7 @@ from protocols.ocpp.v201 import (
     diagnostics,
     display,
     firmware,
+    iso15118,
     local_lists,
     metering,
     provisioning,
@@ -76,7 +77,6 @@ from protocols.ocpp.v201 import (
     transactions,
     variables,
 )
-from protocols.ocpp.v201.authorization import read_authorize, render_authorize
 from protocols.ocpp.v201.availability import read_status_notification, write_change_availability
 from protocols.ocpp.v201.datatypes import render_judged
 from protocols.ocpp.version import Version
@@ -84,11 +84,15 @@ from protocols.ocpp.writing import Read, one_call
 
 REQUESTS: Final[Mapping[str, Decided | Relayed | Immediate]] = MappingProxyType(
     {
-        "Authorize": Decided(read_authorize, render_authorize),
+        "Authorize": Relayed(iso15118.read_contract_authorize, iso15118.render_contract_authorize),
         "BootNotification": Decided(provisioning.read_boot_notification, provisioning.render_boot_notification),
         "ClearedChargingLimit": Decided(smart_charging.read_cleared_charging_limit, no_content),
         "DataTransfer": Decided(data_transfer.read_data_transfer, data_transfer.render_data_transfer),
         "FirmwareStatusNotification": Decided(firmware.read_firmware_status, no_content),
+        "Get15118EVCertificate": Relayed(
+            iso15118.read_get_15118_ev_certificate, iso15118.render_get_15118_ev_certificate
+        ),
+        "GetCertificateStatus": Relayed(iso15118.read_get_certificate_status, iso15118.render_get_certificate_status),
         "Heartbeat": Immediate(provisioning.answer_heartbeat),
         "LogStatusNotification": Decided(diagnostics.read_log_status, no_content),
         "MeterValues": Decided(metering.read_meter_values, no_content),
@@ -104,7 +108,7 @@ REQUESTS: Final[Mapping[str, Decided | Relayed | Immediate]] = MappingProxyType(
         "ReportChargingProfiles": Decided(smart_charging.read_report_charging_profiles, no_content),
         "ReservationStatusUpdate": Decided(reservations.read_reservation_status_update, no_content),
         "SecurityEventNotification": Decided(certificate_block.read_security_event, no_content),
-        "SignCertificate": Decided(certificate_block.read_sign_certificate, render_judged),
+        "SignCertificate": Relayed(certificate_block.read_sign_certificate, render_judged),
         "StatusNotification": Decided(read_status_notification, no_content),
         "TransactionEvent": Decided(transactions.read_transaction_event, transactions.render_transaction_event),
     }
