@@ -39,5 +39,5 @@ def write_data_transfer(operation: TransferData) -> Payload:
 def read_transferred(operation: TransferData, answers: Sequence[Payload]) -> Result:
     """P01 DataTransferResponse."""
     told = read_status(operation, answers)
-    result = {"status": read_text(answers[0].get("status")), "data": answers[0].get("data")}
+    result = {"status": read_text(answers[0].get("status")), "data": read_document(answers[0].get("data"))}
     return Result(is_accepted=told.is_accepted, detail=told.detail, result=result)

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from protocols.charger.commands import Judged, Reply
 from protocols.charger.operations.variables import VariableName
 from protocols.ocpp.dialect import Payload, expect
-from protocols.ocpp.reading import read_evse_id, read_text
+from protocols.ocpp.reading import read_evse_id, read_int, read_text
 from protocols.ocpp.writing import filled
 
 _CARD_UID: Final = re.compile(r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{20})")
@@ -76,8 +76,8 @@ def told_key(item: Payload) -> tuple[Any, ...]:
     return (
         (read_text(component.get("name")) or "").lower(),
         (read_text(component.get("instance")) or "").lower(),
-        evse.get("id"),
-        evse.get("connectorId"),
+        read_int(evse.get("id")),
+        read_int(evse.get("connectorId")),
         (read_text(variable.get("name")) or "").lower(),
         (read_text(variable.get("instance")) or "").lower(),
     )

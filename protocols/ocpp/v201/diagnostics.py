@@ -104,7 +104,7 @@ def write_set_variable_monitoring(operation: SetVariableMonitoring) -> Payload:
 def read_set_variable_monitoring(operation: SetVariableMonitoring, answers: Sequence[Payload]) -> Result:
     """N04 SetVariableMonitoringResponse, told in the order in which it was asked."""
     told = {
-        (told_key(item), item.get("type"), item.get("severity")): item
+        (told_key(item), read_text(item.get("type")), read_int(item.get("severity"))): item
         for item in parts(answers[0], "setMonitoringResult")
     }
     monitors = []
@@ -129,7 +129,7 @@ def write_clear_variable_monitoring(operation: ClearVariableMonitoring) -> Paylo
 
 def read_clear_variable_monitoring(operation: ClearVariableMonitoring, answers: Sequence[Payload]) -> Result:
     """N06 ClearVariableMonitoringResponse."""
-    told = {item.get("id"): item for item in parts(answers[0], "clearMonitoringResult")}
+    told = {read_int(item.get("id")): item for item in parts(answers[0], "clearMonitoringResult")}
     monitors = []
     for monitor_id in operation.monitor_ids:
         item = told.get(monitor_id, {})
