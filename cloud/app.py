@@ -15,6 +15,7 @@ from cloud.cdrs import api as cdrs
 from cloud.charging_stations import api as charging_stations
 from cloud.commands import api as commands
 from cloud.commands import station_commands
+from cloud.deviations import api as deviations
 from cloud.edges import api as edges
 from cloud.locations import api as locations
 from cloud.metrics import Metrics
@@ -35,6 +36,7 @@ SLICES: Final = (
     commands,
     station_commands,
     alarms,
+    deviations,
     edges,
     stream,
 )

@@ -104,6 +104,7 @@ class Changes:
     commands: list[Row] = field(default_factory=list)
     documents: list[DocumentApplied] = field(default_factory=list)
     site_tokens: list[TokensChanged] = field(default_factory=list)
+    deviations: list[tuple[DeviationSeen, datetime]] = field(default_factory=list)
     devices: list[tuple[DeviceBody, datetime]] = field(default_factory=list)
     """Jobs, variables and reports: cloud.ingest.device_changes writes them."""
     newest_at: datetime | None = None
@@ -181,8 +182,8 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.documents.append(body)
         case TokensChanged(source="site") as body:
             changes.site_tokens.append(body)
-        case DeviationSeen():
-            pass
+        case DeviationSeen() as body:
+            changes.deviations.append((body, entry.at))
         case SecurityEventSeen() | CertificateIssued() | CertificateAccepted() | CertificateRevoked():
             pass  # of interest to the site; what the hub shows of them are the alarms
         case InstalledCertificatesReported() | StationPasswordChanged():

@@ -16,6 +16,10 @@ _ALARM: Final = (
     "id", "edge_id", "location_id", "alarm_id", "alarm", "severity", "text", "station_id", "evse_id", "raised_at",
     "cleared_at",
 )  # fmt: skip
+_DEVIATION: Final = (
+    "id", "edge_id", "vendor", "model", "firmware_version", "action", "path", "problem", "remedy", "count", "first_at",
+    "last_at", "station_id", "frame",
+)  # fmt: skip
 _EVSE: Final = (
     "station_id", "evse_id", "label", "max_power_w", "tariff_id", "state", "as_of", "power_w", "energy_wh",
     "state_of_charge_percent", "transaction_id", "cost", "connector_status", "charging_state", "error_code",
@@ -39,6 +43,10 @@ def session_document(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def alarm_document(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: row[name] for name in _ALARM} | {"status": "open" if row["cleared_at"] is None else "cleared"}
+
+
+def deviation_document(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in _DEVIATION}
 
 
 def evse_document(row: Mapping[Any, Any], *, is_stale: bool) -> dict[str, Any]:

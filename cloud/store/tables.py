@@ -309,6 +309,27 @@ alarms = Table(
     Index("alarms_by_cause", "domain", "edge_id", "alarm_id"),
 )
 
+deviations = Table(
+    "deviations",
+    METADATA,
+    _domain(),
+    _key("id"),  # derived from the edge and all that names the kind
+    Column("edge_id", String, nullable=False),
+    Column("vendor", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("firmware_version", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("problem", String, nullable=False),
+    Column("remedy", String, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("first_at", UtcTime, nullable=False),
+    Column("last_at", UtcTime, nullable=False),
+    Column("station_id", String, nullable=False),  # that showed it last
+    Column("frame", Text),  # the first one, what is secret masked
+    Index("deviations_by_first", "domain", "first_at", "id"),
+)
+
 feed = Table(
     "feed",
     METADATA,

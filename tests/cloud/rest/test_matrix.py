@@ -22,7 +22,7 @@ from cloud.rest.context import Hub
 from cloud.store import keys
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
-from cloud.store.tables import METADATA, commands, tokens
+from cloud.store.tables import METADATA, commands, deviations, tokens
 from protocols.sync.codec import decode_batch, encode_batch, encode_entry
 from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmRaised, Entry, Severity
@@ -45,6 +45,7 @@ NAMES = {
     "uid": "04A2B3C4",
     "command_id": "command-1",
     "alarm_row_id": f"edge-1-{EPOCH}-5",
+    "deviation_id": "d-1",
 }
 
 
@@ -86,6 +87,10 @@ async def fill(store: Store) -> None:
         await connection.execute(
             insert(commands).values(**shared, id="command-1", command="remote_start", status="sent", issued_by="k")
         )
+        kind = {"vendor": "V", "model": "M", "firmware_version": "1", "action": "A", "path": "/p", "problem": "bad"}
+        times = {"remedy": "cut", "count": 2, "first_at": minute(1), "last_at": minute(2), "station_id": "CP-1"}
+        place = {"domain": OWN, "id": "d-1", "edge_id": EDGE.edge_id}
+        await connection.execute(insert(deviations).values(**place, **kind, **times))
         token = {"uid": "04A2B3C4", "contract_id": "C-1", "type": "RFID", "valid": True, "concurrent": False}
         place = {"domain": OWN, "source": "hub", "edge_id": "", "key": "04A2B3C4", "updated_at": minute(1)}
         await connection.execute(insert(tokens).values(**place, **token))

@@ -1,0 +1,1 @@
+"""Deviations: REST resource `/v1/deviations`."""
