@@ -19,7 +19,10 @@ from edge.chargers.habits import UNKNOWN_MODEL, Habits, Model
 from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
 from edge.domain.events import Refused
-from protocols.charger.events import DeviationNoticed
+from edge.ports import Relay
+from protocols.charger.commands import CertificateStatusAnswer, Reply
+from protocols.charger.events import ChargerEvent, DeviationNoticed, SigningRequested
+from protocols.charger.inquiries import Inquiry
 from protocols.ocpp.version import Version
 from tests.edge.chargers.scripted import NOW, ScriptedInbox
 from tests.kit import wait_until
@@ -54,16 +57,32 @@ class NoFleet:
     def leave(self, conversation: Conversation) -> None: ...
 
 
+class ScriptedRelay:
+    """Knows what the inbox would say. What is to be signed goes on to the site, as it is."""
+
+    def __init__(self, inbox: ScriptedInbox) -> None:
+        self._inbox = inbox
+
+    def ask(self, inquiry: Inquiry, on_answer: Callable[[Reply | ChargerEvent], None]) -> None:
+        if isinstance(inquiry, SigningRequested):
+            on_answer(inquiry)
+        else:
+            self._inbox.put(inquiry, on_answer)  # type: ignore[arg-type]
+
+
 def conversation(
     version: Version,
     inbox: ScriptedInbox,
     now: datetime = NOW,
     model_of: Callable[[str], Model] = lambda _station_id: UNKNOWN_MODEL,
+    relay: Relay | None = None,
 ) -> Conversation:
     admitted = Admitted(station_id="CS-1", version=version, subprotocol="", is_known=True)
     metrics = ChargerMetrics(CollectorRegistry())
     habits = Habits(inbox, metrics, lambda raw: raw, model_of)
-    talk = Conversation(admitted, NoFleet(), inbox, lambda: now, metrics, asyncio.get_running_loop(), habits)
+    talk = Conversation(
+        admitted, NoFleet(), inbox, lambda: now, metrics, asyncio.get_running_loop(), habits, None, relay
+    )
     talk.begin(cast(StationSocket, Wire()))
     return talk
 
@@ -95,7 +114,7 @@ async def test_golden_frames(golden: Golden) -> None:
     if golden.document.get("reply") is not None:
         inbox.answer = lambda _event: read_reply(golden.document["reply"])
     now = datetime.fromisoformat(golden.document.get("now", NOW.isoformat())).astimezone(UTC)
-    answer = hear(conversation(golden.version, inbox, now), golden.raw)
+    answer = hear(conversation(golden.version, inbox, now, relay=ScriptedRelay(inbox)), golden.raw)
     assert answer == golden.raw_answer
     expected = [golden.document["event"]] if "event" in golden.document else []
     told = [event for event in inbox.events if not isinstance(event, DeviationNoticed)]
@@ -214,3 +233,46 @@ async def test_labels_of_metrics_are_bounded() -> None:
 async def test_no_bytes_end_a_conversation(raw: bytes, version: Version) -> None:
     answer = hear(conversation(version, ScriptedInbox()), raw)
     assert answer is None or orjson.loads(answer)[0] in (3, 4)
+
+
+class SlowRelay:
+    """Answers when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Inquiry, Callable[[Reply | ChargerEvent], None]]] = []
+
+    def ask(self, inquiry: Inquiry, on_answer: Callable[[Reply | ChargerEvent], None]) -> None:
+        self.asked.append((inquiry, on_answer))
+
+
+def status_wanted(message_id: str) -> bytes:
+    hashed = {"hashAlgorithm": "SHA256", "issuerNameHash": "aa", "issuerKeyHash": "bb", "serialNumber": "1"}
+    data = {"ocspRequestData": {**hashed, "responderURL": "http://ocsp.example/"}}
+    return orjson.dumps([2, message_id, "GetCertificateStatus", data])
+
+
+async def test_requests_behind_an_inquiry_wait_and_keep_their_order() -> None:
+    relay = SlowRelay()
+    talk = conversation(Version.V201, ScriptedInbox(), relay=relay)
+    talk.take(status_wanted("m1"), talk.loop.time())
+    talk.take(b'[2,"m2","Heartbeat",{}]', talk.loop.time())
+    assert wire_of(talk).said == []
+    relay.asked[0][1](CertificateStatusAnswer(ocsp_result="MIIB"))
+    answered = [orjson.loads(raw)[:2] for raw in wire_of(talk).said]
+    assert answered == [[3, "m1"], [3, "m2"]]
+
+
+async def test_an_answer_to_an_inquiry_of_a_station_that_has_gone_is_dropped() -> None:
+    relay = SlowRelay()
+    talk = conversation(Version.V201, ScriptedInbox(), relay=relay)
+    talk.take(status_wanted("m1"), talk.loop.time())
+    talk.retire()
+    relay.asked[0][1](CertificateStatusAnswer(ocsp_result="MIIB"))
+    assert wire_of(talk).said == []
+
+
+async def test_without_a_relay_an_inquiry_is_answered_with_an_error() -> None:
+    talk = conversation(Version.V201, ScriptedInbox())
+    answer = hear(talk, status_wanted("m1"))
+    assert answer is not None
+    assert orjson.loads(answer)[:3] == [4, "m1", "InternalError"]
