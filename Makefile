@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test check docs bench journeys clean
+.PHONY: help setup demo test check docs bench fuzz journeys clean
 
 help: ## Explain the targets
 	@echo "Ohmstead: an edge-first controller for EV charging sites"
@@ -35,6 +35,9 @@ journeys: $(READY) ## Run only the journeys: whole paths over real parts, with f
 
 bench: $(READY) ## Run the benchmarks (half an hour); ONLY=name for one of them, FULL=1 for longer ones (an hour)
 	@$(BIN)/python -m tests.bench $(ONLY) $(if $(FULL),--full)
+
+fuzz: $(READY) ## Let stations say anything for an hour (MINUTES=60); what is found is kept in tests/fuzz/seeds
+	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),60)
 
 docs: $(READY) ## Write the documents that are made from the code
 	@$(BIN)/python -m docs.generate
