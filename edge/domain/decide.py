@@ -6,14 +6,17 @@ from datetime import datetime
 from typing import assert_never
 
 from edge.domain import (
+    boots,
     certificates,
     deviations,
     device_model,
     drivers,
     handover,
     jobs,
+    local_lists,
     metering,
     remote,
+    reservations,
     running_cost,
     security_events,
     sessions,
@@ -39,6 +42,7 @@ from edge.domain.events import (
     RevocationOrdered,
     SigningFailed,
     SiteEvent,
+    StationLetIn,
     StationsClaimed,
     Ticked,
     TokenBlocked,
@@ -118,7 +122,7 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
         case FirmwarePublishingReported():
             device_model.note_publishing(site, decision, event, now)
         case ReservationStatusReported():
-            pass
+            reservations.report(site, decision, event, now)
         case FirmwareStatusReported():
             jobs.note_firmware_status(site, decision, event, now)
         case LogStatusReported():
@@ -184,6 +188,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
                 site.is_uplink_online, site.uplink_since = event.is_online, now
         case ConnectionLimitReached():
             stations.note_connection_limit(site, decision, event, now)
+        case StationLetIn():
+            boots.let_in(site, decision, event, now)
         case DecisionFailed():
             stations.note_failed_decision(site, decision, event, now)
         case Ticked():
@@ -224,6 +230,9 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     device_model.tick(site, decision, now)
     certificates.renew(site, decision, now)
     stations.settle_the_silent(site, decision, now)
+    boots.ask_the_booted(site, decision, now)
+    reservations.settle(site, decision, now)
+    local_lists.keep_equal(site, decision, now)
     metering.forget_idle_readings(site, now)
     running_cost.tell_costs(site, decision, now)
     for station_id in list(site.profiles):

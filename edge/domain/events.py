@@ -182,6 +182,13 @@ class DecisionFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StationLetIn:
+    """The staff accepts a station that was told to wait when it booted."""
+
+    station_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked:
     """Time has passed: a second of the machine's time or more."""
 
@@ -214,6 +221,7 @@ SiteEvent = (
     | RevocationOrdered
     | PasswordChanged
     | DecisionFailed
+    | StationLetIn
     | Ticked
     | Restarted
 )

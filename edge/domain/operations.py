@@ -8,14 +8,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from edge.domain import certificates, smart_charging
+from edge.domain import availability, certificates, device_model, jobs, local_lists, reservations, smart_charging
 from edge.domain.asking import number
 from edge.domain.authorization import judge
+from edge.domain.boots import admission
 from edge.domain.decision import Decision
 from edge.domain.events import Refused
-from edge.domain.site import OpenCommand, Site, Station
+from edge.domain.site import Admission, OpenCommand, Site, Station
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.events import CommandAnswered
+from protocols.charger.operations.availability import (
+    CancelReservation,
+    ChangeAvailability,
+    ClearCache,
+    GetLocalListVersion,
+    ReserveNow,
+    SendLocalList,
+)
 from protocols.charger.operations.certificates import (
     DeleteCertificate,
     GetInstalledCertificateIds,
@@ -40,7 +49,13 @@ def prepare(
     site: Site, decision: Decision, station: Station, operation: Operation | RawCall, now: datetime
 ) -> Operation | RawCall | Refused:
     """The operation as the station is asked for it, with the numbers that the site gives; or why it is not asked."""
+    if admission(site, station) is Admission.REJECT and not isinstance(operation, RawCall):
+        return Refused(reason=f"station {station.station_id} is rejected by the configuration: nothing is asked of it")
     match operation:
+        case ReserveNow():
+            return reservations.prepare(site, station, operation, now)
+        case SendLocalList() if local_lists.keeps_list(station):
+            return Refused(reason="the site keeps this station's local list itself: see [local_lists]")
         case StartTransaction():
             return _prepare_start(site, station, operation, now)
         case SetChargingProfile():
@@ -57,7 +72,24 @@ def note(
     site: Site, decision: Decision, station: Station, command: OpenCommand, answer: CommandAnswered, now: datetime
 ) -> None:
     """The station answered, or could not be asked."""
+    if command.operation is not None:
+        device_model.note_answer(site, decision, station, command.operation, answer, now)
+        if command.is_own and site.jobs:
+            jobs.note_answer(site, decision, station.station_id, command.operation, answer, now)
     match command.operation:
+        case ReserveNow() as reserve if answer.is_accepted:
+            reservations.make(site, decision, station, reserve, now)
+        case CancelReservation(reservation_id=number_there) if answer.is_accepted or answer.detail == "Rejected":
+            is_known_there = answer.is_accepted
+            reservations.cancel(site, decision, station, number_there, is_known_there=is_known_there, now=now)
+        case ChangeAvailability() as change:
+            availability.note(site, decision, station, change, answer, now)
+        case SendLocalList() as send if command.is_own:
+            local_lists.note_sent(site, decision, station, send, answer, now)
+        case GetLocalListVersion() if command.is_own:
+            local_lists.note_version(site, decision, station, answer, now)
+        case ClearCache() if command.is_own:
+            local_lists.note_cache_cleared(site, station, answer)
         case SetChargingProfile() as profile if answer.is_accepted:
             smart_charging.note_set(site, decision, station, profile, now)
         case ClearChargingProfile() as cleared if answer.is_accepted:
@@ -76,6 +108,13 @@ def _prepare_start(site: Site, station: Station, start: StartTransaction, now: d
         return Refused(reason=f"EVSE {ref} does not exist")
     if site.at_evse(ref) is not None:
         return Refused(reason=f"EVSE {ref} has a running transaction")
+    if site.is_out_of_service(ref):
+        return Refused(reason=f"EVSE {ref} is out of service")
+    if admission(site, station) is not Admission.ACCEPT:
+        return Refused(reason=f"station {station.station_id} is not accepted yet: see `ohmstead-edge accept`")
+    kept = reservations.keeper_of(site, ref, start.token_uid, now)
+    if kept is not None:
+        return Refused(reason=f"EVSE {ref} is reserved for somebody else until {kept.expires_at.isoformat()}")
     verdict = judge(
         site.tokens,
         start.token_uid,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
-from edge.domain import operations
+from edge.domain import jobs, local_lists, operations
 from edge.domain.decision import Decision
 from edge.domain.events import DocumentUnreadable, Done, Refused, TokenBlocked, TokensImported
 from edge.domain.site import OpenCommand, Site
@@ -14,7 +14,17 @@ from protocols.charger.commands import ChargerCommand, Operation, RawCall
 from protocols.charger.events import CommandAnswered
 from protocols.charger.operations.transactions import StartTransaction, StopTransaction
 from protocols.ocpi.token import Token, token_key
-from protocols.sync.down import Ack, CallStation, Command, DesiredTokens, Operate, RemoteStart, RemoteStop
+from protocols.sync.down import (
+    Ack,
+    CallStation,
+    CancelJob,
+    Command,
+    DesiredTokens,
+    Operate,
+    RemoteStart,
+    RemoteStop,
+    StartJob,
+)
 from protocols.sync.topics import Stream
 from protocols.sync.up import CommandFinished, CommandTaken, DocumentApplied, Outcome, Severity, TokensChanged
 
@@ -34,7 +44,10 @@ def take_command(site: Site, decision: Decision, command: Command, now: datetime
     if command.expires_at <= now:
         _finish(site, decision, command.id, Outcome.EXPIRED, f"expired at {command.expires_at.isoformat()}", now)
         return
-    meant = _meant(site, command)
+    if isinstance(command.body, StartJob | CancelJob):
+        _order_job(site, decision, command.id, command.body, now)
+        return
+    meant = _meant(site, command.body)
     refused = meant if isinstance(meant, Refused) else _ask_station(site, decision, command.id, *meant, now)
     if refused is not None:
         _finish(site, decision, command.id, Outcome.REJECTED, refused.reason, now)
@@ -42,9 +55,20 @@ def take_command(site: Site, decision: Decision, command: Command, now: datetime
     decision.reply = Done(text=f"command {command.id} is under way")
 
 
-def _meant(site: Site, command: Command) -> tuple[str, Operation | RawCall] | Refused:
+def _order_job(site: Site, decision: Decision, command_id: str, wish: StartJob | CancelJob, now: datetime) -> None:
+    """Done when the job is begun: how it goes on is journaled by its stations."""
+    ordered = jobs.order(site, decision, wish, now)
+    if isinstance(ordered, Refused):
+        _finish(site, decision, command_id, Outcome.REJECTED, ordered.reason, now)
+    else:
+        _finish(site, decision, command_id, Outcome.ACCEPTED, "", now, ordered)
+
+
+def _meant(
+    site: Site, body: RemoteStart | RemoteStop | Operate | CallStation
+) -> tuple[str, Operation | RawCall] | Refused:
     """Which station is to do what."""
-    match command.body:
+    match body:
         case RemoteStart() as start:
             return start.station_id, StartTransaction(evse_id=start.evse_id, token_uid=start.token_uid)
         case RemoteStop() as stop:
@@ -58,7 +82,7 @@ def _meant(site: Site, command: Command) -> tuple[str, Operation | RawCall] | Re
         case CallStation() as call:
             return call.station_id, RawCall(action=call.action, payload=call.payload)
         case _:
-            assert_never(command.body)
+            assert_never(body)
 
 
 def _ask_station(
@@ -129,8 +153,9 @@ def apply_tokens(site: Site, decision: Decision, document: DesiredTokens, now: d
         decision.reply = Done(text=f"{document.document} version {document.version} is applied already")
         return
     site.documents[document.document] = document.version
-    site.tokens.hub = {token.key: token for token in document.tokens}
-    decision.journal(site, now, TokensChanged(source="hub", tokens=document.tokens, is_complete=True))
+    before, site.tokens.hub = site.tokens.hub, {token.key: token for token in document.tokens}
+    changed = decision.journal(site, now, TokensChanged(source="hub", tokens=document.tokens, is_complete=True))
+    local_lists.note_change(site, before, site.tokens.hub, changed.seq, now)
     decision.journal(site, now, DocumentApplied(document=document.document, version=document.version))
     decision.clear_alarm(site, now, "document_unreadable", document.document)
     decision.reply = Done(text=f"{len(document.tokens)} tokens of the hub applied")
@@ -145,9 +170,12 @@ def note_unreadable(site: Site, decision: Decision, event: DocumentUnreadable, n
 
 def import_tokens(site: Site, decision: Decision, event: TokensImported, now: datetime) -> None:
     imported = {token.key: token for token in event.tokens}
-    site.tokens.site = imported if event.replaces_all else {**site.tokens.site, **imported}
+    before = site.tokens.site
+    site.tokens.site = imported if event.replaces_all else {**before, **imported}
     tokens = tuple(imported.values())
-    decision.journal(site, now, TokensChanged(source="site", tokens=tokens, is_complete=event.replaces_all))
+    body = TokensChanged(source="site", tokens=tokens, is_complete=event.replaces_all)
+    changed = decision.journal(site, now, body)
+    local_lists.note_change(site, before, site.tokens.site, changed.seq, now)
     decision.reply = Done(text=f"{len(tokens)} tokens imported, {len(site.tokens)} known in all")
 
 
@@ -159,7 +187,8 @@ def block_token(site: Site, decision: Decision, event: TokenBlocked, now: dateti
         return
     changed: Token = replace(token, valid=not event.is_blocked)
     site.tokens.site[changed.key] = changed
-    decision.journal(site, now, TokensChanged(source="site", tokens=(changed,)))
+    seq = decision.journal(site, now, TokensChanged(source="site", tokens=(changed,))).seq
+    local_lists.note_change(site, {token.key: token}, {changed.key: changed}, seq, now)
     if not event.is_blocked and site.tokens.is_blocked(event.uid):
         decision.reply = Refused(reason="the site's block is lifted, but the hub blocks this token: unblock it there")
         return

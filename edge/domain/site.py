@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final
 
 from edge.domain.authorization import TokenList
 from edge.domain.composite import InstalledProfile
 from edge.domain.inventory import Inventory, InventoryRules
 from edge.domain.job import JobRules, OpenJob
+from edge.domain.list_book import ListBook, ListRules
 from edge.domain.offers import Offers
+from edge.domain.reservation_book import ReservationBook
 from edge.domain.station_security import CertificateRules, Renewals, SecurityTally, Signing, StationCertificate
 from edge.domain.telemetry import NORMAL, Readings, TelemetryRules
 from edge.domain.transaction import Transaction
@@ -23,13 +26,21 @@ from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import token_key
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmRaised, ChargingLimitChanged, UnknownStopReceived
+from protocols.sync.up import AlarmRaised, AvailabilityChanged, ChargingLimitChanged, UnknownStopReceived
 from protocols.terms import ChargingState, ConnectorStatus, EvseRef
 
 MAX_EVSES_PER_STATION: Final = 64
 MAX_RECENT_TRANSACTIONS: Final = 8192
 MAX_STRAY_STOPS: Final = 16
 """For each station; beyond it the oldest is only in the journal."""
+
+
+class Admission(StrEnum):
+    """What a station is told when it boots: PENDING until the staff lets it in, REJECT as long as it is configured."""
+
+    ACCEPT = "accept"
+    PENDING = "pending"
+    REJECT = "reject"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +51,12 @@ class StationRules:
     allowed_groups: frozenset[str] = frozenset()
     certificate_name: str | None = None
     """The common name of its certificate; None: its id."""
+    boot: Admission = Admission.ACCEPT
+    keeps_local_list: bool = False
+
+
+def _always(_vendor: str | None, _model: str | None, _firmware: str | None) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +81,23 @@ class SiteRules:
     has_uplink: bool = True
     telemetry: TelemetryRules = field(default_factory=TelemetryRules)
     certificates: CertificateRules = field(default_factory=CertificateRules)
+    local_lists: ListRules = field(default_factory=ListRules)
+    max_reservation: timedelta = timedelta(days=1)
+    unknown_boot: Admission = Admission.ACCEPT
+    may_trigger: Callable[[str | None, str | None, str | None], bool] = _always
+    """Whether a station of that vendor, model and firmware takes no harm from a TriggerMessage."""
     peers: frozenset[str] = frozenset()
     """The edge ids of the other agents of a node."""
     jobs: JobRules = field(default_factory=JobRules)
     inventory: InventoryRules = field(default_factory=InventoryRules)
     offers: Offers | None = None
     """None: there is no file server."""
+    keeps_lists: bool = field(init=False)
     checkpoint_every: timedelta = field(init=False)
     silent_after: timedelta = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "keeps_lists", any(each.keeps_local_list for each in self.stations.values()))
         object.__setattr__(self, "checkpoint_every", timedelta(seconds=self.checkpoint_s))
         object.__setattr__(self, "silent_after", timedelta(seconds=self.silent_after_s))
 
@@ -107,6 +131,14 @@ class Station:
     home: Home = Home.ELSEWHERE
     claim: int = 0
     """Counts how often it was sought."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booted:
+    """A station booted then, and is asked something when it had its time; `silent` EVSEs have not told their status."""
+
+    at: datetime
+    silent: set[int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -198,6 +230,13 @@ class Site:
     """When the station of a transaction was last told what it costs so far."""
     over_limit: dict[EvseRef, datetime] = field(default_factory=dict)
     """EVSEs that draw more than they may, since when."""
+    reservations: ReservationBook = field(default_factory=ReservationBook)
+    lists: ListBook = field(default_factory=ListBook)
+    out_of_service: dict[EvseRef, AvailabilityChanged] = field(default_factory=dict)
+    """What the operator took out of service, or wants to; EVSE 0 is the whole station."""
+    accepted_stations: set[str] = field(default_factory=set)
+    """Those that the staff let in."""
+    booted: dict[str, Booted] = field(default_factory=dict)
     unsettled: dict[EvseRef, datetime] = field(default_factory=dict)
     """EVSEs of stations that came back then and have not told their state since: what they said before may be past."""
     stray_stops: dict[str, dict[str, UnknownStopReceived]] = field(default_factory=dict)
@@ -237,6 +276,9 @@ class Site:
                 status.read_at, status.state_of_charge_percent = was.read_at, was.state_of_charge_percent
                 self.set_power(status, was.power_w)
         self.unsettled = dict(before.unsettled)
+        self.booted = before.booted
+        self.lists.keep_present_of(before.lists)
+        self.reservations.back_at = before.reservations.back_at
         self.inventory = before.inventory
         self.is_uplink_online, self.uplink_since = before.is_uplink_online, before.uplink_since
         self.telemetry_thinning = before.telemetry_thinning
@@ -289,6 +331,12 @@ class Site:
         """Note an EVSE's power and keep the site's sum beside it."""
         self.power_w += (power_w or 0) - (status.power_w or 0)
         status.power_w = power_w
+
+    def is_out_of_service(self, ref: EvseRef) -> bool:
+        """Whether the operator took it out of service, or will when its transaction ends."""
+        return bool(self.out_of_service) and (
+            ref in self.out_of_service or EvseRef(ref.station_id, 0) in self.out_of_service
+        )
 
     def tariff_of(self, evse: Evse) -> Tariff:
         return self.rules.tariffs[evse.tariff_id or self.rules.default_tariff_id]

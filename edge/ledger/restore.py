@@ -7,6 +7,8 @@ from datetime import datetime
 from edge.domain.composite import InstalledProfile
 from edge.domain.site import OpenCommand, Site, SiteRules
 from edge.domain.smart_charging import limit_key
+from edge.ledger.device_reading import restore_device_model
+from edge.ledger.block_tables import restore_blocks
 from edge.ledger.ledger import Ledger
 from edge.ledger.moves import restore_stray_stops
 from edge.ledger.projections import ALARM, CHARGING_LIMIT, CHARGING_PROFILE, CHECKPOINT, TOKEN
@@ -31,6 +33,7 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
         site.add_evse(evse)
     _restore_stations(site, ledger)
     restore_stray_stops(site, ledger.connection)
+    restore_device_model(site, ledger.connection)
     for (checkpoint,) in ledger.connection.execute(queries()["open_transactions"]):
         transaction = CHECKPOINT.validate_json(checkpoint)
         if transaction.numbering is not None:
@@ -50,6 +53,7 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
         )
     _restore_smart_charging(site, ledger)
     restore_security(site, ledger.connection)
+    restore_blocks(site, ledger.connection)
     return site
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Discriminator
+from pydantic import AwareDatetime, Discriminator, Field
 
 from protocols.charger.commands import AnyOperation
+from protocols.charger.jobs import MAX_STATIONS, AnyJob, StationName, StationPattern
 from protocols.ocpi.token import Token
 from protocols.sync.topics import Count, Stream
 
@@ -80,7 +81,31 @@ class CallStation:
     command: Literal["call_station"] = "call_station"
 
 
-CommandBody = Annotated[RemoteStart | RemoteStop | Operate | CallStation, Discriminator("command")]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartJob:
+    """Do something at many stations: those of `station_ids`, or without them all that `match`. The outcome's result is
+    {"job_id", "stations"}. `at_once` and `give_up_after_s` are the site's own where they are None."""
+
+    job: AnyJob
+    station_ids: Annotated[tuple[StationName, ...], Field(max_length=MAX_STATIONS)] = ()
+    match: StationPattern | None = None
+    at_once: Annotated[int, Field(ge=1, le=MAX_STATIONS)] | None = None
+    give_up_after_s: Annotated[int, Field(ge=60, le=90 * 86_400)] | None = None
+    command: Literal["start_job"] = "start_job"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelJob:
+    """Ask no further stations of a job. Those that were asked already may go on: no version of OCPP can call them
+    back."""
+
+    job_id: str
+    command: Literal["cancel_job"] = "cancel_job"
+
+
+CommandBody = Annotated[
+    RemoteStart | RemoteStop | Operate | CallStation | StartJob | CancelJob, Discriminator("command")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
