@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from firmware_sim.faults import Fault, FaultKind
+from firmware_sim.habits import Habit
 from firmware_sim.plan import Leaves, Session, Traffic, with_traffic
 from firmware_sim.settings import AfterPowerLoss, EvseSpec, OcppVersion, OfflineAuthorize, StationSpec
 from firmware_sim.toml_reader import Table
 from firmware_sim.vehicle import Vehicle
 from protocols.errors import BadText
 
-_VERSIONS = {"1.6": OcppVersion.V16, "2.0.1": OcppVersion.V201}
+_VERSIONS = {"1.6": OcppVersion.V16, "2.0.1": OcppVersion.V201, "2.1": OcppVersion.V21}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,8 @@ def _station(table: Table, defaults: Table) -> StationSpec:
         after_power_loss=AfterPowerLoss(both.choice("after_power_loss", tuple(AfterPowerLoss), "stop")),
         sample_interval_s=both.number("sample_interval_s", 60, minimum=0),
         clock_aligned_s=both.number("clock_aligned_s", 0, minimum=0),
+        habits=_habits(both),
+        has_iso15118=both.take("iso15118", bool, False),
         evses=tuple(
             EvseSpec(
                 evse_id=number,
@@ -146,6 +149,14 @@ def _station(table: Table, defaults: Table) -> StationSpec:
             for number, evse in enumerate(table.tables("evses", required=True), start=1)
         ),
     )
+
+
+def _habits(table: Table) -> frozenset[Habit]:
+    words = table.words("misbehaves")
+    for word in words:
+        if word not in tuple(Habit):
+            table.problem("misbehaves", f"{word!r} is no misbehaviour; there are {', '.join(Habit)}")
+    return frozenset(Habit(word) for word in words if word in tuple(Habit))
 
 
 def _vehicle_kind(table: Table) -> Vehicle:

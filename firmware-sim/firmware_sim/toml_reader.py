@@ -57,6 +57,14 @@ class Table:
             return ()
         return tuple(value)
 
+    def words(self, key: str) -> tuple[str, ...]:
+        """A list of text that may be missing or empty."""
+        value = self.take(key, list, []) or ()
+        if not all(isinstance(each, str) for each in value):
+            self.problem(key, "should be a list of text")
+            return ()
+        return tuple(value)
+
     def number(self, key: str, default: Any = _MISSING, *, minimum: int, maximum: int | None = None) -> int:
         """A whole number within bounds."""
         value: int = self.take(key, int, default)

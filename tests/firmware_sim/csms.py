@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import ocpp.messages
 from ocpp.messages import Call
@@ -49,6 +50,7 @@ class Csms:
     transactions: dict[tuple[Any, ...], int] = field(default_factory=dict)
     peers: dict[str, Any] = field(default_factory=dict)
     authorizations: list[str | None] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     closes: list[tuple[str, int | None]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -164,7 +166,8 @@ async def running(port: int = 0) -> AsyncIterator[Csms]:
     async def serve_one(socket: ServerConnection) -> None:
         assert socket.request is not None
         assert socket.subprotocol is not None
-        station_id = socket.request.path.strip("/")
+        csms.paths.append(socket.request.path)
+        station_id = unquote(socket.request.path.strip("/"))
         csms.authorizations.append(socket.request.headers.get("Authorization"))
         peer = peers[socket.subprotocol](station_id, socket, 5, _quiet())
         peer.csms = csms
