@@ -81,7 +81,7 @@ kind = "earthquake"
     for part in (
         "duration_s: should be at least 1",
         "speling: is not known here",
-        "stations[0].ocpp: should be one of 1.6, 2.0.1, is '1.5'",
+        "stations[0].ocpp: should be one of 1.6, 2.0.1, 2.1, is '1.5'",
         "stations[0].id: is missing",
         "stations[0].evses[0].max_power_w: should be int, is str",
         "stations[0].evses[0].phases: should be one of 0, 1, 3, is 2",
