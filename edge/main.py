@@ -26,7 +26,8 @@ from edge.agent import Agent
 from edge.chargers.credentials import generate_password, hash_password
 from edge.compose import clock_of, ledger_path, listening_path, rules_of, run_agent, token_path
 from edge.config import BadConfig, EdgeConfig, load
-from edge.domain.events import Done, Refused, SiteEvent, TokenBlocked, TokensImported
+from edge.deviation_table import deviation_table
+from edge.domain.events import Done, Refused, SiteEvent, StationLetIn, TokenBlocked, TokensImported
 from edge.domain.token_csv import parse_tokens
 from edge.frames_command import frames
 from edge.ledger.database import LedgerError
@@ -42,8 +43,10 @@ from protocols.charger.operation_reader import operation_names, read_operation
 from protocols.errors import BadText, OhmsteadError
 from protocols.ocpi.cdr import Cdr
 from protocols.site.requests import (
+    AcceptStation,
     BlockToken,
     CallStation,
+    GetDeviations,
     GetStations,
     GetStatus,
     ImportTokens,
@@ -183,6 +186,21 @@ def stations(
 
 
 @app.command()
+def deviations(
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the first frame of each.")] = False,
+) -> None:
+    """Show what the stations do otherwise than the OCPP standard, by vendor, model and firmware."""
+    found = _ask(_load(config), GetDeviations(id="1")).result
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    elif found:
+        _console().print(deviation_table(found))
+    else:
+        print("All stations have kept to the standard so far.")
+
+
+@app.command()
 def call(
     station: Annotated[str, typer.Argument(help="The charging station's id.")],
     action: Annotated[str, typer.Argument(help="An OCPP action of the central system, such as Reset.")],
@@ -236,6 +254,16 @@ def _json_object(text: str, what: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         _fail(f'{what} must be a JSON object, such as \'{{"type": "Soft"}}\'', code=2)
     return document
+
+
+@app.command()
+def accept(
+    station: Annotated[str, typer.Argument(help="The station's id.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Let a station in that was told to wait when it booted: it is accepted from now on."""
+    asked = AcceptStation(id="1", station_id=station)
+    print(_change(_load(config), asked, StationLetIn(station_id=station)))
 
 
 # --- tokens ---

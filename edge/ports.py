@@ -250,6 +250,14 @@ class StationRecords(Protocol):
     async def records_of(self, station_ids: Sequence[str]) -> list[StationRecord]: ...
 
 
+class Reports(Protocol):
+    """What the ledger has for the staff to look at, as it was committed."""
+
+    async def deviations(self) -> list[dict[str, Any]]:
+        """What the models do otherwise than the standard, JSON-able."""
+        ...
+
+
 class Claims(Protocol):
     """Who answers the other agents of a node."""
 

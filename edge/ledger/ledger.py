@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from prometheus_client import CollectorRegistry
 
 from edge.domain.remote import REMEMBERED
 from edge.domain.site import PastKey, PastTransaction
 from edge.ledger.database import LedgerError, lock, open_beside, open_reader, open_writer
+from edge.ledger.deviations import deviations_in
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.moves import records_of
 from edge.ledger.projections import append, keep_open
@@ -113,6 +114,11 @@ class Ledger:
 
     async def records_of(self, station_ids: Sequence[str]) -> list[StationRecord]:
         return await asyncio.get_running_loop().run_in_executor(self._reader, records_of, self._reading, station_ids)
+
+    # --- port Reports ---
+
+    async def deviations(self) -> list[dict[str, Any]]:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, deviations_in, self._reading)
 
     # --- retention, see edge/ledger/trim.py ---
 

@@ -9,13 +9,15 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
-from edge.domain.events import Done, Refused, SiteEvent, TokenBlocked, TokensImported
-from edge.ports import CallFailed, Chargers, Claims, Clock, Commands, Inbox, Overloaded, Window
+from edge.domain.events import Done, Refused, SiteEvent, StationLetIn, TokenBlocked, TokensImported
+from edge.ports import CallFailed, Chargers, Claims, Clock, Commands, Inbox, Overloaded, Reports, Window
 from protocols.site.requests import (
     REQUEST,
+    AcceptStation,
     BlockToken,
     CallStation,
     ClaimStations,
+    GetDeviations,
     GetStations,
     GetStatus,
     ImportTokens,
@@ -26,7 +28,17 @@ from protocols.site.view import Answer
 from protocols.sync.down import Command, Operate
 from protocols.sync.up import Outcome
 
-Asked = GetStatus | GetStations | CallStation | OperateStation | ImportTokens | BlockToken | ClaimStations
+Asked = (
+    GetStatus
+    | GetStations
+    | GetDeviations
+    | CallStation
+    | OperateStation
+    | ImportTokens
+    | BlockToken
+    | AcceptStation
+    | ClaimStations
+)
 MAX_CALL_S: Final = 600.0
 _ID: Final = TypeAdapter(dict[str, Any])
 
@@ -41,6 +53,7 @@ class Desk:
         inbox: Inbox,
         commands: Commands,
         clock: Clock,
+        reports: Reports,
         claims: Claims | None = None,
     ) -> None:
         self._window = window
@@ -48,6 +61,7 @@ class Desk:
         self._clock = clock
         self._chargers = chargers
         self._inbox = inbox
+        self._reports = reports
         self._claims = claims
 
     async def answer(self, request: Asked) -> Answer:
@@ -59,6 +73,8 @@ class Desk:
             case GetStations():
                 async with self._window.still():
                     return Answer(id=request.id, result=self._window.stations())
+            case GetDeviations():
+                return Answer(id=request.id, result=await self._reports.deviations())
             case CallStation():
                 return await self._call(request)
             case OperateStation():
@@ -67,6 +83,8 @@ class Desk:
                 return await self._ask(id_, TokensImported(tokens=tokens, replaces_all=replaces_all))
             case BlockToken(id=id_, uid=uid, is_blocked=is_blocked):
                 return await self._ask(id_, TokenBlocked(uid=uid, is_blocked=is_blocked))
+            case AcceptStation(id=id_, station_id=station_id):
+                return await self._ask(id_, StationLetIn(station_id=station_id))
             case ClaimStations():
                 return await self._claim(request)
             case _:

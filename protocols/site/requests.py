@@ -39,6 +39,14 @@ class GetStations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetDeviations:
+    """What the models of the stations do otherwise than the standard, as a list of objects."""
+
+    id: str
+    kind: Literal["get_deviations"] = "get_deviations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallStation:
     """Send any CSMS-initiated OCPP call to a station; the result is the payload that the station answered."""
 
@@ -82,6 +90,15 @@ class BlockToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptStation:
+    """Let a station in that was told to wait when it booted."""
+
+    id: str
+    station_id: str
+    kind: Literal["accept_station"] = "accept_station"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Referral:
     """Another agent said that it had handed this transaction over to the one that is asked."""
 
@@ -112,5 +129,16 @@ class ClaimStations:
     kind: Literal["claim_stations"] = "claim_stations"
 
 
-Request = Watch | GetStatus | GetStations | CallStation | OperateStation | ImportTokens | BlockToken | ClaimStations
+Request = (
+    Watch
+    | GetStatus
+    | GetStations
+    | GetDeviations
+    | CallStation
+    | OperateStation
+    | ImportTokens
+    | BlockToken
+    | AcceptStation
+    | ClaimStations
+)
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Discriminator("kind")])

@@ -168,12 +168,19 @@ class Site:
         return int(head.split()[1]), body
 
 
+class FakeReports:
+    """Implements the port Reports."""
+
+    async def deviations(self) -> list[dict[str, Any]]:
+        return [{"vendor": "V", "model": "M", "count": 3}]
+
+
 @contextlib.asynccontextmanager
 async def local_site(settings: LocalSettings = QUICK, window: FakeWindow | None = None) -> AsyncIterator[Site]:
     registry = CollectorRegistry()
     Counter("ohmstead_test", "A counter", registry=registry).inc()
     site_window, chargers, inbox = window or FakeWindow(), FakeChargers(), FakeInbox()
-    desk = Desk(site_window, chargers, inbox, FakeCommands(), lambda: NOW)
+    desk = Desk(site_window, chargers, inbox, FakeCommands(), lambda: NOW, FakeReports())
     server = LocalServer(settings, TOKEN, site_window, desk, registry)
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(server.run())

@@ -89,7 +89,7 @@ class Member:
             self.peers = Peers(self.name, others, self.agent, ledger, hold_s=self.hold_s)
             self.peers.attach(self.sockets)
             settings = LocalSettings(port=self.port)
-            desk = Desk(self.agent, self.sockets, self.agent, self.agent, lambda: START, self.peers)
+            desk = Desk(self.agent, self.sockets, self.agent, self.agent, lambda: START, ledger, self.peers)
             local = LocalServer(settings, token, self.agent, desk, registry)
             self.agent.attach(chargers=self.sockets, screens=local, uplink=None)
             ready = asyncio.Event()

@@ -53,6 +53,7 @@ ASKED: tuple[requests.Request, ...] = (
     requests.Watch(id="1"),
     requests.GetStatus(id="2"),
     requests.GetStations(id="3"),
+    requests.GetDeviations(id="9"),
     requests.CallStation(id="4", station_id="CS-1", action="Reset", payload={"type": "Soft"}),
     requests.OperateStation(id="8", station_id="CS-1", operation=Reset(type="Immediate", evse_id=1)),
     requests.ImportTokens(id="5", tokens=(Token(uid="04AA", contract_id="C1"),)),
