@@ -27,7 +27,8 @@ from edge.chargers.frame_segments import FOLDER as FRAMES_FOLDER
 from edge.chargers.habits import UNKNOWN_MODEL, Habits, Model
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.config import EdgeConfig, StationSettings, TelemetrySettings
-from edge.domain.site import SiteRules, StationRules
+from edge.domain.list_book import ListRules
+from edge.domain.site import Admission, SiteRules, StationRules
 from edge.domain.telemetry import MeasurandRule, TelemetryRules, default_rules
 from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
@@ -46,7 +47,8 @@ from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.settings import TlsSettings, UplinkSettings
 from edge.uplink.uplink import MqttUplink
 from protocols.ocpi.location import Evse, Location
-from protocols.ocpi.tariff import PriceComponent, Tariff, TariffElement
+from protocols.ocpi.tariff import PriceComponent, Tariff, TariffElement, TariffRestrictions
+from protocols.ocpp.quirks.catalogue import of as quirks_of
 from protocols.ocpp.vocabulary import words
 from protocols.sync.topics import EdgeAddress
 from protocols.terms import Measurand
@@ -92,7 +94,12 @@ def rules_of(config: EdgeConfig) -> SiteRules:
         location=_location(config),
         currency=config.currency,
         stations={
-            station.id: StationRules(station_id=station.id, allowed_groups=station.allowed_groups)
+            station.id: StationRules(
+                station_id=station.id,
+                allowed_groups=station.allowed_groups,
+                boot=Admission(station.boot),
+                keeps_local_list=config.local_lists.enabled if station.local_list is None else station.local_list,
+            )
             for station in config.stations
         },
         tariffs={tariff.id: tariff for tariff in _tariffs(config)},
@@ -106,10 +113,23 @@ def rules_of(config: EdgeConfig) -> SiteRules:
         abandon_after_s=config.transactions.abandon_after_h * 3600,
         silent_after_s=config.transactions.silent_after_s,
         telemetry=_telemetry(config.telemetry),
+        local_lists=ListRules(
+            max_tokens=config.local_lists.max_tokens,
+            tokens_per_message=config.local_lists.tokens_per_message,
+            stations_at_once=config.local_lists.stations_at_once,
+            clears_caches=config.local_lists.clear_caches,
+        ),
+        max_reservation=timedelta(hours=config.reservations.max_hours),
+        unknown_boot=Admission(config.ocpp.unknown_boot),
+        may_trigger=_may_trigger,
         peers=frozenset(peer.edge_id for peer in config.peers),
         software_version=version("ohmstead"),
         has_uplink=config.uplink is not None,
     )
+
+
+def _may_trigger(vendor: str | None, model: str | None, firmware: str | None) -> bool:
+    return not quirks_of(vendor, model, firmware).questions.is_trigger_harmful
 
 
 async def run_agent(config: EdgeConfig, clock: Clock) -> None:
@@ -132,7 +152,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             _ocpp_settings(config), inbox, clock, fleet, credentials, charger_metrics, habits, frame_log
         )
         local_settings = LocalSettings(host=config.local.host, port=config.local.port)
-        desk = Desk(agent, fleet, agent, agent, clock, peers)
+        desk = Desk(agent, fleet, agent, agent, clock, ledger, peers)
         local = LocalServer(local_settings, token, agent, desk, registry)
         uplink = _uplink(config, ledger, agent, registry)
         agent.attach(chargers=fleet, screens=local, uplink=uplink)
@@ -335,7 +355,10 @@ def _tariffs(config: EdgeConfig) -> list[Tariff]:
                     price_components=tuple(
                         PriceComponent(type=c.type, price=c.price, vat=c.vat, step_size=c.step_size)
                         for c in element.price_components
-                    )
+                    ),
+                    restrictions=TariffRestrictions(reservation=element.restrictions.reservation)
+                    if element.restrictions is not None
+                    else None,
                 )
                 for element in tariff.elements
             ),

@@ -35,6 +35,7 @@ class AuthorizationStatus(StrEnum):
     EXPIRED = "Expired"
     INVALID = "Invalid"
     NOT_AT_THIS_LOCATION = "NotAtThisLocation"
+    NOT_AT_THIS_TIME = "NotAtThisTime"
     UNKNOWN = "Unknown"
 
 

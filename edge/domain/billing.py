@@ -9,14 +9,21 @@ from edge.domain.accounts import post_cdr
 from edge.domain.decision import Decision
 from edge.domain.deviations import note
 from edge.domain.metering import end_samples
-from edge.domain.pricing import ENGINE, price_session, prices_time
+from edge.domain.pricing import ENGINE, price_reservation, price_session, prices_time
 from edge.domain.site import Site
 from edge.domain.transaction import Cause, Doubt, Transaction, is_beyond_rating
 from protocols.charger.events import DeviationNoticed
 from protocols.money import ROUNDING_RULE
-from protocols.ocpi.cdr import Cdr
+from protocols.ocpi.cdr import Cdr, ChargingPeriod
 from protocols.sync.topics import Stream
-from protocols.sync.up import CdrIssued, CdrQuarantined, Severity, TransactionEnded
+from protocols.sync.up import (
+    CdrIssued,
+    CdrQuarantined,
+    ReservationEnd,
+    ReservationMade,
+    Severity,
+    TransactionEnded,
+)
 
 SUPERSEDED: Final = "Superseded"
 """Why a transaction ended whose end the station never told: another one began at its EVSE."""
@@ -78,6 +85,44 @@ def end_transaction(
     return cdr
 
 
+def bill_reservation(
+    site: Site, decision: Decision, made: ReservationMade, reason: ReservationEnd, ended_at: datetime, now: datetime
+) -> None:
+    """The bill of a reservation that no transaction used, where its tariff has a price for that."""
+    reserved_s = max(0, int((ended_at - made.made_at).total_seconds()))
+    bill = price_reservation(made.tariff, reserved_s, is_expired=reason is ReservationEnd.EXPIRED)
+    if not bill.lines:
+        return
+    cdr = Cdr(
+        id=money_id(site),
+        session_id=made.session_id,
+        location_id=site.rules.location.id,
+        station_id=made.station_id,
+        evse_id=made.evse_id or 0,
+        token_uid=made.token_uid,
+        contract_id=made.contract_id,
+        start_date_time=made.made_at,
+        end_date_time=ended_at,
+        meter_start_wh=0,
+        meter_stop_wh=0,
+        total_energy_wh=0,
+        total_time_s=0,
+        total_parking_time_s=0,
+        currency=made.tariff.currency,
+        tariff=made.tariff,
+        charging_periods=(ChargingPeriod(start_date_time=made.made_at, reservation_time_s=reserved_s),),
+        lines=bill.lines,
+        total_cost=bill.total,
+        stop_reason=f"Reservation{reason.value.capitalize()}",
+        rounding_rule=ROUNDING_RULE,
+        engine=ENGINE,
+        total_reservation_time_s=reserved_s,
+        total_reservation_cost=bill.reservation,
+    )
+    decision.journal(site, now, CdrIssued(cdr=cdr))
+    decision.journal(site, now, post_cdr(cdr, money_id(site)))
+
+
 def _doubt_energy(site: Site, transaction: Transaction, ended_at: datetime) -> None:
     """Field quirks 4 and 12: the register at the start, or its unit, may be wrong."""
     status = site.evses.get(transaction.ref)
@@ -124,7 +169,8 @@ def doubt_order(site: Site, decision: Decision, transaction: Transaction, *, has
 def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime, reason: str) -> Cdr:
     periods = transaction.charging_periods(ended_at)
     bill = price_session(transaction.tariff, periods)
-    doubts = [d for d in transaction.doubts if d is not Doubt.CLOCK or prices_time(transaction.tariff)]
+    is_time_priced = prices_time(transaction.tariff) or bill.reservation is not None
+    doubts = [d for d in transaction.doubts if d is not Doubt.CLOCK or is_time_priced]
     start_wh = transaction.meter_start_wh if transaction.meter_start_wh is not None else stop_wh
     return Cdr(
         id=money_id(site),
@@ -134,7 +180,7 @@ def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime
         evse_id=transaction.evse_id,
         token_uid=transaction.token_uid,
         contract_id=transaction.contract_id,
-        start_date_time=transaction.started_at,
+        start_date_time=min(transaction.started_at, transaction.reserved_at or transaction.started_at),
         end_date_time=ended_at,
         meter_start_wh=start_wh,
         meter_stop_wh=stop_wh,
@@ -150,6 +196,9 @@ def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime
         rounding_rule=ROUNDING_RULE,
         engine=ENGINE,
         quarantine=tuple(_reason(transaction, doubt) for doubt in doubts),
+        total_reservation_time_s=sum(period.reservation_time_s for period in periods),
+        total_reservation_cost=bill.reservation,
+        signed_data=transaction.signed,
     )
 
 

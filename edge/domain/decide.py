@@ -93,14 +93,20 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
                 smart_charging.watch(site, decision, event.station_id, event.evse_id, now)
         case TransactionContinued():
             sessions.continue_(site, decision, event, now)
+            if event.is_token_waived:
+                drivers.waive(decision)
             if event.station_id in site.profiles or event.station_id in site.external_limits:
                 smart_charging.watch(site, decision, event.station_id, event.evse_id, now)
         case StatusReported():
             stations.report_status(site, decision, event, now)
         case TransactionBegan():
             sessions.begin(site, decision, event, now)
+            if event.is_token_waived:
+                drivers.waive(decision)
         case TransactionFinished():
             sessions.finish(site, decision, event, now)
+            if event.is_token_waived:
+                drivers.waive(decision)
             if event.station_id in site.profiles:
                 smart_charging.tidy(site, decision, event.station_id, now)
         case IdTokenPresented():

@@ -7,13 +7,15 @@ from datetime import datetime
 
 from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.authorization import answer, judge
+from edge.domain.boots import admission
 from edge.domain.decision import Decision
-from edge.domain.site import Site
+from edge.domain.reservations import keeper_of, use
+from edge.domain.site import Admission, Site
 from edge.domain.transaction import Transaction
-from protocols.charger.commands import IdTokenAnswer
+from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
 from protocols.charger.events import TransactionBegan
 from protocols.sync.up import IdTokenRefused
-from protocols.terms import AuthorizationStatus
+from protocols.terms import AuthorizationStatus, EvseRef
 
 
 def present(site: Site, decision: Decision, station_id: str, token_uid: str, now: datetime) -> None:
@@ -37,16 +39,28 @@ def judge_contract(decision: Decision, certificate_status: str) -> None:
         decision.reply = replace(decision.reply, status=status, certificate_status=certificate_status)
 
 
-def judge_start(site: Site, decision: Decision, event: TransactionBegan, now: datetime) -> IdTokenAnswer | None:
-    """May the token of a start charge? None where the start names none."""
+def waive(decision: Decision) -> None:
+    """OCPP 2.0.1 C02: whoever says that nobody need be authorised is answered that this is so. Nobody is named as the
+    one who pays: the bill goes to the suspense account."""
+    if isinstance(decision.reply, TransactionAnswer):
+        decision.reply = replace(decision.reply, id_token=IdTokenAnswer(status=AuthorizationStatus.ACCEPTED))
+
+
+def judge_start(
+    site: Site, decision: Decision, event: TransactionBegan, ref: EvseRef | None, started_at: datetime, now: datetime
+) -> IdTokenAnswer | None:
+    """May the token of a start charge, there (None: nobody knows where) and then? None where the start names none."""
     if event.token_uid is None:
         return None
-    return _judge(site, decision, event.station_id, event.token_uid, now, elsewhere=_charges(site, event.token_uid))
+    elsewhere = _charges(site, event.token_uid)
+    return _judge(site, decision, event.station_id, event.token_uid, now, elsewhere=elsewhere, ref=ref, at=started_at)
 
 
 def identify(site: Site, decision: Decision, transaction: Transaction, token_uid: str, now: datetime) -> IdTokenAnswer:
     """Give a running transaction its driver, who pays for it whatever the verdict on the card is."""
-    verdict = _judge(site, decision, transaction.station_id, token_uid, now, elsewhere=_charges(site, token_uid))
+    ref, at = None if transaction.is_evse_assumed else transaction.ref, transaction.started_at
+    elsewhere = _charges(site, token_uid)
+    verdict = _judge(site, decision, transaction.station_id, token_uid, now, elsewhere=elsewhere, ref=ref, at=at)
     token = site.tokens.find(token_uid)
     site.identify(
         transaction,
@@ -54,6 +68,8 @@ def identify(site: Site, decision: Decision, transaction: Transaction, token_uid
         token.contract_id if token else SUSPENSE_CONTRACT,
         token.group_id if token else None,
     )
+    if verdict.status is AuthorizationStatus.ACCEPTED:
+        use(site, decision, transaction, None, now)
     return verdict
 
 
@@ -68,8 +84,17 @@ def known_token(site: Site, token_uid: str | None) -> IdTokenAnswer | None:
 
 
 def _judge(
-    site: Site, decision: Decision, station_id: str, token_uid: str, now: datetime, *, elsewhere: bool
+    site: Site,
+    decision: Decision,
+    station_id: str,
+    token_uid: str,
+    now: datetime,
+    *,
+    elsewhere: bool,
+    ref: EvseRef | None = None,
+    at: datetime | None = None,
 ) -> IdTokenAnswer:
+    """Where it is to begin at an EVSE `ref`, then not while that is kept for somebody else at `at`."""
     station = site.station(station_id)
     verdict = judge(
         site.tokens,
@@ -78,6 +103,11 @@ def _judge(
         allowed_groups=station.rules.allowed_groups,
         is_charging_elsewhere=elsewhere,
     )
+    if verdict is AuthorizationStatus.ACCEPTED:
+        if admission(site, station) is not Admission.ACCEPT:
+            verdict = AuthorizationStatus.INVALID
+        elif ref is not None and keeper_of(site, ref, token_uid, at or now) is not None:
+            verdict = AuthorizationStatus.NOT_AT_THIS_TIME
     if verdict is not AuthorizationStatus.ACCEPTED:
         decision.journal(site, now, IdTokenRefused(station_id=station_id, token_uid=token_uid, status=str(verdict)))
     return answer(site.tokens, token_uid, verdict)

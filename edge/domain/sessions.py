@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from edge.domain import reservations
 from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.billing import SUPERSEDED, doubt_order, end_transaction, money_id
 from edge.domain.clock import believed
@@ -22,6 +23,7 @@ from edge.domain.metering import (
 )
 from edge.domain.numbering import from_the_middle
 from edge.domain.running_cost import cost_to_tell
+from edge.domain.signed_values import keep_signed
 from edge.domain.site import EvseStatus, Home, PastKey, PastTransaction, Site
 from edge.domain.transaction import Cause, Doubt, Transaction
 from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
@@ -31,7 +33,7 @@ from protocols.charger.events import (
     TransactionFinished,
 )
 from protocols.sync.up import Severity, TransactionStarted, UnknownStopReceived
-from protocols.terms import ChargingState
+from protocols.terms import AuthorizationStatus, ChargingState
 
 STATION_CLOCK: Final = "station_clock"
 _NUMBERS_SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
@@ -91,6 +93,8 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
                 charging_state=event.charging_state,
                 samples=event.samples,
                 is_offline=event.is_offline,
+                is_token_waived=event.is_token_waived,
+                signed=event.signed,
             )
             begin(site, decision, begun, now)
             opened = site.by_charger_id(event.station_id, event.charger_transaction_id)
@@ -120,7 +124,8 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
         if not transaction.phases[-1].is_charging:
             stand_still(site, ref, now)
     journal_samples(site, decision, ref, transaction.transaction_id, event.samples, now)
-    if is_changed or id_token is not None:
+    is_signed = bool(event.signed) and keep_signed(transaction, event.signed)
+    if is_changed or is_signed or id_token is not None:
         decision.checkpoint(transaction, now)
     else:
         checkpoint_if_due(site, decision, transaction, now)
@@ -156,6 +161,8 @@ def finish(site: Site, decision: Decision, event: TransactionFinished, now: date
     has_register = event.meter_stop_wh is not None
     doubt_order(site, decision, transaction, has_register=has_register, now=now)
     take_samples(site, transaction, event.samples, ended_at, now)
+    if event.signed:
+        keep_signed(transaction, event.signed)
     journal_samples(site, decision, transaction.ref, transaction.transaction_id, event.samples, now)
     cdr = end_transaction(
         site,
@@ -184,7 +191,8 @@ def _open(
         # The station forgot how it ended: billed up to what was last heard of it.
         ended_at = running.last_heard_at
         end_transaction(site, decision, running, now, meter_stop_wh=None, ended_at=ended_at, reason=SUPERSEDED)
-    id_token = judge_start(site, decision, event, now)
+    ref = status.ref if status.evse.evse_id == event.evse_id else None
+    id_token = judge_start(site, decision, event, ref, started_at, now)
     token = site.tokens.find(event.token_uid) if event.token_uid else None
     register = register_of(event.samples)
     transaction = Transaction(
@@ -207,8 +215,12 @@ def _open(
     _note_clock(site, decision, transaction, event.at, now, is_believed=is_believed)
     # Without a word to the contrary a transaction charges: OCPP 1.6 says so in a StatusNotification, if at all.
     transaction.enter(event.charging_state or ChargingState.CHARGING, started_at)
+    if id_token is not None and id_token.status is AuthorizationStatus.ACCEPTED:
+        reservations.use(site, decision, transaction, event.reservation_id, now)
     site.open_transaction(transaction)
     take_samples(site, transaction, event.samples, started_at, now)
+    if event.signed:
+        keep_signed(transaction, event.signed)
     decision.journal(
         site,
         now,
@@ -225,6 +237,7 @@ def _open(
             tariff_id=transaction.tariff.id,
             currency=transaction.tariff.currency,
             is_offline=event.is_offline,
+            reservation_id=transaction.reservation_id,
         ),
     )
     decision.checkpoint(transaction, now)
@@ -275,6 +288,8 @@ def _next_number(site: Site, now: datetime) -> str:
 
 def _adopt_start(site: Site, decision: Decision, running: Transaction, event: TransactionBegan, now: datetime) -> None:
     """A start that arrives after an update of the same transaction, or again with another time stamp."""
+    if event.signed:
+        keep_signed(running, event.signed)
     if running.is_start_assumed:
         started_at, _ = believed(event.at, now)
         register = event.meter_start_wh if event.meter_start_wh is not None else register_of(event.samples)

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from edge.domain import handover
+from edge.domain import availability, boots, handover, local_lists, reservations
 from edge.domain.decision import Decision
 from edge.domain.events import ConnectionLimitReached, DecisionFailed
 from edge.domain.metering import note_charging_state
 from edge.domain.site import Site, Station
 from edge.domain.transaction import Cause
-from protocols.charger.commands import BootAnswer
 from protocols.charger.events import BootReported, StationConnected, StationDisconnected, StatusReported
 from protocols.sync.up import ConnectorStatusChanged, Severity, StationBooted, StationConnectionChanged
 from protocols.terms import ConnectorStatus, EvseRef
@@ -35,6 +34,8 @@ def connect(site: Site, decision: Decision, event: StationConnected, now: dateti
         station.is_online = True
         site.unsettled.update(dict.fromkeys(site.refs_of(station.station_id), now))
         _tell_connection(site, decision, station, now)
+    reservations.note_back(site, station.station_id, now)
+    local_lists.look_at(site, station)
     handover.seek(site, decision, station)
 
 
@@ -95,7 +96,7 @@ def boot(site: Site, decision: Decision, event: BootReported, now: datetime) -> 
             transaction.move(Cause.STATION_REBOOTED)
             decision.checkpoint(transaction, now)
             decision.shown.add(ref)
-    decision.reply = BootAnswer(at=now, heartbeat_interval_s=site.rules.heartbeat_interval_s)
+    decision.reply = boots.answer(site, station, now)
 
 
 def report_status(site: Site, decision: Decision, event: StatusReported, now: datetime) -> None:
@@ -106,6 +107,8 @@ def report_status(site: Site, decision: Decision, event: StatusReported, now: da
             station.status = event.status
             _journal_status(site, decision, event, now)
             decision.shown.update(site.refs_of(event.station_id))
+            if site.out_of_service:
+                availability.follow(site, decision, event, now)
         return
     status = site.evse(event.station_id, event.evse_id)
     if status is None:
@@ -115,9 +118,13 @@ def report_status(site: Site, decision: Decision, event: StatusReported, now: da
     status.status, status.charging_state, status.error_code = event.status, event.charging_state, event.error_code
     if site.unsettled.pop(status.ref, None) is not None:
         decision.shown.add(status.ref)
+    if site.booted and event.station_id in site.booted:
+        site.booted[event.station_id].silent.discard(event.evse_id)
     if before != (event.status, event.charging_state, event.error_code):
         _journal_status(site, decision, event, now)
         decision.shown.add(status.ref)
+        if site.out_of_service:
+            availability.follow(site, decision, event, now)
     if event.charging_state is not None:
         note_charging_state(site, decision, status.ref, event.charging_state, event.at or now, now)
     if status.transaction_id is None and event.status is not ConnectorStatus.OCCUPIED:

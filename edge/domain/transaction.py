@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from edge.domain.numbering import Numbering
-from protocols.ocpi.cdr import ChargingPeriod
+from protocols.ocpi.cdr import ChargingPeriod, SignedData
 from protocols.ocpi.tariff import Tariff
 from protocols.terms import ChargingState, EvseRef
 
@@ -106,7 +106,7 @@ class Transaction:
     `offset_wh` is added to what the meter shows since its register fell, `fall` is the last time it did: so `last_wh`
     goes on and no energy is negative. `first_wh` is the first reading after the start. `measured_wms` is what the
     measured power comes to, in W·ms, `power_w` holds since `power_at`. `evidence` says what a doubt stands on.
-    `rating_w` 0: not known.
+    `rating_w` 0: not known. `reservation_id` is the reservation that it used, made at `reserved_at`.
     """
 
     transaction_id: str
@@ -142,6 +142,9 @@ class Transaction:
     power_at: datetime | None = None
     measured_wms: int = 0
     numbering: Numbering | None = None
+    reservation_id: int | None = None
+    reserved_at: datetime | None = None
+    signed: SignedData | None = None
 
     @property
     def ref(self) -> EvseRef:
@@ -288,8 +291,12 @@ class Transaction:
             phase.start = min(phase.start, at)
 
     def charging_periods(self, until: datetime) -> tuple[ChargingPeriod, ...]:
-        """The phases so far as OCPI charging periods, whole seconds that add up exactly to the whole duration."""
+        """The phases so far as OCPI charging periods, whole seconds that add up exactly to the whole duration; before
+        them the time that was reserved."""
         periods = []
+        reserved_at = self.reserved_at or self.started_at
+        if (reserved_s := int((self.started_at - reserved_at).total_seconds())) > 0:
+            periods.append(ChargingPeriod(start_date_time=reserved_at, reservation_time_s=reserved_s))
         last_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh or 0
         for index, phase in enumerate(self.phases):
             following = self.phases[index + 1] if index + 1 < len(self.phases) else None

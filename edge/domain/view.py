@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from edge.domain import local_lists
+from edge.domain.boots import admission
 from edge.domain.running_cost import running_cost
-from edge.domain.site import EvseStatus, Site
+from edge.domain.site import EvseStatus, Site, Station
 from edge.domain.smart_charging import limit_now
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.topics import Stream
-from protocols.sync.up import Birth, EvseLive, StreamPosition
+from protocols.sync.up import Birth, EvseLive, ReservationMade, StreamPosition
 from protocols.terms import ChargingState, ConnectorStatus, EvseRef, EvseState
 
 
@@ -34,6 +36,8 @@ def evse_state(site: Site, status: EvseStatus) -> EvseState:
             return EvseState.OCCUPIED
         case ConnectorStatus.RESERVED:
             return EvseState.RESERVED
+        case ConnectorStatus.AVAILABLE if status.ref in site.reservations.reserved:
+            return EvseState.RESERVED
         case ConnectorStatus.AVAILABLE:
             return EvseState.UNAVAILABLE if status.ref in site.unsettled else EvseState.FREE
         case _:
@@ -43,6 +47,7 @@ def evse_state(site: Site, status: EvseStatus) -> EvseState:
 def evse_view(site: Site, status: EvseStatus, now: datetime) -> EvseView:
     """A tile."""
     transaction = site.at_evse(status.ref)
+    reserved = site.reservations.reserved.get(status.ref)
     return EvseView(
         station_id=status.evse.station_id,
         evse_id=status.evse.evse_id,
@@ -56,6 +61,8 @@ def evse_view(site: Site, status: EvseStatus, now: datetime) -> EvseView:
         state_of_charge_percent=status.state_of_charge_percent if transaction else None,
         is_reading_old=site.is_silent(status, now),
         error=status.error_code,
+        reserved_until=reserved.expires_at if reserved is not None and transaction is None else None,
+        is_leaving_service=transaction is not None and site.is_out_of_service(status.ref),
     )
 
 
@@ -175,6 +182,10 @@ def stations(site: Site, now: datetime) -> list[dict[str, Any]]:
                 }
                 for profile_id, installed in site.profiles.get(station.station_id, {}).items()
             ],
+            "boot": admission(site, station),
+            "local_list": _local_list(site, station),
+            "out_of_service": EvseRef(station.station_id, 0) in site.out_of_service,
+            "reservations": [_reservation(made) for made in site.reservations.of(station.station_id).values()],
             "evses": [_evse(site, site.evses[ref], now) for ref in site.refs_of(station.station_id)],
         }
         for station in site.stations.values()
@@ -192,4 +203,32 @@ def _evse(site: Site, evse: EvseStatus, now: datetime) -> dict[str, Any]:
         "energy_wh": running.energy_wh if running else None,
         "transaction_id": running.transaction_id if running else None,
         "reading_is_old": site.is_silent(evse, now),
+        "out_of_service": site.is_out_of_service(evse.ref),
+    }
+
+
+def _reservation(made: ReservationMade) -> dict[str, Any]:
+    return {
+        "reservation_id": made.reservation_id,
+        "evse_id": made.evse_id,
+        "contract_id": made.contract_id,
+        "expires_at": made.expires_at.isoformat(),
+    }
+
+
+def _local_list(site: Site, station: Station) -> dict[str, Any] | None:
+    """None where the site does not keep it."""
+    if not local_lists.keeps_list(station):
+        return None
+    settled = site.lists.settled.get(station.station_id)
+    facts = {"state": local_lists.state_of(site, station), "tokens_version_wanted": site.lists.tokens_version}
+    if settled is None or not settled.is_supported:
+        return facts
+    return {
+        **facts,
+        "version": settled.version,
+        "tokens_version": settled.tokens_version,
+        "tokens": settled.tokens,
+        "left_out": settled.left_out,
+        "checksum": settled.checksum,
     }

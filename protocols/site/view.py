@@ -24,7 +24,8 @@ class EvseView:
     """One tile. Power, energy and so on are None where nothing is measured; `cost` is what the driver owes so far.
 
     `duration_s` counts from the start of the transaction. `is_reading_old` is True when the charger is silent while
-    a transaction runs, so that its values must not be shown as the present.
+    a transaction runs, so that its values must not be shown as the present. `reserved_until` is set while it is
+    reserved; `is_leaving_service` when it goes out of service as soon as its transaction ends.
     """
 
     station_id: str
@@ -39,6 +40,8 @@ class EvseView:
     state_of_charge_percent: int | None = None
     is_reading_old: bool = False
     error: str | None = None
+    reserved_until: datetime | None = None
+    is_leaving_service: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,9 +71,7 @@ def test_worked_cases(
 
 EXPIRES, RESERVED = "RESERVATION_EXPIRES", "RESERVATION"
 T15 = reserving({RESERVED: [component("TIME", "5.00", "20", 60)]}, FLAT, E)
-T17 = reserving(
-    {EXPIRES: [component("FLAT", "4.00", "20")], RESERVED: [component("TIME", "2.00", "20", 600)]}, FLAT, E
-)
+T17 = reserving({EXPIRES: [component("FLAT", "4.00", "20")], RESERVED: [component("TIME", "2.00", "20", 600)]}, FLAT, E)
 T18 = reserving(
     {EXPIRES: [component("TIME", "6.00", "20", 600)], RESERVED: [component("TIME", "3.00", "20", 600)]}, FLAT, E
 )
