@@ -23,6 +23,7 @@ from tests.fuzz.session import OPERATION, Asked, Finding, Heard, Session, Step, 
 
 SEEDS = Path(__file__).parent / "seeds"
 STEPS_AT_MOST = 25
+ABOUT_TRANSACTIONS = frozenset({"StartTransaction", "StopTransaction", "TransactionEvent", "MeterValues", "Authorize"})
 LONG_SESSION = 2_000
 """Once in a hundred: what grows with every message shows."""
 
@@ -51,8 +52,9 @@ class Drawn:
 
     def _frame(self) -> bytes:
         random, dialect = self.random, DIALECTS[self.version]
-        everything = sorted(known_actions(self.version))
-        action = random.choice(sorted(dialect.requests) if random.random() < 0.97 else everything)
+        action = random.choice(sorted(dialect.requests if random.random() < 0.97 else known_actions(self.version)))
+        if random.random() < 0.3:
+            action = random.choice([each for each in sorted(dialect.requests) if each in ABOUT_TRANSACTIONS])
         payload = PayloadMaker(random, self.lore, schema_of(self.version, action)).payload()
         self.numbers += 1
         message_id = f"m{self.numbers if random.random() < 0.95 else random.randint(0, self.numbers)}"

@@ -34,8 +34,8 @@ from edge.domain.decide import decide, wanted
 from edge.domain.events import Refused, Restarted, SiteEvent, Ticked
 from edge.ports import OnReply
 from protocols.charger.commands import AnyOperation, ChargerCommand, Operation, RawCall
-from protocols.charger.events import CommandAnswered, StationConnected
-from protocols.charger.inquiries import Inquiry
+from protocols.charger.events import CommandAnswered, SigningRequested, StationConnected
+from protocols.charger.inquiries import ContractPresented, Inquiry
 from protocols.errors import BadFrame, BadPayload, BadText
 from protocols.ocpp.dialect import Result
 from protocols.ocpp.dialects import DIALECTS
@@ -277,9 +277,16 @@ class Session:
 
     def leave(self, conversation: Conversation) -> None: ...
 
-    def ask(self, _inquiry: Inquiry, on_answer: Callable[[Any], None]) -> None:
+    def ask(self, inquiry: Inquiry, on_answer: Callable[[Any], None]) -> None:
+        """A contract is judged by the site, a signing request too; of what only others know, nobody knows anything."""
         self.relayed += 1
-        on_answer(Refused(reason="nobody knows"))
+        match inquiry:
+            case ContractPresented(presented=presented):
+                on_answer(presented)
+            case SigningRequested():
+                on_answer(inquiry)
+            case _:
+                on_answer(Refused(reason="nobody knows"))
 
     def time(self) -> float:
         return (self.now - START).total_seconds()
