@@ -63,6 +63,14 @@ class Commands(Protocol):
         ...
 
 
+class Passwords(Protocol):
+    """The stations' passwords."""
+
+    async def change(self, station_id: str) -> str:
+        """Give a station a new password; what was done, for a person. Raises BadText with why it was not."""
+        ...
+
+
 class Window(Protocol):
     """The site as it can be seen from outside. Look at it within `still`: then all that is seen is durable."""
 

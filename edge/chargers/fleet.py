@@ -24,6 +24,7 @@ from protocols.errors import BadPayload, BadText
 from protocols.ocpp.dialect import Result
 from protocols.ocpp.quirks.charging_profiles import adapted
 from protocols.ocpp.schema import Direction, validate
+from protocols.ocpp.version import Version
 
 COMMAND_TIMEOUT_S: Final = 30.0
 MAX_COMMANDS: Final = 1_000
@@ -104,6 +105,11 @@ class Fleet:
     def is_connected(self, station_id: str) -> bool:
         station = self._stations.get(station_id)
         return station is not None and station.owner is not None
+
+    def version_of(self, station_id: str) -> Version | None:
+        """The version that the station speaks; None where it is not connected."""
+        station = self._stations.get(station_id)
+        return station.owner.dialect.version if station is not None and station.owner is not None else None
 
     def silent_s(self, station_id: str) -> float | None:
         """Real seconds since anything was heard of the station; None where it never was here since the start."""

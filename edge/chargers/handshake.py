@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from types import MappingProxyType
@@ -14,6 +15,7 @@ import structlog
 
 from edge.chargers.attempts import Attempts
 from edge.chargers.charger_metrics import ChargerMetrics
+from edge.chargers.client_certificate import NOTHING, Proof
 from edge.chargers.credentials import Credentials
 from protocols.ocpp.version import SUBPROTOCOLS, Version
 
@@ -54,16 +56,26 @@ class Gate:
         *,
         allow_unknown: bool,
         default_versions: Mapping[str, Version] = MappingProxyType({}),
+        revoked: Collection[str] = frozenset(),
     ) -> None:
+        """`revoked` are the serial numbers of certificates that are believed no more; it may grow."""
         self._credentials = credentials
         self._attempts = attempts
         self._metrics = metrics
         self._monotonic_s = monotonic_s
         self._allow_unknown = allow_unknown
         self._default_versions = default_versions
+        self._revoked = revoked
         self._log = structlog.get_logger()
 
-    def admit(self, source: str, path: str, authorization: str | None, offered: Iterable[str]) -> Admitted | Turned:
+    def admit(
+        self,
+        source: str,
+        path: str,
+        authorization: str | None,
+        offered: Iterable[str],
+        proof: Proof = NOTHING,
+    ) -> Admitted | Turned:
         """Decide upon one request. `offered` are the values of Sec-WebSocket-Protocol."""
         station_id = read_station_id(path)
         if station_id is None:
@@ -74,12 +86,30 @@ class Gate:
             self._metrics.refusals["locked"] += 1
             headers = (("Retry-After", str(ceil(locked_s))),)
             return Turned(status=429, text="Too many failed attempts; try again later.\n", headers=headers)
-        is_right = self._credentials.check(station_id, authorization)
+        is_right = self._is_right(station_id, authorization, proof)
         is_stranger = self._allow_unknown and not self._credentials.is_known(station_id)
         if not is_right and not is_stranger:
             return self._refuse(source, station_id)
         self._attempts.succeeded(source, station_id)
         return self._choose(station_id, offered, is_known=is_right)
+
+    def _is_right(self, station_id: str, authorization: str | None, proof: Proof) -> bool:
+        """The security profiles, of which none gives way to a lower one (2.0.1 A05, attack 11).
+
+        A certificate of another name, or one that was revoked, is worse than none: no password makes up for it.
+        """
+        policy = self._credentials.policy_of(station_id)
+        is_password = self._credentials.check(station_id, authorization)
+        if proof.common_name is not None:
+            name = policy.certificate_name or station_id
+            is_own = hmac.compare_digest(proof.common_name.encode(), name.encode())
+            return is_own and self._credentials.is_known(station_id) and proof.serial_number not in self._revoked
+        if policy.security_profile == 3 or (policy.security_profile == 2 and not proof.is_tls):
+            if is_password:  # it is the station: somebody has to look at its settings, or at the proxy's
+                profile = policy.security_profile
+                self._log.warning("security_profile_refused", station_id=station_id, security_profile=profile)
+            return False
+        return is_password
 
     def _refuse(self, source: str, station_id: str) -> Turned:
         self._metrics.refusals["credential"] += 1

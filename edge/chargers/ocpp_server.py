@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -17,6 +17,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]  # a Cython c
 
 from edge.chargers.attempts import Attempts
 from edge.chargers.charger_metrics import ChargerMetrics
+from edge.chargers.client_certificate import HEADERS, NOTHING, Proof, proof_of
 from edge.chargers.conversation import Conversation
 from edge.chargers.credentials import Credentials
 from edge.chargers.fleet import Fleet
@@ -75,6 +76,7 @@ class OcppServer:
         habits: Habits,
         frame_log: FrameLog | None = None,
         relay: Relay | None = None,
+        revoked: Collection[str] = frozenset(),
     ) -> None:
         self._settings = settings
         self._inbox = inbox
@@ -94,6 +96,7 @@ class OcppServer:
             time.monotonic,
             allow_unknown=settings.allow_unknown,
             default_versions=settings.default_versions,
+            revoked=revoked,
         )
         self._wheel: SilenceWheel[Conversation] = SilenceWheel(
             settings.ping_interval_s / TICKS_PER_PING, max(settings.ping_interval_s, settings.ping_timeout_s)
@@ -164,6 +167,7 @@ class OcppServer:
             request.path.decode("latin-1"),
             _only(request.headers.getall("Authorization", [])),
             request.headers.getall("Sec-WebSocket-Protocol", []),
+            self._proof_of(request, peer),
         )
         if isinstance(outcome, Turned):
             refusal = WSUpgradeResponse.create_error_response(outcome.status, outcome.text.encode(), outcome.headers)
@@ -172,6 +176,12 @@ class OcppServer:
         return WSUpgradeResponseWithListener(
             WSUpgradeResponse.create_101_response(named), self._station_socket(outcome)
         )
+
+    def _proof_of(self, request: WSUpgradeRequest, peer: str) -> Proof:
+        if not self._settings.trusted_proxies:
+            return NOTHING
+        headers = {name: request.headers.getall(name, []) for name in HEADERS}
+        return proof_of(peer, headers, self._settings.trusted_proxies)
 
     def _station_socket(self, admitted: Admitted) -> StationSocket:
         loop = asyncio.get_running_loop()

@@ -15,11 +15,16 @@ def source_of(peer: str, forwarded_for: Sequence[str], trusted: Iterable[Network
     proxies that are believed. Of what a trusted proxy says only the last address counts: it has seen that one itself,
     anything before it was written by the client. Without a trusted proxy, or where it names no address, it is the peer.
     """
-    address = _address(peer)
-    if address is None or not any(address in network for network in trusted):
+    if not is_trusted(peer, trusted):
         return peer
     named = _address(forwarded_for[-1].rpartition(",")[2].strip()) if forwarded_for else None
     return peer if named is None else str(named)
+
+
+def is_trusted(peer: str, trusted: Iterable[Network]) -> bool:
+    """Whether the address of a socket is that of a proxy that is believed."""
+    address = _address(peer)
+    return address is not None and any(address in network for network in trusted)
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
