@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from cloud.config import described
 from cloud.metrics import Metrics
+from docs import quirk_table
 from docs.ocpp_coverage import coverage
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.config import EdgeConfig
@@ -35,6 +36,7 @@ def documents() -> dict[str, str]:
         "transaction.md": _MADE + _transaction(),
         "ocpp.md": _MADE + _ocpp(),
         "devices.md": _MADE + _devices(),
+        "quirks.md": _MADE + quirk_table.TITLE + _table(quirk_table.HEAD, quirk_table.rows()),
     }
 
 
