@@ -7,6 +7,7 @@ from typing import Any
 from protocols.charger.events import MeterValuesReported
 from protocols.ocpp.reading import read_evse_id, read_int
 from protocols.ocpp.sampled_values import read_samples_16
+from protocols.ocpp.signed_values import read_signed_16
 
 
 def read_meter_values(station_id: str, payload: Any) -> MeterValuesReported:
@@ -17,4 +18,5 @@ def read_meter_values(station_id: str, payload: Any) -> MeterValuesReported:
         evse_id=read_evse_id(payload.connectorId, name="connectorId", lowest=0),
         charger_transaction_id=str(transaction_id) if transaction_id is not None and transaction_id > 0 else None,
         samples=read_samples_16(payload.meterValue),
+        signed=read_signed_16(payload.meterValue),
     )

@@ -10,6 +10,7 @@ from protocols.charger.events import TransactionBegan, TransactionFinished
 from protocols.ocpp.dialect import Payload, expect
 from protocols.ocpp.reading import given, read_evse_id, read_int, read_stamp, read_text
 from protocols.ocpp.sampled_values import read_samples_16
+from protocols.ocpp.signed_values import read_signed_16
 from protocols.ocpp.v16.authorization import render_id_tag_info
 from protocols.terms import AuthorizationStatus
 
@@ -54,6 +55,7 @@ def read_stop_transaction(station_id: str, payload: Any) -> TransactionFinished:
         at=read_stamp(payload.timestamp),
         reason=_REASONS.get(reason, reason),
         samples=read_samples_16(given(payload.transactionData, ())),
+        signed=read_signed_16(given(payload.transactionData, ())),
     )
 
 
