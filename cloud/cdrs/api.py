@@ -15,7 +15,7 @@ from cloud.rest.context import TheHub
 from cloud.rest.paging import answer, read_page
 from cloud.rest.problems import documented, not_found
 from protocols.money import Price
-from protocols.ocpi.cdr import ChargingPeriod, PriceLine
+from protocols.ocpi.cdr import ChargingPeriod, PriceLine, SignedData
 from protocols.ocpi.tariff import Tariff
 
 
@@ -107,6 +107,7 @@ class Cdr(BaseModel):
     rounding_rule: str
     engine: str
     quarantine: list[str]
+    signed_data: SignedData | None = None
 
 
 class CdrPage(BaseModel):

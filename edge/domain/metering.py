@@ -8,6 +8,7 @@ from typing import Final
 
 from edge.domain.clock import believed, is_past
 from edge.domain.decision import Decision
+from edge.domain.signed_values import keep_signed
 from edge.domain.site import EvseStatus, PastKey, Site
 from edge.domain.telemetry import FILTER, Kept, Readings
 from edge.domain.transaction import Cause, Transaction
@@ -37,7 +38,10 @@ def meter(site: Site, decision: Decision, event: MeterValuesReported, now: datet
         _read_registers(transaction, event.samples, now, now, is_named=charger_id is not None)
         if status.transaction_id == transaction.transaction_id:
             show_samples(site, status, event.samples, now)
-        checkpoint_if_due(site, decision, transaction, now)
+        if event.signed and keep_signed(transaction, event.signed):
+            decision.checkpoint(transaction, now)
+        else:
+            checkpoint_if_due(site, decision, transaction, now)
     else:
         show_samples(site, status, event.samples, now)
         if charger_id is not None and site.past(PastKey(station_id, charger_transaction_id=charger_id)) is not None:

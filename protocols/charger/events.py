@@ -27,6 +27,18 @@ class Sample(Struct, frozen=True, kw_only=True, gc=False):
     phase: str | None = None
 
 
+class SignedReading(Struct, frozen=True, kw_only=True, gc=False):
+    """A reading that the meter signed: `data` exactly as the station sent it, `plain` what it says in clear beside it
+    (OCPP 2.0.1 SignedMeterValueType; 1.6 format SignedData, where all is in `data`)."""
+
+    context: ReadingContext
+    data: str
+    encoding_method: str
+    plain: str = ""
+    signing_method: str | None = None
+    public_key: str | None = None
+
+
 class StationConnected(Struct, frozen=True, kw_only=True, gc=False):
     """An authenticated socket now owns the station. `is_known` is False for a stranger let in for commissioning."""
 
@@ -77,6 +89,7 @@ class TransactionBegan(Struct, frozen=True, kw_only=True, gc=False):
     """OCPP 1.6 StartTransaction (`charger_transaction_id` None: we give it) or 2.0.1 TransactionEvent Started.
 
     `evse_id` is None where a 2.0.1 station does not know it yet. `remote_start_id` answers a RequestStartTransaction.
+    `is_token_waived`: the station says that nobody need be authorised (IdTokenType NoAuthorization), here and below.
     """
 
     station_id: str
@@ -92,6 +105,8 @@ class TransactionBegan(Struct, frozen=True, kw_only=True, gc=False):
     is_offline: bool = False
     remote_start_id: int | None = None
     reservation_id: int | None = None
+    is_token_waived: bool = False
+    signed: tuple[SignedReading, ...] = ()
 
 
 class TransactionContinued(Struct, frozen=True, kw_only=True, gc=False):
@@ -108,6 +123,8 @@ class TransactionContinued(Struct, frozen=True, kw_only=True, gc=False):
     is_offline: bool = False
     connector_id: int | None = None
     remote_start_id: int | None = None
+    is_token_waived: bool = False
+    signed: tuple[SignedReading, ...] = ()
 
 
 class TransactionFinished(Struct, frozen=True, kw_only=True, gc=False):
@@ -126,6 +143,8 @@ class TransactionFinished(Struct, frozen=True, kw_only=True, gc=False):
     seq_no: int | None = None
     is_offline: bool = False
     evse_id: int | None = None
+    is_token_waived: bool = False
+    signed: tuple[SignedReading, ...] = ()
 
 
 class MeterValuesReported(Struct, frozen=True, kw_only=True, gc=False):
@@ -135,6 +154,7 @@ class MeterValuesReported(Struct, frozen=True, kw_only=True, gc=False):
     evse_id: int
     charger_transaction_id: str | None
     samples: tuple[Sample, ...]
+    signed: tuple[SignedReading, ...] = ()
 
 
 class CommandAnswered(Struct, frozen=True, kw_only=True, gc=False):

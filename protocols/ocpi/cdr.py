@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import AwareDatetime
 
@@ -43,6 +44,25 @@ class PriceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedValue:
+    """OCPI 2.2.1 §10.4.9: `signed_data` exactly as the station sent it, `plain_data` what it says in clear."""
+
+    nature: Literal["Start", "End", "Intermediate"]
+    signed_data: str
+    plain_data: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedData:
+    """OCPI 2.2.1 §10.4.8, with OCPP 2.0.1's signing method: the first and the last reading that the meter signed."""
+
+    encoding_method: str
+    signed_values: tuple[SignedValue, ...]
+    public_key: str | None = None
+    signing_method: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cdr:
     """OCPI 2.2.1 §10.3.1, energy in Wh and times in s. `tariff` is the snapshot taken when the transaction started.
 
@@ -78,3 +98,4 @@ class Cdr:
     quarantine: tuple[str, ...] = ()
     total_reservation_time_s: int = 0
     total_reservation_cost: Price | None = None
+    signed_data: SignedData | None = None

@@ -13,6 +13,7 @@ from protocols.ocpp.reading import read_text, write_stamp
 
 _MAX_ID_TOKEN_LENGTH: Final = 36
 _MAX_LANGUAGE_LENGTH: Final = 8
+_NONE_NEEDED: Final = "NoAuthorization"
 
 
 def read_authorize(station_id: str, payload: Any) -> IdTokenPresented:
@@ -26,8 +27,13 @@ def render_authorize(reply: Reply) -> Payload:
 
 
 def read_id_token(id_token: Any) -> str | None:
-    """IdTokenType; None where there is none, or an empty one (NoAuthorization)."""
-    return None if id_token is UNSET else read_text(id_token.idToken)
+    """IdTokenType; None where there is none, or where nobody need be authorised."""
+    return None if id_token is UNSET or id_token.type == _NONE_NEEDED else read_text(id_token.idToken)
+
+
+def is_token_waived(id_token: Any) -> bool:
+    """C02, C06: a token that says that no token is needed, at a button or with a key of its own."""
+    return id_token is not UNSET and id_token.type == _NONE_NEEDED
 
 
 def render_id_token_info(answer: IdTokenAnswer) -> Payload:

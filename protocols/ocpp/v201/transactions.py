@@ -15,7 +15,8 @@ from protocols.errors import BadPayload
 from protocols.ocpp.dialect import Payload, Result, expect
 from protocols.ocpp.reading import given, read_evse_id, read_int, read_stamp, read_text
 from protocols.ocpp.sampled_values import read_samples_201, register_wh
-from protocols.ocpp.v201.authorization import read_id_token, render_id_token_info
+from protocols.ocpp.signed_values import read_signed_201
+from protocols.ocpp.v201.authorization import is_token_waived, read_id_token, render_id_token_info
 from protocols.ocpp.writing import filled
 from protocols.terms import ChargingState, ReadingContext
 
@@ -63,7 +64,8 @@ def read_get_transaction_status(_operation: GetTransactionStatus, answers: Seque
 def _began(station_id: str, payload: Any) -> TransactionBegan:
     info = payload.transactionInfo
     evse_id, connector_id = _evse(payload)
-    samples = read_samples_201(given(payload.meterValue, ()))
+    meter_values = given(payload.meterValue, ())
+    samples = read_samples_201(meter_values)
     return TransactionBegan(
         station_id=station_id,
         evse_id=evse_id,
@@ -78,12 +80,15 @@ def _began(station_id: str, payload: Any) -> TransactionBegan:
         is_offline=given(payload.offline, False),
         remote_start_id=read_int(info.remoteStartId),
         reservation_id=read_int(payload.reservationId),
+        is_token_waived=is_token_waived(payload.idToken),
+        signed=read_signed_201(meter_values),
     )
 
 
 def _continued(station_id: str, payload: Any) -> TransactionContinued:
     info = payload.transactionInfo
     evse_id, connector_id = _evse(payload)
+    meter_values = given(payload.meterValue, ())
     return TransactionContinued(
         station_id=station_id,
         charger_transaction_id=_transaction_id(info),
@@ -92,17 +97,20 @@ def _continued(station_id: str, payload: Any) -> TransactionContinued:
         token_uid=read_id_token(payload.idToken),
         at=read_stamp(payload.timestamp),
         charging_state=_charging_state(info),
-        samples=read_samples_201(given(payload.meterValue, ())),
+        samples=read_samples_201(meter_values),
         seq_no=read_int(payload.seqNo),
         is_offline=given(payload.offline, False),
         remote_start_id=read_int(info.remoteStartId),
+        is_token_waived=is_token_waived(payload.idToken),
+        signed=read_signed_201(meter_values),
     )
 
 
 def _finished(station_id: str, payload: Any) -> TransactionFinished:
     info = payload.transactionInfo
     evse_id, _ = _evse(payload)
-    samples = read_samples_201(given(payload.meterValue, ()))
+    meter_values = given(payload.meterValue, ())
+    samples = read_samples_201(meter_values)
     return TransactionFinished(
         station_id=station_id,
         charger_transaction_id=_transaction_id(info),
@@ -114,6 +122,8 @@ def _finished(station_id: str, payload: Any) -> TransactionFinished:
         seq_no=read_int(payload.seqNo),
         is_offline=given(payload.offline, False),
         evse_id=evse_id,
+        is_token_waived=is_token_waived(payload.idToken),
+        signed=read_signed_201(meter_values),
     )
 
 

@@ -9,7 +9,7 @@ from protocols.charger.jobs import ApplyTemplateJob, FirmwareFile, StationPatter
 from protocols.charger.operations.smart_charging import ChargingProfile, ChargingSchedule, SchedulePeriod
 from protocols.charger.operations.variables import VariableName, VariableSetting
 from protocols.money import Price
-from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine
+from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine, SignedData, SignedValue
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
 from protocols.ocpi.token import Token
@@ -78,6 +78,14 @@ CDR = Cdr(
     stop_reason="EVDisconnected",
     rounding_rule="line-half-up-2",
     engine="1",
+    signed_data=SignedData(
+        encoding_method="OCMF",
+        signed_values=(
+            SignedValue(nature="Start", signed_data="OCMF|{}|{}"),
+            SignedValue(nature="End", signed_data="OCMF|{}|{}", plain_data="11101 Wh"),
+        ),
+        public_key="30 59",
+    ),
 )
 
 MONEY_BODIES = (
