@@ -13,8 +13,8 @@ TITLE: Final = """\
 # Quirks of charger models
 
 One file each under `protocols/ocpp/quirks/`, data only, made from the public threads that it names. A station is known
-by what it calls itself in its BootNotification. What no file says is as the standard has it, or is asked of the station.
-What one's own stations do otherwise than the standard is told by `ohmstead-edge deviations`.
+by what it calls itself in its BootNotification. What no file says is as the standard has it, or is asked of the station
+itself. What one's own stations do otherwise than the standard is told by `ohmstead-edge deviations`.
 
 """
 HEAD: Final = ("file", "model", "known by", "treated so", "to be known", "from")
