@@ -82,14 +82,19 @@ class ChargePoint:
 
 @contextlib.asynccontextmanager
 async def charge_point(
-    agent: RunningAgent, station_id: str, version: Version = Version.V16, password: str = PASSWORD
+    agent: RunningAgent,
+    station_id: str,
+    version: Version = Version.V16,
+    *,
+    password: str = PASSWORD,
+    subprotocol: str | None = None,
 ) -> AsyncIterator[ChargePoint]:
     """A station that is connected. Raises websockets' InvalidStatus where the site does not let it in."""
     basic = base64.b64encode(f"{station_id}:{password}".encode()).decode()
     async with (
         connect(
             f"ws://127.0.0.1:{agent.ocpp_port}/{station_id}",
-            subprotocols=[Subprotocol(SUBPROTOCOLS[version])],
+            subprotocols=[Subprotocol(subprotocol or SUBPROTOCOLS[version])],
             additional_headers={"Authorization": f"Basic {basic}"},
             compression=None,
             proxy=None,
