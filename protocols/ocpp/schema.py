@@ -9,6 +9,7 @@ Reading the package's own files, once, is the only I/O of this room; it happens 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -82,6 +83,8 @@ def rescue(version: Version, action: str, payload: msgspec.Raw | bytes) -> tuple
     if isinstance(found, Unusable):
         return None
     mended, deviations = found
+    with suppress(ValueError):
+        return _decoder(version, action).decode(orjson.dumps(mended)), deviations
     errors = _validator(version, action, Direction.REQUEST).iter_errors(mended)
     if any(error.kind.name != "minItems" for error in errors):
         return None
