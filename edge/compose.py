@@ -19,13 +19,13 @@ from prometheus_client import CollectorRegistry
 
 from edge.agent import Agent
 from edge.chargers.charger_metrics import ChargerMetrics
-from edge.chargers.credentials import Credentials
 from edge.chargers.fleet import Fleet
 from edge.chargers.frame_log import FrameLog, FrameLogSettings
 from edge.chargers.frame_masking import Masker
 from edge.chargers.frame_segments import FOLDER as FRAMES_FOLDER
 from edge.chargers.habits import UNKNOWN_MODEL, Habits, Model
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
+from edge.chargers.password_change import PasswordChange
 from edge.config import EdgeConfig, StationSettings, TelemetrySettings
 from edge.domain.list_book import ListRules
 from edge.domain.site import Admission, SiteRules, StationRules
@@ -42,6 +42,7 @@ from edge.metrics import AgentMetrics
 from edge.peers.link import PeerSettings
 from edge.peers.peers import Peers
 from edge.ports import Clock, Inbox
+from edge.security_parts import certificate_rules, security_parts
 from edge.supervise import run_together
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.settings import TlsSettings, UplinkSettings
@@ -60,7 +61,7 @@ COLLECT_AFTER: Final = (20_000, 20, 20)
 """For gc.set_threshold. Python's own 700 looks through every group of messages several times over (a tenth of the CPU)
 and, with 10,000 stations connected, through all of their state every few seconds, a second long each time. Nearly
 everything here ends by its reference count; what does not, a closed connection, can wait some minutes."""
-BEGUN_AGAIN: Final = ("frames", "trim", "peers", "uplink")
+BEGUN_AGAIN: Final = ("frames", "relay", "notary", "trim", "peers", "uplink")
 """What the site can do without for a while."""
 
 
@@ -97,6 +98,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
             station.id: StationRules(
                 station_id=station.id,
                 allowed_groups=station.allowed_groups,
+                certificate_name=station.certificate_name,
                 boot=Admission(station.boot),
                 keeps_local_list=config.local_lists.enabled if station.local_list is None else station.local_list,
             )
@@ -122,6 +124,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
         max_reservation=timedelta(hours=config.reservations.max_hours),
         unknown_boot=Admission(config.ocpp.unknown_boot),
         may_trigger=_may_trigger,
+        certificates=certificate_rules(config),
         peers=frozenset(peer.edge_id for peer in config.peers),
         software_version=version("ohmstead"),
         has_uplink=config.uplink is not None,
@@ -145,17 +148,29 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         peers = _peers(config, agent, ledger)
         inbox: Inbox = agent if peers is None else peers
         fleet = Fleet(inbox, charger_metrics)
-        credentials = Credentials({station.id: station.password_hash for station in config.stations})
+        security = security_parts(config, ledger, inbox, clock, fleet)
+        passwords = PasswordChange(security.credentials, agent, agent, clock, fleet.version_of)
         frame_log = _frame_log(config, clock, charger_metrics)
         habits = _habits(config, inbox, charger_metrics, agent)
         server = OcppServer(
-            _ocpp_settings(config), inbox, clock, fleet, credentials, charger_metrics, habits, frame_log
+            _ocpp_settings(config),
+            inbox,
+            clock,
+            fleet,
+            security.credentials,
+            charger_metrics,
+            habits,
+            frame_log,
+            security.relay,
+            security.revoked,
         )
         local_settings = LocalSettings(host=config.local.host, port=config.local.port)
-        desk = Desk(agent, fleet, agent, agent, clock, ledger, peers)
+        # The other agents of a node would not know it and turn the station away.
+        changes = passwords if peers is None else None
+        desk = Desk(agent, fleet, agent, agent, clock, ledger, peers, changes)
         local = LocalServer(local_settings, token, agent, desk, registry)
         uplink = _uplink(config, ledger, agent, registry)
-        agent.attach(chargers=fleet, screens=local, uplink=uplink)
+        agent.attach(chargers=fleet, screens=local, uplink=uplink, errands=security.notary)
         ports = _Ports(listening_path(config))
         ready = asyncio.Event()
         parts: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
@@ -163,6 +178,10 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "ocpp": lambda: _after(ready, lambda: server.serve(lambda port: ports.note("ocpp", port))),
             "local": lambda: _after(ready, lambda: local.run(lambda: ports.note("local", local.port))),
             "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),
+        }
+        parts |= {
+            "relay": security.relay.run,
+            "notary": lambda: _after(ready, security.notary.run),
         }
         if frame_log is not None:
             parts["frames"] = frame_log.run

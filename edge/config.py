@@ -214,8 +214,18 @@ class StationSettings(_Strict):
     """A charging station that may connect."""
 
     id: StationId = Field(description="the charging station's id, the last part of its URL")
-    password_hash: str = Field(
-        pattern=r"^blake2b\$[0-9a-f]{32}\$[0-9a-f]{64}$", description="made by `ohmstead-edge password`"
+    password_hash: str | None = Field(
+        default=None,
+        pattern=r"^blake2b\$[0-9a-f]{32}\$[0-9a-f]{64}$",
+        description="made by `ohmstead-edge password`; needed unless security_profile is 3",
+    )
+    security_profile: Literal[1, 2, 3] = Field(
+        default=1,
+        description="how it has to come: 1 with its password, 2 with its password over TLS, 3 with a certificate of"
+        " the site CA; 2 and 3 need a proxy (deploy/nginx) among trusted_proxies",
+    )
+    certificate_name: Name | None = Field(
+        default=None, description="the common name of its certificate, such as its serial number; its id without it"
     )
     allowed_groups: frozenset[str] = Field(
         default=frozenset(), description="token groups that may charge; none for all"
@@ -330,6 +340,35 @@ class FrameLogSettings(_Strict):
     stations: frozenset[StationId] = Field(default=frozenset(), description="only these stations; none for all")
 
 
+class CertificateSettings(_Strict):
+    """The site CA, which signs the stations' certificates. `ohmstead-edge ca init` makes one in the data folder."""
+
+    ca_file: Path | None = Field(
+        default=None, description="the issuing certificate and those above it, PEM, instead of the data folder's"
+    )
+    ca_key_file: Path | None = Field(default=None, description="the issuing certificate's key, PEM, mode 600")
+    valid_days: int = Field(default=365, ge=1, le=3_650, description="how long a station's certificate is valid")
+    renew_days: int = Field(default=30, ge=1, le=365, description="it is renewed so long before its end")
+    warn_days: int = Field(default=7, ge=1, le=365, description="an alarm when it still was not, so long before")
+
+
+class Iso15118Settings(_Strict):
+    """Who is asked about the certificates of vehicles. Without it such questions are answered with Failed."""
+
+    exi_url: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="contract certificate service, see docs/iso15118.md"
+    )
+    exi_token_file: Path | None = Field(default=None, description="file with the bearer token for the service")
+    ocsp: bool = Field(default=False, description="ask the responders that stations and certificates name")
+    ocsp_hosts: tuple[str, ...] = Field(
+        default=(), description="responders that may be asked though their address is not public"
+    )
+    trusted_file: Path | None = Field(
+        default=None, description="root and sub-CA certificates that contract certificates may come from, PEM"
+    )
+    timeout_s: float = Field(default=15, gt=0, le=60, description="then the station is told that nobody answered")
+
+
 class LogSettings(_Strict):
     """What is written to standard error."""
 
@@ -363,6 +402,8 @@ class EdgeConfig(BaseSettings):
     local_lists: LocalListSettings = Field(default_factory=LocalListSettings, description="tokens kept by stations")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="retention")
     frame_log: FrameLogSettings = Field(default_factory=FrameLogSettings, description="the log of OCPP frames")
+    certificates: CertificateSettings = Field(default_factory=CertificateSettings, description="the site CA")
+    iso15118: Iso15118Settings = Field(default_factory=Iso15118Settings, description="certificates of vehicles")
     log: LogSettings = Field(default_factory=LogSettings, description="logging")
     stations: tuple[StationSettings, ...] = Field(default=(), description="the charging stations")
     tariffs: tuple[TariffSettings, ...] = Field(min_length=1, description="the tariffs")
@@ -425,7 +466,11 @@ def _contradictions(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
     ids = [s.get("id") for s in stations]
     for duplicate in _repeated(ids):
         yield ("stations", _last(ids, duplicate), "id"), f"station {duplicate!r} stands here a second time"
+    if "certificates" in raw:
+        yield from _half_a_ca(raw["certificates"])
     for index, station in enumerate(stations):
+        if station and station.get("security_profile") != 3 and "password_hash" not in station:
+            yield ("stations", index, "password_hash"), "Field required, unless security_profile is 3"
         evses = _tables(station.get("evses"))
         numbers = [e.get("id") for e in evses]
         for duplicate in _repeated(numbers):
@@ -449,6 +494,12 @@ def _bad_names(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str
             ("location", "time_zone"),
             f"there is no time zone {zone!r}; an IANA name such as Europe/Berlin is expected",
         )
+
+
+def _half_a_ca(certificates: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    named = {"ca_file", "ca_key_file"} & set(certificates) if isinstance(certificates, dict) else set()
+    if len(named) == 1:
+        yield ("certificates", named.pop()), "ca_file and ca_key_file go together"
 
 
 def _tables(value: Any) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from edge import log
 from edge.agent import Agent
+from edge.certificate_commands import ca_app, certificates_app, security
 from edge.chargers.credentials import generate_password, hash_password
 from edge.compose import clock_of, ledger_path, listening_path, rules_of, run_agent, token_path
 from edge.config import BadConfig, EdgeConfig, load
@@ -46,12 +47,15 @@ from protocols.site.requests import (
     AcceptStation,
     BlockToken,
     CallStation,
+    ChangePassword,
+    DismissAlarm,
     GetDeviations,
     GetStations,
     GetStatus,
     ImportTokens,
     OperateStation,
     Request,
+    RevokeCertificate,
 )
 from protocols.site.view import Answer
 
@@ -62,9 +66,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 tokens_app = typer.Typer(help="The tokens that may charge.", no_args_is_help=True)
+stations_app = typer.Typer(invoke_without_command=True)
+alarms_app = typer.Typer(help="The open alarms.", no_args_is_help=True)
 cdrs_app = typer.Typer(help="The bills of this site.", no_args_is_help=True)
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(cdrs_app, name="cdrs")
+app.add_typer(stations_app, name="stations")
+app.add_typer(alarms_app, name="alarms")
+app.add_typer(certificates_app, name="certificates")
+app.add_typer(ca_app, name="ca")
+app.command()(security)
 app.add_typer(profile_app, name="profile")
 app.add_typer(modbus_app, name="modbus")
 app.command()(probe)
@@ -159,12 +170,15 @@ async def _watch(settings: EdgeConfig, every_s: float) -> None:
                 await asyncio.sleep(every_s)
 
 
-@app.command()
+@stations_app.callback()
 def stations(
+    context: typer.Context,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all details.")] = False,
 ) -> None:
-    """List the charging stations and what their EVSEs do."""
+    """List the charging stations and what their EVSEs do; or change something about one."""
+    if context.invoked_subcommand is not None:
+        return
     found = _ask(_load(config), GetStations(id="1")).result
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
@@ -198,6 +212,48 @@ def deviations(
         _console().print(deviation_table(found))
     else:
         print("All stations have kept to the standard so far.")
+
+
+@stations_app.command("password")
+def stations_password(
+    station: Annotated[str, typer.Argument(help="The charging station's id.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Give a station that is connected a new password, made by the agent and shown to nobody.
+
+    The old one is good until the station has come back with the new one. The configuration's hash counts again when
+    another one is written there.
+    """
+    print(_ask(_load(config), ChangePassword(id="1", station_id=station), 90.0).result)
+
+
+@certificates_app.command("revoke")
+def certificates_revoke(
+    station: Annotated[str, typer.Argument(help="The charging station's id.")],
+    serial_number: Annotated[str, typer.Argument(help="As `ohmstead-edge certificates list` shows it.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Believe a station's certificate no more, at once and for good: the station needs another one, or its password."""
+    asked = RevokeCertificate(id="1", station_id=station, serial_number=serial_number.upper())
+    print(_ask(_load(config), asked).result)
+
+
+@alarms_app.command("list")
+def alarms_list(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """List the open alarms."""
+    table = Table("id", "severity", "what is wrong")
+    for alarm in _ask(_load(config), GetStatus(id="1")).result["alarms"]:
+        table.add_row(_plain(alarm["id"]), alarm["severity"], _plain(alarm["text"]))
+    _console().print(table)
+
+
+@alarms_app.command("clear")
+def alarms_clear(
+    alarm: Annotated[str, typer.Argument(help="The alarm's id, as `ohmstead-edge alarms list` shows it.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Clear an alarm that you have seen to. What goes on raises it again."""
+    print(_ask(_load(config), DismissAlarm(id="1", alarm_id=alarm)).result)
 
 
 @app.command()

@@ -110,6 +110,11 @@ class Authority:
         )
 
 
+def folder_of(data_dir: Path) -> Path:
+    """Where an agent keeps a CA of its own."""
+    return data_dir / "ca"
+
+
 def serial_of(certificate: x509.Certificate) -> str:
     """As nginx and openssl write it: hexadecimal, upper case, whole bytes."""
     digits = f"{certificate.serial_number:X}"

@@ -144,7 +144,8 @@ def status(site: Site, now: datetime) -> dict[str, Any]:
         "power_w": site.power_w,
         "tokens": len(site.tokens),
         "alarms": [
-            {"alarm": alarm.alarm, "severity": alarm.severity, "text": alarm.text} for alarm in site.alarms.values()
+            {"id": alarm.alarm_id, "alarm": alarm.alarm, "severity": alarm.severity, "text": alarm.text}
+            for alarm in site.alarms.values()
         ],
         "telemetry": {
             "kept": site.telemetry_kept,

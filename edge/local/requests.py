@@ -9,20 +9,33 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
-from edge.domain.events import Done, Refused, SiteEvent, StationLetIn, TokenBlocked, TokensImported
-from edge.ports import CallFailed, Chargers, Claims, Clock, Commands, Inbox, Overloaded, Reports, Window
+from edge.domain.events import (
+    AlarmDismissed,
+    Done,
+    Refused,
+    RevocationOrdered,
+    SiteEvent,
+    StationLetIn,
+    TokenBlocked,
+    TokensImported,
+)
+from edge.ports import CallFailed, Chargers, Claims, Clock, Commands, Inbox, Overloaded, Passwords, Reports, Window
+from protocols.errors import BadText
 from protocols.site.requests import (
     REQUEST,
     AcceptStation,
     BlockToken,
     CallStation,
+    ChangePassword,
     ClaimStations,
+    DismissAlarm,
     GetDeviations,
     GetStations,
     GetStatus,
     ImportTokens,
     OperateStation,
     Request,
+    RevokeCertificate,
 )
 from protocols.site.view import Answer
 from protocols.sync.down import Command, Operate
@@ -37,6 +50,9 @@ Asked = (
     | ImportTokens
     | BlockToken
     | AcceptStation
+    | DismissAlarm
+    | ChangePassword
+    | RevokeCertificate
     | ClaimStations
 )
 MAX_CALL_S: Final = 600.0
@@ -55,6 +71,7 @@ class Desk:
         clock: Clock,
         reports: Reports,
         claims: Claims | None = None,
+        passwords: Passwords | None = None,
     ) -> None:
         self._window = window
         self._commands = commands
@@ -63,6 +80,7 @@ class Desk:
         self._inbox = inbox
         self._reports = reports
         self._claims = claims
+        self._passwords = passwords
 
     async def answer(self, request: Asked) -> Answer:
         match request:
@@ -85,6 +103,12 @@ class Desk:
                 return await self._ask(id_, TokenBlocked(uid=uid, is_blocked=is_blocked))
             case AcceptStation(id=id_, station_id=station_id):
                 return await self._ask(id_, StationLetIn(station_id=station_id))
+            case DismissAlarm(id=id_, alarm_id=alarm_id):
+                return await self._ask(id_, AlarmDismissed(alarm_id=alarm_id))
+            case RevokeCertificate(id=id_, station_id=station_id, serial_number=serial_number):
+                return await self._ask(id_, RevocationOrdered(station_id=station_id, serial_number=serial_number))
+            case ChangePassword():
+                return await self._change_password(request)
             case ClaimStations():
                 return await self._claim(request)
             case _:
@@ -123,6 +147,15 @@ class Desk:
         return Answer(
             id=request.id, result=facts, problem=None if is_done else f"{finished.outcome}: {finished.detail}"
         )
+
+    async def _change_password(self, request: ChangePassword) -> Answer:
+        if self._passwords is None:
+            problem = "with [[peers]] another agent would not know the new password: change it in the settings of all"
+            return Answer(id=request.id, problem=problem)
+        try:
+            return Answer(id=request.id, result=await self._passwords.change(request.station_id))
+        except BadText as error:
+            return Answer(id=request.id, problem=str(error))
 
     async def _claim(self, request: ClaimStations) -> Answer:
         if self._claims is None:

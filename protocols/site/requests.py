@@ -99,6 +99,34 @@ class AcceptStation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DismissAlarm:
+    """Clear an alarm that somebody has seen to; what goes on raises it again."""
+
+    id: str
+    alarm_id: str
+    kind: Literal["dismiss_alarm"] = "dismiss_alarm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePassword:
+    """Give a station a new password, made by the agent and shown to nobody."""
+
+    id: str
+    station_id: str
+    kind: Literal["change_password"] = "change_password"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeCertificate:
+    """Believe a certificate that the site CA signed no more; `serial_number` is hexadecimal."""
+
+    id: str
+    station_id: str
+    serial_number: str
+    kind: Literal["revoke_certificate"] = "revoke_certificate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Referral:
     """Another agent said that it had handed this transaction over to the one that is asked."""
 
@@ -139,6 +167,9 @@ Request = (
     | ImportTokens
     | BlockToken
     | AcceptStation
+    | DismissAlarm
+    | ChangePassword
+    | RevokeCertificate
     | ClaimStations
 )
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Discriminator("kind")])

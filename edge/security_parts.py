@@ -1,0 +1,105 @@
+"""What has to do with certificates and passwords, built from the settings and the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from edge.certificates import authority
+from edge.certificates.notary import Notary
+from edge.certificates.relay import CertificateRelay, RelaySettings
+from edge.chargers.credentials import Credentials, Policy
+from edge.chargers.fleet import Fleet
+from edge.config import CertificateSettings, EdgeConfig, Iso15118Settings, StationSettings
+from edge.domain.station_security import CertificateRules
+from edge.ledger.ledger import Ledger
+from edge.ledger.security_tables import kept_passwords, revoked_serials
+from edge.ports import Clock, Inbox
+from protocols.errors import BadText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityParts:
+    """`revoked` grows when a certificate is revoked."""
+
+    credentials: Credentials
+    notary: Notary
+    relay: CertificateRelay
+    revoked: set[str]
+
+
+def security_parts(config: EdgeConfig, ledger: Ledger, inbox: Inbox, clock: Clock, fleet: Fleet) -> SecurityParts:
+    """Raises BadText for a CA, a token or trusted certificates that cannot be used."""
+    revoked = revoked_serials(ledger.connection)
+
+    def distrust(serial_number: str, station_id: str) -> None:
+        revoked.add(serial_number)
+        fleet.disconnect(station_id, "its certificate was revoked")
+
+    life = timedelta(days=config.certificates.valid_days)
+    return SecurityParts(
+        credentials=_credentials(config, ledger),
+        notary=Notary(load_authority(config.certificates, config.data_dir), life, inbox, clock, distrust),
+        relay=CertificateRelay(_relay_settings(config.iso15118), clock),
+        revoked=revoked,
+    )
+
+
+def load_authority(chosen: CertificateSettings, data_dir: Path) -> authority.Authority | None:
+    """The site CA, None where there is none. Raises BadText for one that cannot be used."""
+    if chosen.ca_file is not None and chosen.ca_key_file is not None:
+        return authority.load(chosen.ca_file, chosen.ca_key_file)
+    folder = authority.folder_of(data_dir)
+    if not (folder / authority.ISSUER).exists():
+        return None
+    return authority.load(folder / authority.ISSUER, folder / authority.ISSUER_KEY)
+
+
+def certificate_rules(config: EdgeConfig) -> CertificateRules:
+    """As the decisions know them."""
+    chosen = config.certificates
+    has_own = (authority.folder_of(config.data_dir) / authority.ISSUER).exists()
+    return CertificateRules(
+        is_signing=chosen.ca_file is not None or has_own,
+        renew_before=timedelta(days=chosen.renew_days),
+        warn_before=timedelta(days=chosen.warn_days),
+    )
+
+
+def _credentials(config: EdgeConfig, ledger: Ledger) -> Credentials:
+    credentials = Credentials(
+        {station.id: station.password_hash for station in config.stations},
+        {station.id: _policy(station) for station in config.stations if _is_special(station)},
+    )
+    for kept in kept_passwords(ledger.connection):
+        credentials.restore(kept.station_id, kept.adopted, kept.offered, kept.instead_of)
+    return credentials
+
+
+def _is_special(station: StationSettings) -> bool:
+    return station.security_profile != 1 or station.certificate_name is not None
+
+
+def _policy(station: StationSettings) -> Policy:
+    return Policy(security_profile=station.security_profile, certificate_name=station.certificate_name)
+
+
+def _relay_settings(chosen: Iso15118Settings) -> RelaySettings:
+    try:
+        token = chosen.exi_token_file.read_text(encoding="utf-8").strip() if chosen.exi_token_file else None
+        trusted = x509.load_pem_x509_certificates(chosen.trusted_file.read_bytes()) if chosen.trusted_file else []
+    except OSError as error:
+        raise BadText(f"[iso15118] {error.filename}: {error.strerror}") from error
+    except ValueError as error:
+        raise BadText(f"[iso15118] trusted_file: {chosen.trusted_file} holds no certificates in PEM") from error
+    return RelaySettings(
+        exi_url=chosen.exi_url,
+        exi_token=token,
+        asks_responders=chosen.ocsp,
+        known_hosts=chosen.ocsp_hosts,
+        roots=tuple(trusted),
+        timeout_s=chosen.timeout_s,
+    )
