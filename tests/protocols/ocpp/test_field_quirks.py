@@ -22,7 +22,7 @@ from protocols.charger.events import (
     TransactionFinished,
 )
 from protocols.errors import BadPayload
-from protocols.ocpp.dialect import Decided
+from protocols.ocpp.dialect import Decided, Relayed
 from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.salvage import Deviation, Remedy
 from protocols.ocpp.schema import decode, rescue
@@ -45,7 +45,7 @@ def heard(version: Version, action: str, payload: Any) -> tuple[Any, set[tuple[s
     mended, deviations = found
     assert all(each.action == action for each in deviations)
     handling = DIALECTS[version].requests[action]
-    assert isinstance(handling, Decided)
+    assert isinstance(handling, Decided | Relayed)
     return handling.read("CS-1", mended), {(each.path, each.problem, each.remedy) for each in deviations}
 
 
