@@ -1,0 +1,210 @@
+"""Charge points that we did not write: the `ocpp` package's client side as its documentation shows it, and npm's
+ocpp-rpc. Both validate by their own schemas what they are told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from ocpp.charge_point import camel_to_snake_case, remove_nones, serialize_as_dict, snake_to_camel_case
+from ocpp.routing import on
+from ocpp.v16 import ChargePoint as ChargePoint16
+from ocpp.v16 import call as call16
+from ocpp.v16 import call_result as result16
+from ocpp.v201 import ChargePoint as ChargePoint201
+from ocpp.v201 import call as call201
+from ocpp.v201 import call_result as result201
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent / "ocpp_rpc"
+Answers = Mapping[str, Mapping[str, Any]]
+PATIENCE_S = 15.0
+
+
+class Foreign(Protocol):
+    """A connected charge point. `asked` is what the agent wanted of it, in order: action and payload."""
+
+    asked: list[tuple[str, dict[str, Any]]]
+
+    async def call(self, action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a call with names in camelCase; what was answered. Raises AssertionError for a CALLERROR."""
+        ...
+
+
+@contextlib.asynccontextmanager
+async def python_package(
+    url: str, station_id: str, password: str, version: str, answers: Answers
+) -> AsyncIterator[Foreign]:
+    """https://github.com/mobilityhouse/ocpp, examples/v16/charge_point.py and examples/v201/charge_point.py."""
+    credentials = b64encode(f"{station_id}:{password}".encode()).decode()
+    async with connect(
+        f"{url}/{station_id}",
+        subprotocols=[version],  # type: ignore[list-item]
+        additional_headers={"Authorization": f"Basic {credentials}"},
+        proxy=None,
+    ) as socket:
+        endpoint = _charge_point_class(version, answers)(station_id, socket)
+        foreign = _PythonPackage(endpoint=endpoint, words=call16 if version == "ocpp1.6" else call201)
+        endpoint.asked = foreign.asked
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(_read(endpoint))
+            yield foreign
+            reading.cancel()
+
+
+async def _read(endpoint: Any) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        await endpoint.start()
+
+
+def _charge_point_class(version: str, answers: Answers) -> Any:
+    base: Any = ChargePoint16 if version == "ocpp1.6" else ChargePoint201
+    results: Any = result16 if version == "ocpp1.6" else result201
+
+    def handler(action: str, answer: Mapping[str, Any]) -> Any:
+        def handle(self: Any, **payload: Any) -> Any:
+            self.asked.append((action, snake_to_camel_case(payload)))
+            return getattr(results, action)(**camel_to_snake_case(dict(answer)))
+
+        handle.__name__ = f"on_{action}"
+        return on(action)(handle)
+
+    return type("ChargePoint", (base,), {f"on_{action}": handler(action, answer) for action, answer in answers.items()})
+
+
+@dataclass(slots=True, kw_only=True)
+class _PythonPackage:
+    endpoint: Any
+    words: Any
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    async def call(self, action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        request = getattr(self.words, action)(**camel_to_snake_case(dict(payload)))
+        answer = await self.endpoint.call(request, suppress=False)
+        told: dict[str, Any] = snake_to_camel_case(remove_nones(serialize_as_dict(answer)))
+        return told
+
+
+@contextlib.asynccontextmanager
+async def npm_client(
+    url: str, station_id: str, password: str, version: str, answers: Answers
+) -> AsyncIterator[Foreign]:
+    """https://github.com/mikuso/ocpp-rpc, README "Connecting to an OCPP server", in strict mode."""
+    process = await asyncio.create_subprocess_exec(
+        node_program(),
+        "charge_point.mjs",
+        url,
+        station_id,
+        password,
+        version,
+        json.dumps(answers),
+        cwd=node_folder(),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    foreign = _NpmClient(process=process)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(foreign.read())
+            async with asyncio.timeout(PATIENCE_S):
+                assert await foreign.connected == version
+            yield foreign
+            reading.cancel()
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+    assert foreign.invalid == []
+
+
+def _future() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(slots=True, kw_only=True)
+class _NpmClient:
+    process: asyncio.subprocess.Process
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
+    connected: asyncio.Future[Any] = field(default_factory=_future)
+    _waiting: dict[int, asyncio.Future[Any]] = field(default_factory=dict)
+    _numbers: Any = field(default_factory=itertools.count)
+
+    async def call(self, action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        number = next(self._numbers)
+        answered = self._waiting[number] = _future()
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"id": number, "action": action, "params": payload}).encode() + b"\n")
+        async with asyncio.timeout(PATIENCE_S):
+            told = await answered
+        assert "error" not in told, told
+        answer: dict[str, Any] = told["result"]
+        return answer
+
+    async def read(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            told = json.loads(line)
+            match told:
+                case {"connected": version}:
+                    self.connected.set_result(version)
+                case {"asked": action, "params": params}:
+                    self.asked.append((action, params))
+                case {"invalid": what}:
+                    self.invalid.append(what)
+                case {"id": number}:
+                    self._waiting.pop(number).set_result(told)
+
+
+def node_program() -> str:
+    """Node.js, or the reason why there is nothing to try."""
+    found = shutil.which("node")
+    if found is None or shutil.which("npm") is None:
+        pytest.skip("npm's ocpp-rpc cannot be tried: no node and npm here (apt-get install nodejs npm)")
+    return found
+
+
+def node_folder() -> Path:
+    """Where ocpp-rpc is installed with our script beside it, once for each state of the two."""
+    state = b"".join((HERE / name).read_bytes() for name in ("package-lock.json", "charge_point.mjs"))
+    folder = ROOT / ".run" / "interop" / f"ocpp-rpc-{hashlib.sha256(state).hexdigest()[:12]}"
+    if not folder.exists():
+        _install(folder)
+    return folder
+
+
+def _install(place: Path) -> None:
+    """Install beside and rename: two test processes may want it at once, and one that is stopped leaves no half."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=place.name, dir=place.parent))
+    for name in ("package.json", "package-lock.json", "charge_point.mjs"):
+        shutil.copy(HERE / name, folder)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=folder, env=dict(os.environ), capture_output=True, text=True, timeout=100)
+    if done.returncode != 0 and any(each in done.stderr for each in ("ENOTFOUND", "EAI_AGAIN", "ECONN", "ETIMEDOUT")):
+        pytest.skip("npm's ocpp-rpc cannot be tried: the npm registry cannot be reached")
+    assert done.returncode == 0, done.stderr[-2000:]
+    with contextlib.suppress(OSError):  # the other one was faster
+        folder.rename(place)
+    shutil.rmtree(folder, ignore_errors=True)
