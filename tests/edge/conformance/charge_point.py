@@ -27,12 +27,14 @@ class Refused(Exception):
 class ChargePoint:
     """One socket of a station. Whatever the site sends must be valid by the schema of its message.
 
-    `answers`: what it answers to a call of the site, by action, {"status": "Accepted"} without one.
+    `answers`: what it answers to a call of the site, by action, {"status": "Accepted"} without one. `errors`: the code,
+    description and details of the CALLERROR that it answers with instead.
     """
 
     def __init__(self, socket: ClientConnection, version: Version, station_id: str) -> None:
         self.station_id = station_id
         self.answers: dict[str, dict[str, Any]] = {}
+        self.errors: dict[str, tuple[str, str, dict[str, Any]]] = {}
         self._socket = socket
         self._version = version
         self._number = 0
@@ -71,9 +73,12 @@ class ChargePoint:
 
     async def _take(self, message_id: str, action: str, payload: dict[str, Any]) -> None:
         validate(self._version, action, Direction.REQUEST, payload)
+        self._calls(action).put_nowait(payload)
+        if action in self.errors:
+            await self._socket.send(json.dumps([4, message_id, *self.errors[action]]))
+            return
         answer = self.answers.get(action, {"status": "Accepted"})
         validate(self._version, action, Direction.RESPONSE, answer)
-        self._calls(action).put_nowait(payload)
         await self._socket.send(json.dumps([3, message_id, answer]))
 
     def _calls(self, action: str) -> asyncio.Queue[dict[str, Any]]:

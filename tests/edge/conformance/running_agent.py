@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import signal
@@ -67,6 +68,15 @@ def token_of(station_id: str) -> str:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a command of the command line came to."""
+
+    status: int
+    output: str
+    errors: str
+
+
+@dataclass(frozen=True)
 class RunningAgent:
     """The agent, and what its operator may ask of it."""
 
@@ -84,6 +94,16 @@ class RunningAgent:
         """An operation, as `ohmstead-edge command` has it done."""
         asked = OperateStation(id="1", station_id=station_id, operation=operation, timeout_s=PATIENCE_S)
         return await self._ask(asked)
+
+    async def run(self, command: str, *arguments: str) -> Told:
+        """`ohmstead-edge` with a command of the operator's."""
+        process = await asyncio.create_subprocess_exec(
+            *(program("ohmstead-edge"), command, *arguments, "-c", str(self.config)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        output, errors = await process.communicate()
+        return Told(status=process.returncode or 0, output=output.decode(), errors=errors.decode())
 
     async def station(self, station_id: str) -> dict[str, Any]:
         """What the site knows of a station."""

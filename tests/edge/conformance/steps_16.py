@@ -67,8 +67,8 @@ async def charging(point: ChargePoint) -> int:
     return int(started["transactionId"])
 
 
-async def parked(point: ChargePoint, transaction_id: int, reason: str | None = None) -> None:
+async def parked(point: ChargePoint, transaction_id: int, reason: str = "Local") -> None:
     """The transaction is over and the vehicle gone."""
-    await stop(point, transaction_id, **({"reason": reason} if reason else {}))
+    await stop(point, transaction_id, reason=reason)
     await status(point, "Finishing")
     await status(point, "Available")

@@ -5,6 +5,8 @@ Each plays a charge point over a socket with a real agent; titles and numbers ar
 
 from __future__ import annotations
 
+import json
+
 from protocols.charger.operations.availability import ChangeAvailability, ClearCache
 from protocols.charger.operations.messages import TransferData
 from protocols.charger.operations.transactions import StartTransaction, StopTransaction, UnlockConnector
@@ -384,6 +386,27 @@ async def test_also_scheduled_availability_while_charging(agent: RunningAgent, c
         assert await point.asked("ChangeAvailability") == {"connectorId": 1, "type": "Inoperative"}
         await stop(point, transaction_id)
         await status(point, "Unavailable")
+
+
+async def test_also_raw_a_call_prints_what_the_station_answered_and_sends_what_it_was_given(
+    agent: RunningAgent, case: str
+) -> None:
+    """By the command line: key order, numbers and letters of the answer stay as they came, a CALLERROR is told."""
+    async with charge_point(agent, case) as point:
+        await booted(point)
+        answer = {"unknownKey": ["Kühlung"], "configurationKey": [{"value": "1.0", "readonly": True, "key": "Z"}]}
+        point.answers["GetConfiguration"] = answer
+        told = await agent.run("call", case, "GetConfiguration", '{"key": ["Z", "Kühlung"]}')
+        assert (told.status, json.dumps(json.loads(told.output), ensure_ascii=False)) == (
+            0,
+            json.dumps(answer, ensure_ascii=False),
+        )
+        assert await point.asked("GetConfiguration") == {"key": ["Z", "Kühlung"]}
+        point.errors["Reset"] = ("InternalError", "no memory", {"free": 0})
+        told = await agent.run("call", case, "Reset", '{"type": "Soft"}')
+        assert (told.status, "InternalError" in told.errors, "no memory" in told.errors) == (1, True, True)
+        told = await agent.run("command", case, "reset", '{"type": "Immediate"}')
+        assert (told.status, "InternalError" in told.errors) == (1, True)
 
 
 async def _is_offline(agent: RunningAgent, station_id: str) -> bool:
