@@ -22,6 +22,7 @@ from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
 from edge.domain.events import Done, Elsewhere, Refused, SiteEvent, SiteReply
 from edge.ports import Clock, Inbox, Overloaded, Relay
+from protocols.charger.commands import BootAnswer
 from protocols.charger.events import BootReported, ChargerEvent, IdTokenPresented, MeterValuesReported
 from protocols.charger.inquiries import Inquiry
 from protocols.errors import BadFrame, BadPayload
@@ -33,7 +34,7 @@ from protocols.ocpp.quirks.apply import corrected
 from protocols.ocpp.quirks.model import BY_THE_BOOK
 from protocols.ocpp.salvage import Deviation
 from protocols.ocpp.schema import decode, known_actions, rescue
-from protocols.ocpp.version import ErrorCode, wire_code
+from protocols.ocpp.version import ErrorCode, Version, wire_code
 
 COMPLAINTS_LOGGED: Final = 10
 """How many bad frames of one connection are logged; all are counted."""
@@ -79,6 +80,7 @@ class Conversation:
     """Hears, has it decided, answers. `is_stale` once a newer socket owns the station: then it says nothing more."""
 
     __slots__ = (
+        "_allowed",
         "_answer",
         "_answered",
         "_asked",
@@ -135,6 +137,7 @@ class Conversation:
         self._habits = habits
         self._frame_log = frame_log
         self._relay = relay
+        self._allowed: set[str] | None = None
         self._asked: Asked | None = None
         self._answered: tuple[str, int] | None = None
         self._answer = b""
@@ -216,7 +219,10 @@ class Conversation:
                 self.calls.settle(frame)
             return
         handling = self.dialect.requests.get(frame.action)
-        if type(handling) is Decided or type(handling) is Relayed:
+        if self._allowed is not None and handling is not None and frame.action not in self._allowed:
+            text = "the station is not accepted yet: only its BootNotification and what it was asked for"
+            self._say(encode(self._refusal(frame, ErrorCode.SECURITY_ERROR, text)))
+        elif type(handling) is Decided or type(handling) is Relayed:
             self._ask(frame, handling, hash(raw), now_s)
         else:
             self._say(encode(self._answer_alone(frame, handling)))
@@ -315,6 +321,8 @@ class Conversation:
             if isinstance(reply, Done | Elsewhere):
                 raise TypeError(f"the site answered a station's {asked.action} with {type(reply).__name__}")
             answer = encode(CallResult(asked.message_id, asked.handling.render(reply)))
+            if type(reply) is BootAnswer:
+                self._limit(reply)
         except Exception:
             structlog.get_logger().exception("request_failed", station_id=self.station_id, action=asked.action)
             self._say(encode(self._internal_error(asked.message_id, asked.action)))
@@ -324,6 +332,20 @@ class Conversation:
             self._say(answer)
         if self._waiting:
             self.go_on()
+
+    def _limit(self, boot: BootAnswer) -> None:
+        """OCPP 2.0.1 B02.FR.09, B03.FR.07: who is not accepted is refused all but what it is asked for. Transactions
+        are heard even so: nobody shall charge for nothing because a station does not wait."""
+        if boot.status == "Accepted" or self.dialect.version is Version.V16:
+            self._allowed = None
+        elif self._allowed is None:
+            self._allowed = {"BootNotification", "NotifyReport", "TransactionEvent"}
+
+    def expect(self, action: str, payload: dict[str, Any]) -> None:
+        """What a station that is not accepted yet is asked for, it may say."""
+        if self._allowed is not None and action == "TriggerMessage":
+            message = str(payload.get("requestedMessage"))
+            self._allowed.add("SignCertificate" if message.startswith("Sign") else message)
 
     def _repeat(self, call: Call, *, is_same: bool) -> None:
         """The same message again, as it is said by a station that missed the answer, gets the answer that it got."""

@@ -36,6 +36,9 @@ not become a storm of answers."""
 RETRY_S: Final = 1.0
 """How long to wait before telling an overloaded site again what it has to know."""
 
+_NO_ANSWER: Final = frozenset({"NotConnected", "Timeout", "Busy", "Invalid"})
+"""Codes of a CallFailed that the station never said."""
+
 
 class _Station:
     """`announced` is the owner that the site was last told of; it is told one thing at a time, so in order."""
@@ -88,10 +91,11 @@ class Fleet:
     async def call(self, station_id: str, action: str, payload: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         """See edge.ports.Chargers. The payload is sent as it is: raw means raw."""
         try:
-            answer = await self._owner(station_id).calls.call(action, payload, timeout_s)
+            owner = self._owner(station_id)
+            owner.expect(action, payload)
+            answer = await owner.calls.call(action, payload, timeout_s)
         except CallFailed as failed:
-            ours = failed.code in ("NotConnected", "Timeout", "Busy", "Invalid")
-            self._metrics.calls[failed.code if ours else "CallError"] += 1
+            self._metrics.calls[failed.code if failed.code in _NO_ANSWER else "CallError"] += 1
             raise
         self._metrics.calls["answered"] += 1
         return answer
@@ -229,8 +233,19 @@ class Fleet:
         calls = operated.render(operation)
         for action, payload in calls:
             validate(dialect.version, action, Direction.REQUEST, payload)
-        answers = [await self.call(station_id, action, payload, self._command_timeout_s) for action, payload in calls]
+        is_one = len(calls) == 1
+        answers = [await self._answer(station_id, action, payload, is_one=is_one) for action, payload in calls]
         return operated.read(operation, answers)
+
+    async def _answer(self, station_id: str, action: str, payload: dict[str, Any], *, is_one: bool) -> dict[str, Any]:
+        """Where an operation is several calls, the station's CALLERROR to one of them is the status of that one: what
+        came of the others is told all the same."""
+        try:
+            return await self.call(station_id, action, payload, self._command_timeout_s)
+        except CallFailed as failed:
+            if is_one or failed.code in _NO_ANSWER:
+                raise
+            return {"status": failed.code}
 
     async def _tell(self, event: CommandAnswered) -> None:
         """Have an event decided that no charger will repeat for us."""
