@@ -11,23 +11,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, assert_never
 
-from protocols.ocpp.dialect import Decided, Dialect
+from protocols.ocpp.dialect import Decided, Dialect, Immediate, Relayed
 from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.schema import known_actions
 from protocols.ocpp.version import Version
 
 ROOT: Final = Path(__file__).parent.parent
 FRAMES: Final = MappingProxyType({Version.V16: "ocpp16", Version.V201: "ocpp201", Version.V21: "ocpp21"})
-PLAYED_IN: Final = ("tests/edge/domain", "tests/edge/conformance", "tests/journeys")
+PLAYED_IN: Final = ("tests/edge/domain", "tests/edge/certificates", "tests/edge/conformance", "tests/journeys")
 """Where messages mean something: playbooks of the domain, the certification cases, journeys."""
 
 TO_SITE: Final = "station to site"
 TO_STATION: Final = "site to station"
 BOTH_WAYS: Final = frozenset({"DataTransfer"})
 
-_RELAYED = "needs a certificate provider of ISO 15118, which this house has none of"
+_CHAIN = "beyond the core of 2.1: GetCertificateStatus tells of one certificate at a time"
 _DER = "control of vehicles that feed in is beyond the core of 2.1"
 _DYNAMIC = "schedules that are pulled and pushed every few seconds are beyond the core of 2.1: profiles are set instead"
 _STREAM = "streams of variables are beyond the core of 2.1: monitors and meter values tell the same"
@@ -38,11 +38,7 @@ _PRIORITY = "charging with priority is beyond the core of 2.1"
 
 ABSENT: Final = MappingProxyType(
     {
-        (Version.V201, "Get15118EVCertificate", TO_SITE): _RELAYED,
-        (Version.V201, "GetCertificateStatus", TO_SITE): _RELAYED,
-        (Version.V21, "Get15118EVCertificate", TO_SITE): _RELAYED,
-        (Version.V21, "GetCertificateStatus", TO_SITE): _RELAYED,
-        (Version.V21, "GetCertificateChainStatus", TO_SITE): _RELAYED,
+        (Version.V21, "GetCertificateChainStatus", TO_SITE): _CHAIN,
         (Version.V21, "AFRRSignal", TO_STATION): _DER,
         (Version.V21, "SetDERControl", TO_STATION): _DER,
         (Version.V21, "GetDERControl", TO_STATION): _DER,
@@ -126,7 +122,7 @@ def _rows(version: Version, dialect: Dialect, texts: dict[Path, str]) -> Iterato
         handled = dialect.requests.get(action)
         if handled is not None:
             names = tuple(sorted(events.get(action, ())))
-            how = f"decided: {', '.join(names)}" if isinstance(handled, Decided) else "answered at once"
+            how = _how(handled, names)
             played = _played(version, (action, *names), texts)
             yield _row(version, action, TO_SITE, how, names, requests.get(action, ()), played)
         if action in asked_by:
@@ -169,6 +165,18 @@ def _row(
         goldens=tuple(goldens),
         played=played,
     )
+
+
+def _how(handled: Decided | Relayed | Immediate, names: tuple[str, ...]) -> str:
+    match handled:
+        case Decided():
+            return f"decided: {', '.join(names)}"
+        case Relayed():
+            return f"asked for beyond the site: {', '.join(names)}"
+        case Immediate():
+            return "answered at once"
+        case _:
+            assert_never(handled)
 
 
 def _goldens(version: Version) -> tuple[dict[str, list[str]], dict[str, list[str]], dict[str, set[str]]]:
