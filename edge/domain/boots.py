@@ -24,14 +24,16 @@ RETRY_S: Final = 60
 """How long a station that is not let in waits before it asks again."""
 SETTLED_AFTER: Final = timedelta(seconds=30)
 """A station that booted has so long to say how it is before it is asked."""
+LOOKED_AT: Final = 2_000
 ASKED_AT_ONCE: Final = 50
-"""Stations in a tick: those of a whole site boot together after a power cut."""
+"""Stations that are looked at, and questions, in a tick: those of a whole site boot together after a power cut."""
 
 
 def answer(site: Site, station: Station, now: datetime) -> BootAnswer:
     """What a station is told that booted."""
     match admission(site, station):
         case Admission.ACCEPT:
+            site.booted.pop(station.station_id, None)  # the longest first
             site.booted[station.station_id] = Booted(at=now, silent=set(station.evse_ids))
             return BootAnswer(at=now, heartbeat_interval_s=site.rules.heartbeat_interval_s)
         case Admission.PENDING:
@@ -74,8 +76,14 @@ def let_in(site: Site, decision: Decision, event: StationLetIn, now: datetime) -
 
 def ask_the_booted(site: Site, decision: Decision, now: datetime) -> None:
     """What the site wants of stations that booted a while ago, the first of them first."""
-    due = [each for each in site.booted.items() if now - each[1].at >= SETTLED_AFTER]
-    for station_id, booted in islice(due, ASKED_AT_ONCE):
+    if not site.booted:
+        return
+    asked = len(decision.commands)
+    for station_id, booted in list(islice(site.booted.items(), LOOKED_AT)):
+        if len(decision.commands) - asked >= ASKED_AT_ONCE:
+            return
+        if now - booted.at < SETTLED_AFTER:
+            continue
         del site.booted[station_id]
         station = site.station(station_id)
         if not station.is_online or site.home_of(station_id) is not Home.HERE:
