@@ -23,6 +23,7 @@ from protocols.charger.operations.smart_charging import (
     SetChargingProfile,
 )
 from protocols.charger.operations.transactions import GetTransactionStatus, StartTransaction, StopTransaction
+from protocols.charger.operations.variables import SetVariables, VariableName, VariableSetting
 from tests.edge.chargers.scripted import exchange, expect_failure, running_server
 from tests.kit import wait_until
 
@@ -163,6 +164,23 @@ async def test_a_command_that_the_version_cannot_say_is_answered_with_no() -> No
         await wait_until(lambda: len(server.inbox.of(CommandAnswered)) == 3)
         assert server.inbox.of(CommandAnswered)[2].detail == "OCPP 1.6 has no get_transaction_status"
         assert not any(event.is_accepted for event in server.inbox.of(CommandAnswered))
+
+
+async def test_what_a_station_cannot_take_of_several_calls_does_not_cost_the_others() -> None:
+    async with running_server() as server, server.connect() as station:
+        await exchange(station, 2, "1", "Heartbeat", {})
+        names = [VariableName(variable=key) for key in ("HeartbeatInterval", "Odd", "ResetRetries")]
+        settings = tuple(VariableSetting(name=name, value="3") for name in names)
+        server.fleet.send(ChargerCommand(command_id="c6", station_id="CS-1", operation=SetVariables(settings=settings)))
+        await answer(station, await receive(station), {"status": "Accepted"})
+        refused = await receive(station)
+        await station.send(orjson.dumps([4, refused[1], "InternalError", "no memory", {}]).decode())
+        await answer(station, await receive(station), {"status": "Accepted"})
+        await wait_until(lambda: server.inbox.of(CommandAnswered))
+        (answered,) = server.inbox.of(CommandAnswered)
+        assert (answered.is_accepted, answered.detail) == (False, "Odd: InternalError")
+        told = [variable["status"] for variable in answered.result["variables"]]
+        assert told == ["Accepted", "InternalError", "Accepted"]
 
 
 async def test_a_profile_is_written_in_the_words_of_the_model() -> None:
