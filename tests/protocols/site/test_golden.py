@@ -58,6 +58,7 @@ ASKED: tuple[requests.Request, ...] = (
     requests.OperateStation(id="8", station_id="CS-1", operation=Reset(type="Immediate", evse_id=1)),
     requests.ImportTokens(id="5", tokens=(Token(uid="04AA", contract_id="C1"),)),
     requests.BlockToken(id="6", uid="04AA"),
+    requests.AcceptStation(id="14", station_id="CS-1"),
     requests.DismissAlarm(id="11", alarm_id="security_event_TamperDetectionActivated:CS-1"),
     requests.ChangePassword(id="12", station_id="CS-1"),
     requests.RevokeCertificate(id="13", station_id="CS-1", serial_number="0A1B2C"),
