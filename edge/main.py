@@ -12,31 +12,38 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from prometheus_client import CollectorRegistry
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from edge import log
-from edge.agent import Agent
 from edge.certificate_commands import ca_app, certificates_app, security
 from edge.chargers.credentials import generate_password, hash_password
-from edge.compose import clock_of, ledger_path, listening_path, rules_of, run_agent, token_path
-from edge.config import BadConfig, EdgeConfig, load
+from edge.compose import clock_of, ledger_path, rules_of, run_agent, token_path
+from edge.config import EdgeConfig
+from edge.console import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    ask,
+    change,
+    console,
+    fail,
+    good,
+    ledger_errors,
+    load_settings,
+    local_port,
+    plain,
+)
 from edge.deviation_table import deviation_table
-from edge.domain.events import Done, Refused, SiteEvent, StationLetIn, TokenBlocked, TokensImported
+from edge.domain.events import StationLetIn, TokenBlocked, TokensImported
 from edge.domain.token_csv import parse_tokens
 from edge.frames_command import frames
-from edge.ledger.database import LedgerError
-from edge.ledger.ledger import Ledger
 from edge.ledger.reader import LedgerReader
-from edge.ledger.restore import restore
-from edge.local.client import AgentUnreachable, local_client
-from edge.metrics import AgentMetrics
+from edge.local.client import local_client
 from edge.modbus_commands import modbus_app, probe
 from edge.profile_commands import profile_app
 from edge.status_board import board
@@ -54,10 +61,8 @@ from protocols.site.requests import (
     GetStatus,
     ImportTokens,
     OperateStation,
-    Request,
     RevokeCertificate,
 )
-from protocols.site.view import Answer
 
 app = typer.Typer(
     name="ohmstead-edge",
@@ -81,11 +86,6 @@ app.add_typer(modbus_app, name="modbus")
 app.command()(probe)
 app.command()(frames)
 
-ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", envvar="OHMSTEAD_EDGE_CONFIG", help="The agent's TOML file.")
-]
-DEFAULT_CONFIG = Path("/etc/ohmstead/edge.toml")
-
 
 class ExportFormat(StrEnum):
     CSV = "csv"
@@ -98,7 +98,7 @@ class ExportFormat(StrEnum):
 @app.command()
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run the agent until SIGTERM or Ctrl-C."""
-    settings = _load(config)
+    settings = load_settings(config)
     clock = clock_of(settings)
     log.set_up(settings.log.level, settings.log.format, clock)
     problems: list[str] = []
@@ -109,13 +109,13 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     except* (OhmsteadError, OSError) as group:
         problems += [str(error) for error in _leaves(group)]
     if problems:  # not raised above: what leaves an `except*` is wrapped in a group again
-        _fail("\n".join(problems))
+        fail("\n".join(problems))
 
 
 @app.command()
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check the configuration file and name every problem with its line."""
-    settings = _load(config)
+    settings = load_settings(config)
     stations, evses = len(settings.stations), len(rules_of(settings).location.evses)
     print(f"{config}: good. {stations} stations with {evses} EVSEs, {len(settings.tariffs)} tariffs.")
     if settings.ocpp.allow_unknown:
@@ -142,28 +142,28 @@ def status(
     every_s: Annotated[float, typer.Option("--every", min=0.2, max=60, help="Seconds from picture to picture.")] = 1.0,
 ) -> None:
     """Show how the running agent is, as JSON; or watch it."""
-    settings = _load(config)
+    settings = load_settings(config)
     if not watch:
-        print(json.dumps(_ask(settings, GetStatus(id="1")).result, indent=2, ensure_ascii=False))
+        print(json.dumps(ask(settings, GetStatus(id="1")).result, indent=2, ensure_ascii=False))
         return
     with contextlib.suppress(KeyboardInterrupt):
         try:
             asyncio.run(_watch(settings, every_s))
         except OhmsteadError as error:
-            _fail(str(error))
+            fail(str(error))
 
 
 async def _watch(settings: EdgeConfig, every_s: float) -> None:
     """One picture over the other on a terminal, one after the other anywhere else."""
     before, before_s = None, 0.0
-    console = Console(highlight=False, markup=False)
-    async with local_client(settings.local.host, _local_port(settings), token_path(settings)) as client:
-        with Live(console=console, auto_refresh=False) if console.is_terminal else contextlib.nullcontext() as live:
+    terminal = Console(highlight=False, markup=False)
+    async with local_client(settings.local.host, local_port(settings), token_path(settings)) as client:
+        with Live(console=terminal, auto_refresh=False) if terminal.is_terminal else contextlib.nullcontext() as live:
             while True:
-                now, now_s = _good(await client.ask(GetStatus(id="1"))).result, time.monotonic()
+                now, now_s = good(await client.ask(GetStatus(id="1"))).result, time.monotonic()
                 picture = board(now, before, now_s - before_s)
                 if live is None:
-                    console.print(picture)
+                    terminal.print(picture)
                 else:
                     live.update(picture, refresh=True)
                 before, before_s = now, now_s
@@ -179,7 +179,7 @@ def stations(
     """List the charging stations and what their EVSEs do; or change something about one."""
     if context.invoked_subcommand is not None:
         return
-    found = _ask(_load(config), GetStations(id="1")).result
+    found = ask(load_settings(config), GetStations(id="1")).result
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -187,16 +187,16 @@ def stations(
     for station in found:
         for evse in station["evses"]:
             table.add_row(
-                _plain(station["station_id"]),
+                plain(station["station_id"]),
                 station["ocpp"] or "-",
                 "yes" if station["online"] else "NO",
-                _plain(f"{station['vendor'] or '-'} {station['model'] or ''}"),
-                _plain(f"{evse['evse_id']} {evse['label']}"),
+                plain(f"{station['vendor'] or '-'} {station['model'] or ''}"),
+                plain(f"{evse['evse_id']} {evse['label']}"),
                 evse["state"] + (" (old)" if evse["reading_is_old"] else ""),
                 f"{evse['power_w'] / 1000:.1f} kW" if evse["power_w"] else "-",
                 evse["transaction_id"] or "-",
             )
-    _console().print(table)
+    console().print(table)
 
 
 @app.command()
@@ -205,11 +205,11 @@ def deviations(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the first frame of each.")] = False,
 ) -> None:
     """Show what the stations do otherwise than the OCPP standard, by vendor, model and firmware."""
-    found = _ask(_load(config), GetDeviations(id="1")).result
+    found = ask(load_settings(config), GetDeviations(id="1")).result
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
     elif found:
-        _console().print(deviation_table(found))
+        console().print(deviation_table(found))
     else:
         print("All stations have kept to the standard so far.")
 
@@ -224,7 +224,7 @@ def stations_password(
     The old one is good until the station has come back with the new one. The configuration's hash counts again when
     another one is written there.
     """
-    print(_ask(_load(config), ChangePassword(id="1", station_id=station), 90.0).result)
+    print(ask(load_settings(config), ChangePassword(id="1", station_id=station), 90.0).result)
 
 
 @certificates_app.command("revoke")
@@ -235,16 +235,16 @@ def certificates_revoke(
 ) -> None:
     """Believe a station's certificate no more, at once and for good: the station needs another one, or its password."""
     asked = RevokeCertificate(id="1", station_id=station, serial_number=serial_number.upper())
-    print(_ask(_load(config), asked).result)
+    print(ask(load_settings(config), asked).result)
 
 
 @alarms_app.command("list")
 def alarms_list(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List the open alarms."""
     table = Table("id", "severity", "what is wrong")
-    for alarm in _ask(_load(config), GetStatus(id="1")).result["alarms"]:
-        table.add_row(_plain(alarm["id"]), alarm["severity"], _plain(alarm["text"]))
-    _console().print(table)
+    for alarm in ask(load_settings(config), GetStatus(id="1")).result["alarms"]:
+        table.add_row(plain(alarm["id"]), alarm["severity"], plain(alarm["text"]))
+    console().print(table)
 
 
 @alarms_app.command("clear")
@@ -253,7 +253,7 @@ def alarms_clear(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Clear an alarm that you have seen to. What goes on raises it again."""
-    print(_ask(_load(config), DismissAlarm(id="1", alarm_id=alarm)).result)
+    print(ask(load_settings(config), DismissAlarm(id="1", alarm_id=alarm)).result)
 
 
 @app.command()
@@ -270,7 +270,7 @@ def call(
     """
     request = _json_object(payload, "the payload")
     asked = CallStation(id="1", station_id=station, action=action, payload=request, timeout_s=timeout_s)
-    answer = _ask(_load(config), asked, timeout_s + 10)
+    answer = ask(load_settings(config), asked, timeout_s + 10)
     print(json.dumps(answer.result, ensure_ascii=False))
 
 
@@ -296,9 +296,9 @@ def operate(
     try:
         asked = read_operation(operation, _json_object(fields, "the fields"))
     except BadText as error:
-        _fail(str(error), code=2)
+        fail(str(error), code=2)
     request = OperateStation(id="1", station_id=station, operation=asked, timeout_s=timeout_s)
-    answer = _ask(_load(config), request, timeout_s + 10)
+    answer = ask(load_settings(config), request, timeout_s + 10)
     print(json.dumps(answer.result, ensure_ascii=False))
 
 
@@ -306,9 +306,9 @@ def _json_object(text: str, what: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except ValueError as error:
-        _fail(f"{what} must be JSON: {error}", code=2)
+        fail(f"{what} must be JSON: {error}", code=2)
     if not isinstance(document, dict):
-        _fail(f'{what} must be a JSON object, such as \'{{"type": "Soft"}}\'', code=2)
+        fail(f'{what} must be a JSON object, such as \'{{"type": "Soft"}}\'', code=2)
     return document
 
 
@@ -319,7 +319,7 @@ def accept(
 ) -> None:
     """Let a station in that was told to wait when it booted: it is accepted from now on."""
     asked = AcceptStation(id="1", station_id=station)
-    print(_change(_load(config), asked, StationLetIn(station_id=station)))
+    print(change(load_settings(config), asked, StationLetIn(station_id=station)))
 
 
 # --- tokens ---
@@ -331,8 +331,8 @@ def tokens_list(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
 ) -> None:
     """List the tokens that the site knows; `hub` tokens come from the hub, `site` tokens were brought in here."""
-    with _ledger_errors():
-        found = LedgerReader(ledger_path(_load(config))).tokens()
+    with ledger_errors():
+        found = LedgerReader(ledger_path(load_settings(config))).tokens()
     table = Table("source", "uid", "contract", "group", "valid", "expires")
     for source, token in found:
         if as_json:
@@ -342,14 +342,14 @@ def tokens_list(
             continue
         table.add_row(
             source,
-            _plain(token.uid),
-            _plain(token.contract_id),
-            _plain(token.group_id or "-"),
+            plain(token.uid),
+            plain(token.contract_id),
+            plain(token.group_id or "-"),
             "yes" if token.valid else "BLOCKED",
             token.expires_at.isoformat() if token.expires_at else "-",
         )
     if not as_json:
-        _console().print(table)
+        console().print(table)
 
 
 @tokens_app.command("import")
@@ -360,18 +360,18 @@ def tokens_import(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Import tokens from CSV: all of them, or none and every problem with its line."""
-    settings = _load(config)
+    settings = load_settings(config)
     try:
         found, problems = parse_tokens(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        _fail(f"{file}: {error}")
+        fail(f"{file}: {error}")
     if problems:
-        _fail("\n".join(f"{file}: {problem}" for problem in problems) + "\nnothing was imported")
+        fail("\n".join(f"{file}: {problem}" for problem in problems) + "\nnothing was imported")
     if dry_run:
         print(f"{file}: {len(found)} tokens, no problem. Nothing was imported.")
         return
     asked = ImportTokens(id="1", tokens=found, replaces_all=replace)
-    print(_change(settings, asked, TokensImported(tokens=found, replaces_all=replace)))
+    print(change(settings, asked, TokensImported(tokens=found, replaces_all=replace)))
 
 
 @tokens_app.command("block")
@@ -381,9 +381,9 @@ def tokens_block(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Block a token at this site at once."""
-    settings = _load(config)
+    settings = load_settings(config)
     asked = BlockToken(id="1", uid=uid, is_blocked=not undo)
-    print(_change(settings, asked, TokenBlocked(uid=uid, is_blocked=not undo)))
+    print(change(settings, asked, TokenBlocked(uid=uid, is_blocked=not undo)))
 
 
 # --- bills ---
@@ -397,18 +397,18 @@ _LONG_AGO, _FAR_AHEAD = datetime(1970, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ0
 def cdrs_list(since: SinceOption = None, until: UntilOption = None, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List the bills of this site."""
     table = Table("bill", "ended (UTC)", "EVSE", "contract", "energy", "before VAT", "with VAT", "")
-    for cdr in _cdrs(_load(config), since, until):
+    for cdr in _cdrs(load_settings(config), since, until):
         table.add_row(
             cdr.id,
             f"{cdr.end_date_time:%Y-%m-%d %H:%M}",
-            _plain(f"{cdr.station_id}*{cdr.evse_id}"),
-            _plain(cdr.contract_id),
+            plain(f"{cdr.station_id}*{cdr.evse_id}"),
+            plain(cdr.contract_id),
             f"{cdr.total_energy_wh / 1000:.3f} kWh",
             f"{cdr.total_cost.excl_vat} {cdr.currency}",
             f"{cdr.total_cost.incl_vat} {cdr.currency}",
             "QUARANTINED: " + "; ".join(cdr.quarantine) if cdr.quarantine else "",
         )
-    _console().print(table)
+    console().print(table)
 
 
 @cdrs_app.command("export")
@@ -422,7 +422,7 @@ def cdrs_export(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Export the bills of this site, oldest first."""
-    found = _cdrs(_load(config), since, until)
+    found = _cdrs(load_settings(config), since, until)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(output.open("w", encoding="utf-8", newline="")) if output else sys.stdout
         if form is ExportFormat.NDJSON:
@@ -461,103 +461,13 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield error
 
 
-def _load(path: Path) -> EdgeConfig:
-    try:
-        return load(path)
-    except BadConfig as error:
-        count = len(error.problems)
-        _fail(f"{error}\n{count} problem{'s' if count > 1 else ''} in {path}", code=2)
-
-
-def _fail(text: str, code: int = 1) -> NoReturn:
-    print(text, file=sys.stderr)
-    raise SystemExit(code)
-
-
-def _local_port(settings: EdgeConfig) -> int:
-    """The local socket's port; one that the agent chose for itself stands in its data folder while it runs."""
-    if settings.local.port:
-        return settings.local.port
-    try:
-        return int(json.loads(listening_path(settings).read_text(encoding="utf-8"))["local"])
-    except FileNotFoundError as error:
-        raise AgentUnreachable("the agent does not run; start it with `ohmstead-edge run`") from error
-
-
-def _ask(settings: EdgeConfig, request: Request, timeout_s: float = 30.0) -> Answer:
-    """Ask the running agent; ends the program with a clear word when there is no good answer."""
-
-    try:
-        return _good(asyncio.run(_ask_agent(settings, request, timeout_s)))
-    except OhmsteadError as error:
-        _fail(str(error))
-
-
-async def _ask_agent(settings: EdgeConfig, request: Request, timeout_s: float) -> Answer:
-    async with local_client(settings.local.host, _local_port(settings), token_path(settings)) as client:
-        return await client.ask(request, timeout_s)
-
-
-def _good(answer: Answer) -> Answer:
-    if answer.problem is not None:
-        if answer.result is not None:
-            print(json.dumps(answer.result, ensure_ascii=False), file=sys.stderr)
-        _fail(answer.problem)
-    return answer
-
-
-def _change(settings: EdgeConfig, request: Request, event: SiteEvent) -> str:
-    """Have a change decided by the running agent, or, when none runs, by the same decisions on its ledger."""
-    with contextlib.suppress(AgentUnreachable, BadText):
-        return str(_good(asyncio.run(_ask_agent(settings, request, 30.0))).result)
-    try:
-        with Ledger(ledger_path(settings), settings.edge_id) as ledger:
-            reply = asyncio.run(_decide_alone(settings, ledger, event))
-    except LedgerError as error:
-        _fail(str(error))
-    match reply:
-        case Done(text=text):
-            return f"{text} (the agent does not run; it will know when it starts)"
-        case Refused(reason=reason):
-            _fail(reason)
-        case _:
-            raise TypeError(f"unexpected reply {reply!r}")
-
-
-async def _decide_alone(settings: EdgeConfig, ledger: Ledger, event: SiteEvent) -> object:
-    site = restore(ledger, rules_of(settings))
-    agent = Agent(site, ledger, clock_of(settings), AgentMetrics(CollectorRegistry()))
-    async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(agent.run())
-        reply = await agent.ask(event)
-        running.cancel()
-    return reply
-
-
 def _cdrs(settings: EdgeConfig, since: datetime | None, until: datetime | None) -> Iterator[Cdr]:
-    with _ledger_errors():
+    with ledger_errors():
         yield from LedgerReader(ledger_path(settings)).cdrs(_utc(since or _LONG_AGO), _utc(until or _FAR_AHEAD))
 
 
 def _utc(stamp: datetime) -> datetime:
     return stamp.astimezone(UTC) if stamp.tzinfo else stamp.replace(tzinfo=UTC)
-
-
-@contextlib.contextmanager
-def _ledger_errors() -> Iterator[None]:
-    try:
-        yield
-    except LedgerError as error:
-        _fail(str(error))
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
-
-
-def _plain(text: str) -> str:
-    """Foreign text for a terminal: what is no printable character is shown as what it is."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def main() -> None:

@@ -1,0 +1,123 @@
+"""What all commands share: the settings, the way to the running agent, and how things are said."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+
+from edge.agent import Agent
+from edge.compose import clock_of, ledger_path, listening_path, rules_of, token_path
+from edge.config import BadConfig, EdgeConfig, load
+from edge.domain.events import Done, Refused, SiteEvent
+from edge.ledger.database import LedgerError
+from edge.ledger.ledger import Ledger
+from edge.ledger.restore import restore
+from edge.local.client import AgentUnreachable, local_client
+from edge.metrics import AgentMetrics
+from protocols.errors import BadText, OhmsteadError
+from protocols.site.requests import Request
+from protocols.site.view import Answer
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", envvar="OHMSTEAD_EDGE_CONFIG", help="The agent's TOML file.")
+]
+DEFAULT_CONFIG = Path("/etc/ohmstead/edge.toml")
+
+
+def load_settings(path: Path) -> EdgeConfig:
+    try:
+        return load(path)
+    except BadConfig as error:
+        count = len(error.problems)
+        fail(f"{error}\n{count} problem{'s' if count > 1 else ''} in {path}", code=2)
+
+
+def fail(text: str, code: int = 1) -> NoReturn:
+    print(text, file=sys.stderr)
+    raise SystemExit(code)
+
+
+def local_port(settings: EdgeConfig) -> int:
+    """The local socket's port; one that the agent chose for itself stands in its data folder while it runs."""
+    if settings.local.port:
+        return settings.local.port
+    try:
+        return int(json.loads(listening_path(settings).read_text(encoding="utf-8"))["local"])
+    except FileNotFoundError as error:
+        raise AgentUnreachable("the agent does not run; start it with `ohmstead-edge run`") from error
+
+
+def ask(settings: EdgeConfig, request: Request, timeout_s: float = 30.0) -> Answer:
+    """Ask the running agent; ends the program with a clear word when there is no good answer."""
+
+    try:
+        return good(asyncio.run(ask_agent(settings, request, timeout_s)))
+    except OhmsteadError as error:
+        fail(str(error))
+
+
+async def ask_agent(settings: EdgeConfig, request: Request, timeout_s: float) -> Answer:
+    async with local_client(settings.local.host, local_port(settings), token_path(settings)) as client:
+        return await client.ask(request, timeout_s)
+
+
+def good(answer: Answer) -> Answer:
+    if answer.problem is not None:
+        if answer.result is not None:
+            print(json.dumps(answer.result, ensure_ascii=False), file=sys.stderr)
+        fail(answer.problem)
+    return answer
+
+
+def change(settings: EdgeConfig, request: Request, event: SiteEvent) -> str:
+    """Have a change decided by the running agent, or, when none runs, by the same decisions on its ledger."""
+    with contextlib.suppress(AgentUnreachable, BadText):
+        return str(good(asyncio.run(ask_agent(settings, request, 30.0))).result)
+    try:
+        with Ledger(ledger_path(settings), settings.edge_id) as ledger:
+            reply = asyncio.run(_decide_alone(settings, ledger, event))
+    except LedgerError as error:
+        fail(str(error))
+    match reply:
+        case Done(text=text):
+            return f"{text} (the agent does not run; it will know when it starts)"
+        case Refused(reason=reason):
+            fail(reason)
+        case _:
+            raise TypeError(f"unexpected reply {reply!r}")
+
+
+async def _decide_alone(settings: EdgeConfig, ledger: Ledger, event: SiteEvent) -> object:
+    site = restore(ledger, rules_of(settings))
+    agent = Agent(site, ledger, clock_of(settings), AgentMetrics(CollectorRegistry()))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(agent.run())
+        reply = await agent.ask(event)
+        running.cancel()
+    return reply
+
+
+@contextlib.contextmanager
+def ledger_errors() -> Iterator[None]:
+    try:
+        yield
+    except LedgerError as error:
+        fail(str(error))
+
+
+def console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
+
+
+def plain(text: str) -> str:
+    """Foreign text for a terminal: what is no printable character is shown as what it is."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
