@@ -95,10 +95,10 @@ class RunningAgent:
         asked = OperateStation(id="1", station_id=station_id, operation=operation, timeout_s=PATIENCE_S)
         return await self._ask(asked)
 
-    async def run(self, command: str, *arguments: str) -> Told:
+    async def run(self, *arguments: str) -> Told:
         """`ohmstead-edge` with a command of the operator's."""
         process = await asyncio.create_subprocess_exec(
-            *(program("ohmstead-edge"), command, *arguments, "-c", str(self.config)),
+            *(program("ohmstead-edge"), *arguments, "-c", str(self.config)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -141,7 +141,8 @@ def running_agent(folder: Path, station_ids: Iterable[str], more: str = "") -> I
         encoding="utf-8",
     )
     command = program("ohmstead-edge")
-    subprocess.run([command, "tokens", "import", str(tokens), "-c", str(config)], check=True, capture_output=True)
+    for prepared in (("tokens", "import", str(tokens)), ("ca", "init", "--organization", "Certification Lot")):
+        subprocess.run([command, *prepared, "-c", str(config)], check=True, capture_output=True)
     listening = folder / "edge" / "listening.json"
     with (folder / "edge.log").open("ab") as log:
         process = subprocess.Popen(

@@ -8,6 +8,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from websockets.exceptions import InvalidStatus
 
 from protocols.charger.operations.certificates import (
@@ -47,6 +51,44 @@ async def test_tc_073_update_charge_point_password_for_http_basic_authentication
     kept = [path for path in agent.data.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert kept == []
     assert secret not in (agent.data.parent / "edge.log").read_text()
+
+
+async def test_also_password_made_by_the_site(agent: RunningAgent, case: str) -> None:
+    """TC_073 as an operator does it: nobody sees the password, and it is the only one once the station came with it."""
+    async with charge_point(agent, case) as point:
+        await booted(point)
+        told = await agent.run("stations", "password", case)
+        assert told.status == 0, told.errors
+        asked = await point.asked("ChangeConfiguration")
+        assert asked["key"] == "AuthorizationKey"
+        assert asked["value"] not in told.output
+    async with charge_point(agent, case, password=asked["value"]) as point:
+        await booted(point)
+    with pytest.raises(InvalidStatus) as refused:
+        async with charge_point(agent, case):
+            pass
+    assert refused.value.response.status_code == 401
+
+
+async def test_tc_074_update_charge_point_certificate_by_request_of_central_system(
+    agent: RunningAgent, case: str
+) -> None:
+    async with charge_point(agent, case) as point:
+        await booted(point)
+        asked = TriggerMessage(requested_message="SignChargingStationCertificate")
+        assert (await agent.operate(case, asked)).problem is None
+        assert await point.asked("ExtendedTriggerMessage") == {"requestedMessage": "SignChargePointCertificate"}
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Certification Lot")]
+        subject = x509.Name([*names, x509.NameAttribute(NameOID.COMMON_NAME, case)])
+        csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+        pem = csr.public_bytes(serialization.Encoding.PEM).decode()
+        assert await point.call("SignCertificate", csr=pem) == {"status": "Accepted"}
+        chain = (await point.asked("CertificateSigned"))["certificateChain"]
+        leaf, issuer = x509.load_pem_x509_certificates(chain.encode())[:2]
+        leaf.verify_directly_issued_by(issuer)
+        assert leaf.public_key() == key.public_key()
+        assert leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value == case
 
 
 @pytest.mark.parametrize(
