@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, Final
@@ -71,11 +71,12 @@ def render_get_variables(get: GetVariables) -> Calls:
 
 
 def read_get_variables(get: GetVariables, answers: Sequence[Payload]) -> Result:
-    """§6.24."""
+    """§6.24, by the names that were asked for."""
     nameless = [
         {**_name(name), "status": "UnknownVariable", "reason": _NO_KEY} for name in get.names if key_of(name) is None
     ]
-    return Result(is_accepted=True, result=_told(answers[0], nameless))
+    asked = {key.lower(): name for name in get.names if (key := key_of(name)) is not None}
+    return Result(is_accepted=True, result=_told(answers[0], nameless, asked))
 
 
 def render_get_base_report(_get: GetBaseReport) -> Calls:
@@ -85,7 +86,7 @@ def render_get_base_report(_get: GetBaseReport) -> Calls:
 
 def read_get_base_report(_get: GetBaseReport, answers: Sequence[Payload]) -> Result:
     """§6.24."""
-    return Result(is_accepted=True, result=_told(answers[0], []))
+    return Result(is_accepted=True, result=_told(answers[0], [], {}))
 
 
 def _taken(item: VariableSetting, answers: Iterator[Payload]) -> Payload:
@@ -97,15 +98,20 @@ def _taken(item: VariableSetting, answers: Iterator[Payload]) -> Payload:
     return {**told, "status": _STATUSES.get(status.lower(), status)}
 
 
-def _told(answer: Payload, nameless: list[Payload]) -> Payload:
+def _told(answer: Payload, nameless: list[Payload], asked: Mapping[str, VariableName]) -> Payload:
     """§6.24 configurationKey and unknownKey; what cannot be read of them is left out."""
+
+    def named(key: str) -> Payload:
+        return _name(asked.get(key.lower()) or _as_name(key))
+
     known, unknown = answer.get("configurationKey"), answer.get("unknownKey")
     pairs = [item for item in known if isinstance(item, dict)] if isinstance(known, list) else []
     keys = [read_text(key) for key in unknown] if isinstance(unknown, list) else []
     return {
-        "variables": [_variable(key, item) for item in pairs if (key := read_text(item.get("key"))) is not None],
-        "unknown": [{**_name(_as_name(key)), "status": "UnknownVariable"} for key in keys if key is not None]
-        + nameless,
+        "variables": [
+            named(key) | _variable(key, item) for item in pairs if (key := read_text(item.get("key"))) is not None
+        ],
+        "unknown": [{**named(key), "status": "UnknownVariable"} for key in keys if key is not None] + nameless,
     }
 
 
@@ -121,7 +127,7 @@ def _variable(key: str, item: Payload) -> Payload:
     is_readonly: Any = item.get("readonly")
     if not isinstance(is_readonly, bool):
         is_readonly = known.access is Access.READ if known is not None else None
-    return {**_name(_as_name(key)), "value": text, "is_readonly": is_readonly}
+    return {"value": text, "is_readonly": is_readonly}
 
 
 def _as_boolean(text: str) -> str:

@@ -11,6 +11,7 @@ from protocols.charger.commands import Judged, Reply
 from protocols.charger.operations.variables import VariableName
 from protocols.ocpp.dialect import Payload, expect
 from protocols.ocpp.reading import read_evse_id, read_int, read_text
+from protocols.ocpp.v16.configuration_keys import as_variable
 from protocols.ocpp.writing import filled
 
 _CARD_UID: Final = re.compile(r"(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{20})")
@@ -36,7 +37,8 @@ def read_optional_evse_id(evse_id: Any) -> int | None:
 
 
 def write_variable(name: VariableName) -> Payload:
-    """The fields `component` and `variable` of many types."""
+    """The fields `component` and `variable` of many types. A key of OCPP 1.6 goes by what 2.0.1 made of it."""
+    name = as_variable(name)
     component = filled(
         name=name.component, instance=name.component_instance, evse=write_evse(name.evse_id, name.connector_id)
     )
@@ -59,6 +61,7 @@ def tell_variable(name: VariableName) -> Payload:
 
 def variable_key(name: VariableName) -> tuple[Any, ...]:
     """What makes two names the same variable: letters may be large or small."""
+    name = as_variable(name)
     return (
         name.component.lower(),
         (name.component_instance or "").lower(),
