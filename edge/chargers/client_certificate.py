@@ -6,6 +6,7 @@ client sent under their names (deploy/nginx/nginx.conf).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,8 @@ SCHEME: Final = "X-Forwarded-Proto"
 VERIFIED: Final = "X-SSL-Client-Verify"
 SUBJECT: Final = "X-SSL-Client-S-DN"
 SERIAL: Final = "X-SSL-Client-Serial"
+_SPECIAL: Final = frozenset(',+"\\<>;#= ')
+_HEX_PAIR: Final = re.compile("[0-9A-Fa-f]{2}")
 HEADERS: Final = (SCHEME, VERIFIED, SUBJECT, SERIAL)
 
 
@@ -83,15 +86,14 @@ def _unescaped(value: str) -> str | None:
             raw += value[position].encode()
             position += 1
             continue
-        escaped = value[position + 1 : position + 3]
-        try:
-            raw.append(int(escaped, 16) if len(escaped) == 2 else -1)
-            position += 3
-        except ValueError:
-            if not escaped:
-                return None
-            raw += escaped[0].encode()
+        if value[position + 1 : position + 2] in _SPECIAL:
+            raw += value[position + 1].encode()
             position += 2
+        elif _HEX_PAIR.fullmatch(escaped := value[position + 1 : position + 3]):
+            raw.append(int(escaped, 16))
+            position += 3
+        else:
+            return None
     try:
         return raw.decode()
     except UnicodeDecodeError:
