@@ -6,6 +6,7 @@ Each plays a charging station over a socket with a real agent; titles and number
 from __future__ import annotations
 
 import base64
+from functools import partial
 
 import pytest
 from websockets.asyncio.client import connect
@@ -271,7 +272,6 @@ async def test_also_offline_transaction_in_one_burst(agent: RunningAgent, case: 
         talk = Talk(point, case)
         for turn in range(2):
             talk.seq_no = -1
-            offline = {"offline": True}
             await talk.say(
                 "Started",
                 "Authorized",
@@ -280,7 +280,7 @@ async def test_also_offline_transaction_in_one_burst(agent: RunningAgent, case: 
                 state="Charging",
                 at="2026-03-02T06:00:00Z",
                 meterValue=[{"timestamp": "2026-03-02T06:00:00Z", "sampledValue": [{"value": 1000}]}],
-                **offline,
+                offline=True,
             )
             ended = await talk.say(
                 "Ended",
@@ -293,7 +293,7 @@ async def test_also_offline_transaction_in_one_burst(agent: RunningAgent, case: 
                         "sampledValue": [{"value": 4000, "context": "Transaction.End"}],
                     }
                 ],
-                **offline,
+                offline=True,
             )
             assert "idTokenInfo" not in ended, turn
     [bill] = agent.bills(case)
@@ -351,10 +351,10 @@ async def test_tc_g_01_status_notification(agent: RunningAgent, case: str) -> No
         await booted(point)
         for word, shown in (("Occupied", "occupied"), ("Faulted", "faulted"), ("Unavailable", "unavailable")):
             await connector(point, word)
-            await wait_until(lambda shown=shown: _state(agent, case, shown))
+            await wait_until(partial(_is_shown, agent, case, shown))
 
 
-async def _state(agent: RunningAgent, case: str, state: str) -> bool:
+async def _is_shown(agent: RunningAgent, case: str, state: str) -> bool:
     evses = (await agent.station(case))["evses"]
     return any(evse["evse_id"] == 1 and evse["state"] == state for evse in evses)
 
