@@ -37,6 +37,7 @@ def test_nginx_takes_it_with_tls(tmp_path: Path) -> None:
     made = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     files = ("-keyout", str(key), "-out", str(certificate), "-days", "1", "-subj", "/CN=localhost")
     subprocess.run([*made, *files], check=True, capture_output=True, timeout=20)
+    (tmp_path / "site-ca.pem").write_bytes(certificate.read_bytes())
     text = re.sub(r"(?m)^(\s+)# ((?:listen 443|ssl_)[^#\n]*;)", r"\1\2", CONFIG.read_text())
     text = text.replace("listen 9000 reuseport backlog=16384;", "")
     assert text.count("ssl_certificate ") == text.count("listen 443") == 1
