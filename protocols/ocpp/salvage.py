@@ -31,14 +31,25 @@ _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,15}")
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})(?:[eE][+-]?[0-9]{1,2})?")
 _PADDING: Final = "\0 \t\r\n"
 
-_DESCRIPTIVE: Final = frozenset(
+_DESCRIPTIVE: Final = frozenset({"info", "vendorErrorCode", "techInfo", "techCode", "additionalInfo", "reasonCode"})
+_DESCRIBING: Final = frozenset({"BootNotification"})
+"""Texts that only describe, in any message, and messages of which all texts do: cut, they still do."""
+_LISTS: Final = frozenset(
     {
-        *("chargePointVendor", "chargePointModel", "chargePointSerialNumber", "chargeBoxSerialNumber"),
-        *("firmwareVersion", "iccid", "imsi", "meterSerialNumber", "meterType", "info", "vendorErrorCode"),
-        *("vendorName", "model", "serialNumber", "techInfo", "techCode", "additionalInfo", "reasonCode"),
+        *("meterValue", "transactionData", "sampledValue", "eventData", "reportData", "variableAttribute", "monitor"),
+        *("variableMonitoring", "messageInfo", "additionalInfo"),
     }
 )
-"""Texts that only describe: cut, they still do."""
+"""Lists whose entries stand for themselves: one that cannot be read is left out."""
+_INDIVISIBLE: Final = frozenset(
+    {
+        *("chargingSchedule", "chargingProfile", "chargingNeeds", "chargingScheduleUpdates"),
+        *("certificate", "iso15118CertificateHashData", "certificateHashData", "ocspRequestData"),
+    }
+)
+"""Fields that without one of their own would say something else: nothing in them is left out."""
+_ESSENTIAL: Final = frozenset({"certificate", "iso15118CertificateHashData", "chargingSchedule"})
+"""Optional, but not left out: a driver would be let in without what was to be checked, a limit be none."""
 _IDENTITIES: Final = frozenset({"idTag", "parentIdTag", "idToken", "transactionId"})
 """A number in their place may have lost zeros in front: it is somebody else's."""
 _DEFINING: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -218,6 +229,8 @@ class _Mender:
         """A default, nothing, or the end of the object that the field belongs to."""
         is_own = unusable.path == f"{path}/{name}"
         is_blank = is_own and (unusable.problem == _NULL or (unusable.problem == _EMPTY and name not in _SAYS_WHAT))
+        if name in _ESSENTIAL and not (is_own and unusable.problem == _NULL):
+            return unusable
         if is_blank and not is_required:
             self._note(unusable.path, unusable.problem, Remedy.FIELD_LEFT_OUT)
             return _ABSENT
@@ -225,7 +238,11 @@ class _Mender:
         if default is not _ABSENT:
             self._note(unusable.path, unusable.problem, Remedy.ASSUMED)
             return [] if default == () else default
-        if is_required or name in _DEFINING.get(path.rpartition("/")[2], ()):
+        if (
+            is_required
+            or name in _DEFINING.get(path.rpartition("/")[2], ())
+            or not _INDIVISIBLE.isdisjoint(path.split("/"))
+        ):
             return unusable
         self._note(unusable.path, unusable.problem, Remedy.FIELD_LEFT_OUT)
         return _ABSENT
@@ -254,6 +271,8 @@ class _Mender:
         for item in value:
             result = self.mended(item, schema.get("items", {}), path)
             if isinstance(result, Unusable):
+                if path.rpartition("/")[2] not in _LISTS:
+                    return result
                 self._note(result.path, result.problem, Remedy.ENTRY_LEFT_OUT)
             else:
                 kept.append(result)
@@ -278,7 +297,7 @@ class _Mender:
         if len(bare) <= longest:
             self._note(path, f"longer than {longest} characters", Remedy.TRIMMED)
             return bare
-        if name not in _DESCRIPTIVE:
+        if name not in _DESCRIPTIVE and self._action not in _DESCRIBING:
             return Unusable(path, f"longer than {longest} characters")
         self._note(path, f"longer than {longest} characters", Remedy.CUT)
         return bare[:longest]

@@ -391,6 +391,38 @@ def test_an_id_that_is_too_long_is_not_cut() -> None:
     assert refused(V201, "TransactionEvent", event)
 
 
+# --- what is whole or nothing ---
+
+HASH = {
+    "hashAlgorithm": "SHA256",
+    "issuerNameHash": "a" * 64,
+    "issuerKeyHash": "b" * 64,
+    "serialNumber": "1f",
+    "responderURL": "http://ocsp.example/",
+}
+
+
+@pytest.mark.parametrize("change", [{"serialNumber": "1" * 99}, {"hashAlgorithm": "MD5"}, {"issuerKeyHash": None}])
+def test_a_contract_is_never_authorised_without_the_proof_that_came_with_it(change: dict[str, Any]) -> None:
+    token = {"idToken": "DEOHMC00000001", "type": "eMAID"}
+    hashes = [HASH, {**HASH, **change}]
+    assert refused(V201, "Authorize", {"idToken": token, "iso15118CertificateHashData": hashes})
+    assert refused(V201, "Authorize", {"idToken": token, "certificate": "C" * 6_000})
+    assert refused(V201, "Authorize", {"idToken": token, "certificate": ["C"]})
+
+
+def test_a_schedule_is_read_whole_or_not_at_all() -> None:
+    """Without its wrong period or number of phases it would allow something else, and without it anything."""
+    for change in ({"numberPhases": "three"}, {"limit": "much"}):
+        schedule = {
+            "id": 1,
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.0}, {"startPeriod": 60, "limit": 6.0, **change}],
+        }
+        limit = {"chargingLimit": {"chargingLimitSource": "EMS"}, "evseId": 1, "chargingSchedule": [schedule]}
+        assert refused(V201, "NotifyChargingLimit", limit)
+
+
 # --- bounds ---
 
 
