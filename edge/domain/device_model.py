@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 from zlib import crc32
 
+from edge.domain import local_lists
 from edge.domain.asking import ask, number
 from edge.domain.decision import Decision
 from edge.domain.inventory import OpenReport
@@ -229,6 +230,7 @@ def _keep(
     *,
     is_complete: bool = False,
 ) -> None:
+    local_lists.learn_limits(site, station_id, readings)
     parts = in_parts(readings)
     for number_of_part, part in enumerate(parts, 1):
         is_end = number_of_part == len(parts)

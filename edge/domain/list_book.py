@@ -70,7 +70,7 @@ class ListBook:
     sending: dict[str, Sending] = field(default_factory=dict)
     caches_due: dict[str, None] = field(default_factory=dict)
     cacheless: set[str] = field(default_factory=set)
-    limits: dict[str, tuple[int, int]] = field(default_factory=dict)
+    limits: dict[str, dict[str, int]] = field(default_factory=dict)
     """By station, where it told them: tokens on its list, tokens in a message."""
 
     def hold(self, goal: ListGoal) -> None:

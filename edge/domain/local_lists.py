@@ -10,12 +10,13 @@ for first, and ends in a full list.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from itertools import islice
-from typing import Final
+from types import MappingProxyType
+from typing import Final, TypeGuard
 
 from edge.domain.asking import ask
 from edge.domain.decision import Decision
@@ -24,7 +25,7 @@ from edge.domain.site import Home, Site, Station
 from protocols.charger.events import CommandAnswered
 from protocols.charger.operations.availability import ClearCache, GetLocalListVersion, ListedToken, SendLocalList
 from protocols.ocpi.token import Token
-from protocols.sync.up import LocalListSettled, Severity
+from protocols.sync.up import LocalListSettled, Severity, VariableReading
 
 ANSWERED_WITHIN: Final = timedelta(minutes=5)
 RETRY_AFTER: Final = timedelta(minutes=1)
@@ -35,6 +36,14 @@ LOOKED_AT: Final = 2_000
 MAX_ID_TAG: Final = 20
 MAX_ID_TOKEN: Final = 36
 """A longer uid cannot be put on a list (OCPP 1.6 §7.28, 2.0.1 IdTokenType)."""
+LIMITS: Final = MappingProxyType(
+    {
+        ("", "LocalAuthListMaxLength"): "max_tokens",  # OCPP 1.6 §9.3.2, which has no other word for it
+        ("LocalAuthListCtrlr", "ItemsPerMessage"): "tokens_per_message",  # and SendLocalListMaxLength
+    }
+)
+"""The variables by which a station tells how much it takes."""
+MAX_TOKENS: Final = 100_000
 ALARM: Final = "local_list_failed"
 _UNSUPPORTED: Final = ("NotSupported", "NotImplemented", "OCPP")
 """How the refusal begins of a station that has no local list (the last: its version of OCPP has none)."""
@@ -75,14 +84,18 @@ def look_at(site: Site, station: Station, *, is_unchecked: bool = False) -> None
     book.due[station_id] = None
 
 
-def learn_limits(site: Site, station_id: str, max_tokens: int, tokens_per_message: int) -> None:
-    """The station told how much it takes (1.6 LocalAuthListMaxLength and SendLocalListMaxLength, 2.0.1
-    LocalAuthListCtrlr.Entries and ItemsPerMessage)."""
-    book = site.lists
-    limits = (max(1, max_tokens), max(1, tokens_per_message))
+def learn_limits(site: Site, station_id: str, readings: Iterable[VariableReading]) -> None:
+    """The station tells its variables, among them how many tokens it takes on its list and in a message."""
+    if not site.rules.keeps_lists:
+        return
+    told = {LIMITS[key]: int(each.value) for each in readings if (key := each[:2]) in LIMITS and _is_count(each.value)}
+    if not told:
+        return
+    book, station = site.lists, site.station(station_id)
+    limits = {**book.limits.get(station_id, {}), **told}
     if book.limits.get(station_id) != limits:
         book.limits[station_id] = limits
-        if site.stations[station_id].is_online and keeps_list(site.stations[station_id]):
+        if station.is_online and keeps_list(station):
             book.due[station_id] = None
 
 
@@ -307,8 +320,13 @@ def checksum_of(tokens: Mapping[str, ListedToken]) -> str:
 
 
 def _limits(site: Site, station: Station) -> tuple[int, int]:
-    rules = site.rules.local_lists
-    return site.lists.limits.get(station.station_id, (rules.max_tokens, rules.tokens_per_message))
+    """Tokens on its list, tokens in a message."""
+    rules, told = site.rules.local_lists, site.lists.limits.get(station.station_id, {})
+    return told.get("max_tokens", rules.max_tokens), told.get("tokens_per_message", rules.tokens_per_message)
+
+
+def _is_count(value: str | None) -> TypeGuard[str]:
+    return value is not None and value.isdecimal() and 0 < int(value) <= MAX_TOKENS
 
 
 def _longest_uid(station: Station) -> int:

@@ -10,9 +10,10 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from edge.domain.local_lists import learn_limits
 from edge.domain.site import Site
 from edge.ledger.queries import queries
-from protocols.sync.up import AvailabilityChanged, LocalListSettled, ReservationMade
+from protocols.sync.up import AvailabilityChanged, LocalListSettled, ReservationMade, VariableReading
 from protocols.terms import EvseRef
 
 _RESERVATION: Final = TypeAdapter(ReservationMade)
@@ -40,3 +41,5 @@ def restore_blocks(site: Site, connection: sqlite3.Connection) -> None:
             settled = _LIST.validate_json(document)
             checksum = intern(settled.checksum)  # thousands of stations have the same
             site.lists.settled[settled.station_id] = replace(settled, checksum=checksum)
+        for station_id, *variable in connection.execute(sql["list_limits"]):
+            learn_limits(site, station_id, [VariableReading(*variable)])

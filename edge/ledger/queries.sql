@@ -380,6 +380,10 @@ INSERT INTO local_lists (station_id, list) VALUES (?, ?) ON CONFLICT (station_id
 -- name: local_lists
 SELECT list FROM local_lists ORDER BY station_id
 
+-- name: list_limits
+SELECT station_id, component, variable, value FROM station_variables
+WHERE variable IN ('LocalAuthListMaxLength', 'ItemsPerMessage') AND attribute = 'Actual' AND evse_id = -1
+
 -- name: put_availability
 INSERT INTO availability (station_id, evse_id, change) VALUES (?, ?, ?)
 ON CONFLICT (station_id, evse_id) DO UPDATE SET change = excluded.change

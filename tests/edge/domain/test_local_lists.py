@@ -20,7 +20,7 @@ from protocols.charger.events import StationDisconnected
 from protocols.charger.operations.availability import ClearCache, GetLocalListVersion, ListedToken, SendLocalList
 from protocols.ocpi.token import Token
 from protocols.sync.down import DesiredTokens
-from protocols.sync.up import LocalListSettled
+from protocols.sync.up import LocalListSettled, VariableReading
 from tests.edge.domain.site_kit import START, Play, new_site
 from tests.edge.domain.station_kit import boot, order, reply, why_not
 
@@ -172,7 +172,8 @@ def test_the_list_is_split_as_the_station_takes_it_and_bounded() -> None:
     assert station.kinds == ["version", "Full", "Differential", "Differential"]
     assert (len(station.tokens), station.largest) == (25, 10)
     assert play.found(LocalListSettled)[0].left_out == 44 - 25
-    local_lists.learn_limits(play.site, "A", 100, 50)
+    told = VariableReading("", "LocalAuthListMaxLength", "100"), VariableReading("", "HeartbeatInterval", "7")
+    local_lists.learn_limits(play.site, "A", told)
     station.serve(play, play.tell(Ticked()).commands)
     assert len(station.tokens) == 44
     assert is_equal(play, station)

@@ -14,6 +14,7 @@ from edge.domain.site import Admission, Site
 from edge.ledger.ledger import Ledger
 from edge.ledger.restore import restore
 from protocols.charger.operations.availability import ChangeAvailability, GetLocalListVersion, ReserveNow, SendLocalList
+from protocols.charger.operations.variables import GetVariables, VariableName
 from protocols.ocpi.token import Token
 from protocols.sync.up import CdrIssued, LocalListSettled, ReservationEnd, ReservationEnded
 from protocols.terms import EvseRef
@@ -101,6 +102,21 @@ def test_a_list_that_a_station_has_is_known_again_and_checked(play: LedgerPlay) 
     station.serve(play, play.tell(Ticked()).commands)
     assert station.kinds == ["version"]
     assert is_equal(play, station)
+
+
+def test_how_much_a_station_takes_is_known_again(play: LedgerPlay) -> None:
+    names = VariableName(variable="LocalAuthListMaxLength"), VariableName(variable="SendLocalListMaxLength")
+    (asked,) = order(play, "A", GetVariables(names=names)).commands
+    told = [
+        {"component": "", "variable": "LocalAuthListMaxLength", "value": "3"},
+        {"component": "LocalAuthListCtrlr", "variable": "ItemsPerMessage", "value": "1"},
+    ]
+    reply(play, asked, result={"variables": told, "unknown": []})
+    killed(play)
+    play.connect()
+    station = ListStation("A")
+    station.serve(play, play.tell(Ticked()).commands)
+    assert (len(station.tokens), station.largest) == (3, 1)
 
 
 @pytest.mark.parametrize("parts_taken", [1, 2])
