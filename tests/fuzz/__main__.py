@@ -6,9 +6,11 @@ What is found is made small and written to tests/fuzz/seeds; the next test run p
 from __future__ import annotations
 
 import argparse
+import gc
 import resource
 import sys
 import time
+from pathlib import Path
 from random import Random
 
 from tests.fuzz.hunt import LONG_SESSION, SEEDS, Found, hunt, outcome, read_seed
@@ -54,8 +56,9 @@ def main() -> int:
 
 
 def _resident_bytes() -> int:
-    """The most that was ever resident, Linux: kilobytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """What is resident now, on Linux."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ from tests.fuzz.session import OPERATION, Asked, Finding, Heard, Session, Step, 
 
 SEEDS = Path(__file__).parent / "seeds"
 STEPS_AT_MOST = 25
+MAX_FRAME_BYTES = 300_000
+"""Beyond what is read at all."""
 ABOUT_TRANSACTIONS = frozenset({"StartTransaction", "StopTransaction", "TransactionEvent", "MeterValues", "Authorize"})
 LONG_SESSION = 2_000
 """Once in a hundred: what grows with every message shows."""
@@ -51,6 +53,9 @@ class Drawn:
         return Waited(self.random.choice((1, 10, 60, 600, 3600, 86_400)))
 
     def _frame(self) -> bytes:
+        return self._whole_frame()[:MAX_FRAME_BYTES]
+
+    def _whole_frame(self) -> bytes:
         random, dialect = self.random, DIALECTS[self.version]
         action = random.choice(sorted(dialect.requests if random.random() < 0.97 else known_actions(self.version)))
         if random.random() < 0.3:
