@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -30,6 +31,7 @@ from edge.config import EdgeConfig, StationSettings, TelemetrySettings
 from edge.domain.list_book import ListRules
 from edge.domain.site import Admission, SiteRules, StationRules
 from edge.domain.telemetry import MeasurandRule, TelemetryRules, default_rules
+from edge.files_parts import file_server, inventory_rules, job_rules, offers_of
 from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.restore import restore
@@ -61,7 +63,7 @@ COLLECT_AFTER: Final = (20_000, 20, 20)
 """For gc.set_threshold. Python's own 700 looks through every group of messages several times over (a tenth of the CPU)
 and, with 10,000 stations connected, through all of their state every few seconds, a second long each time. Nearly
 everything here ends by its reference count; what does not, a closed connection, can wait some minutes."""
-BEGUN_AGAIN: Final = ("frames", "relay", "notary", "trim", "peers", "uplink")
+BEGUN_AGAIN: Final = ("files", "frames", "relay", "notary", "trim", "peers", "uplink")
 """What the site can do without for a while."""
 
 
@@ -125,6 +127,8 @@ def rules_of(config: EdgeConfig) -> SiteRules:
         unknown_boot=Admission(config.ocpp.unknown_boot),
         may_trigger=_may_trigger,
         certificates=certificate_rules(config),
+        jobs=job_rules(config),
+        inventory=inventory_rules(config),
         peers=frozenset(peer.edge_id for peer in config.peers),
         software_version=version("ohmstead"),
         has_uplink=config.uplink is not None,
@@ -141,7 +145,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
     token = ensure_token(token_path(config))
     with Ledger(ledger_path(config), config.edge_id, LedgerMetrics(registry)) as ledger:
         ledger.forget_commands(clock())
-        rules = rules_of(config)
+        rules = replace(rules_of(config), offers=offers_of(config))
         read_back = partial(restore, ledger, rules)
         agent = Agent(read_back(), ledger, clock, AgentMetrics(registry), lambda: ledger.with_writer(read_back))
         charger_metrics = ChargerMetrics(registry)
@@ -171,7 +175,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         local = LocalServer(local_settings, token, agent, desk, registry)
         uplink = _uplink(config, ledger, agent, registry)
         agent.attach(chargers=fleet, screens=local, uplink=uplink, errands=security.notary)
-        ports = _Ports(listening_path(config))
+        ports = _Ports(listening_path(config), 2 if config.files is None else 3)
         ready = asyncio.Event()
         parts: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "agent": lambda: agent.run(ready),
@@ -188,6 +192,9 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         if peers is not None:
             peers.attach(fleet)
             parts["peers"] = lambda: _after(ready, peers.run)
+        files = file_server(config, agent, clock, registry)
+        if files is not None:
+            parts["files"] = lambda: _after(ready, lambda: files.run(lambda port: ports.note("files", port)))
         if uplink is not None:
             parts["uplink"] = lambda: _after(ready, uplink.run)
         _log_start(config, agent)
@@ -205,13 +212,14 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
 class _Ports:
     """Notes where the agent listens, whole or not at all."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, count: int) -> None:
         self._path = path
+        self._count = count
         self._ports: dict[str, int] = {}
 
     def note(self, name: str, port: int) -> None:
         self._ports[name] = port
-        if len(self._ports) == 2:
+        if len(self._ports) == self._count:
             unfinished = self._path.with_suffix(".new")
             unfinished.write_text(json.dumps(self._ports), encoding="utf-8")
             unfinished.replace(self._path)

@@ -369,6 +369,47 @@ class Iso15118Settings(_Strict):
     timeout_s: float = Field(default=15, gt=0, le=60, description="then the station is told that nobody answered")
 
 
+class FilesSettings(_Strict):
+    """The file server for stations: firmware out, logs in. Without this table there is none."""
+
+    public_url: str = Field(
+        pattern=r"^https?://[^/?#\s]+[^?#\s]*$",
+        max_length=200,
+        description="how stations reach it, such as http://10.0.0.5:9002, or https://… through a proxy",
+    )
+    host: str = Field(default="0.0.0.0", description="address to listen on")
+    port: Port = Field(default=9002, description="port to listen on; 0 takes a free one and logs it")
+    max_upload_mb: int = Field(default=200, ge=1, le=10_000, description="largest log that a station may bring")
+    max_kept_mb: int = Field(default=5_000, ge=1, le=10_000_000, description="all logs together; then none is taken")
+    keep_days: int = Field(default=30, ge=1, le=3_650, description="logs are kept so long, in site time")
+    good_for_h: int = Field(default=96, ge=1, le=2_160, description="a station may use its address so long")
+    firmware_roots: tuple[Path, ...] = Field(
+        default=(), description="root certificates of manufacturers, PEM, by which signed firmware is verified"
+    )
+
+
+class JobSettings(_Strict):
+    """What is done at many stations: firmware, logs, templates."""
+
+    at_once: int = Field(default=5, ge=1, le=1000, description="stations of a job that are at it at the same time")
+    step_timeout_min: int = Field(
+        default=60, ge=1, le=10_080, description="a station that tells nothing for so long has failed"
+    )
+    give_up_after_h: int = Field(
+        default=72, ge=1, le=2_160, description="stations that were not connected in all this time have failed"
+    )
+
+
+class DeviceModelSettings(_Strict):
+    """What stations tell of their variables."""
+
+    ask_after_boot: bool = Field(
+        default=True, description="ask for all variables when a station is new, or has another firmware"
+    )
+    settle_s: int = Field(default=600, ge=0, le=86_400, description="not before a station has been up so long")
+    every_s: float = Field(default=5, ge=0.1, le=3_600, description="one station after the other, so far apart")
+
+
 class LogSettings(_Strict):
     """What is written to standard error."""
 
@@ -404,6 +445,9 @@ class EdgeConfig(BaseSettings):
     frame_log: FrameLogSettings = Field(default_factory=FrameLogSettings, description="the log of OCPP frames")
     certificates: CertificateSettings = Field(default_factory=CertificateSettings, description="the site CA")
     iso15118: Iso15118Settings = Field(default_factory=Iso15118Settings, description="certificates of vehicles")
+    files: FilesSettings | None = Field(default=None, description="the file server for stations")
+    jobs: JobSettings = Field(default_factory=JobSettings, description="jobs over many stations")
+    device_model: DeviceModelSettings = Field(default_factory=DeviceModelSettings, description="stations' variables")
     log: LogSettings = Field(default_factory=LogSettings, description="logging")
     stations: tuple[StationSettings, ...] = Field(default=(), description="the charging stations")
     tariffs: tuple[TariffSettings, ...] = Field(min_length=1, description="the tariffs")

@@ -265,6 +265,22 @@ class Reports(Protocol):
         """What the models do otherwise than the standard, JSON-able."""
         ...
 
+    async def jobs(self) -> list[dict[str, Any]]:
+        """The newest jobs, JSON-able."""
+        ...
+
+    async def job(self, job_id: str) -> dict[str, Any] | None:
+        """A job with every station of it, JSON-able."""
+        ...
+
+    async def variables(self, station_id: str) -> list[dict[str, Any]]:
+        """What a station told of its variables, JSON-able."""
+        ...
+
+    async def report(self, station_id: str, kind: str) -> dict[str, Any] | None:
+        """A station's newest report of a kind, JSON-able."""
+        ...
+
 
 class Claims(Protocol):
     """Who answers the other agents of a node."""

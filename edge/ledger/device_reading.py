@@ -1,4 +1,4 @@
-"""Reads what the ledger has of jobs, variables and reports: for the site at its start, the staff and the command line."""
+"""Reads what the ledger has of jobs, variables and reports: for the site at its start, and for people."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from edge.domain.remote import REMEMBERED
 from edge.domain.site import PastKey, PastTransaction
+from edge.ledger import device_reading
 from edge.ledger.database import LedgerError, lock, open_beside, open_reader, open_writer
 from edge.ledger.deviations import deviations_in
 from edge.ledger.ledger_metrics import LedgerMetrics
@@ -119,6 +120,21 @@ class Ledger:
 
     async def deviations(self) -> list[dict[str, Any]]:
         return await asyncio.get_running_loop().run_in_executor(self._reader, deviations_in, self._reading)
+
+    async def jobs(self) -> list[dict[str, Any]]:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, device_reading.jobs, self._reading)
+
+    async def job(self, job_id: str) -> dict[str, Any] | None:
+        read = partial(device_reading.job, self._reading, job_id)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read)
+
+    async def variables(self, station_id: str) -> list[dict[str, Any]]:
+        read = partial(device_reading.variables, self._reading, station_id)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read)
+
+    async def report(self, station_id: str, kind: str) -> dict[str, Any] | None:
+        read = partial(device_reading.report, self._reading, station_id, kind)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read)
 
     # --- retention, see edge/ledger/trim.py ---
 

@@ -12,6 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from edge.domain.events import (
     AlarmDismissed,
     Done,
+    FirmwareFileAdded,
+    FirmwareFileRemoved,
     Refused,
     RevocationOrdered,
     SiteEvent,
@@ -19,23 +21,31 @@ from edge.domain.events import (
     TokenBlocked,
     TokensImported,
 )
+from edge.local import job_requests
 from edge.ports import CallFailed, Chargers, Claims, Clock, Commands, Inbox, Overloaded, Passwords, Reports, Window
 from protocols.errors import BadText
 from protocols.site.requests import (
     REQUEST,
     AcceptStation,
+    AddFirmware,
+    BeginJob,
     BlockToken,
     CallStation,
     ChangePassword,
     ClaimStations,
     DismissAlarm,
     GetDeviations,
+    GetJobs,
     GetStations,
     GetStatus,
     ImportTokens,
     OperateStation,
+    ReadReport,
+    ReadVariables,
+    RemoveFirmware,
     Request,
     RevokeCertificate,
+    StopJob,
 )
 from protocols.site.view import Answer
 from protocols.sync.down import Command, Operate
@@ -53,6 +63,13 @@ Asked = (
     | DismissAlarm
     | ChangePassword
     | RevokeCertificate
+    | BeginJob
+    | StopJob
+    | GetJobs
+    | AddFirmware
+    | RemoveFirmware
+    | ReadVariables
+    | ReadReport
     | ClaimStations
 )
 MAX_CALL_S: Final = 600.0
@@ -109,6 +126,14 @@ class Desk:
                 return await self._ask(id_, RevocationOrdered(station_id=station_id, serial_number=serial_number))
             case ChangePassword():
                 return await self._change_password(request)
+            case BeginJob() | StopJob():
+                return await job_requests.order_job(self._commands, self._clock, request)
+            case GetJobs() | ReadVariables() | ReadReport():
+                return await job_requests.read(self._reports, request)
+            case AddFirmware(id=id_, file=file):
+                return await self._ask(id_, FirmwareFileAdded(file=file))
+            case RemoveFirmware(id=id_, file_id=file_id):
+                return await self._ask(id_, FirmwareFileRemoved(file_id=file_id))
             case ClaimStations():
                 return await self._claim(request)
             case _:

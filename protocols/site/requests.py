@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Discriminator, TypeAdapter
+from pydantic import Discriminator, Field, TypeAdapter
 
 from protocols.charger.commands import AnyOperation
+from protocols.charger.jobs import MAX_STATIONS, AnyJob, FirmwareFile, StationName, StationPattern
 from protocols.ocpi.token import Token
 
 
@@ -127,6 +128,74 @@ class RevokeCertificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BeginJob:
+    """Do something at many stations, one after the other; the result names the job. As protocols.sync.down.StartJob."""
+
+    id: str
+    job: AnyJob
+    station_ids: Annotated[tuple[StationName, ...], Field(max_length=MAX_STATIONS)] = ()
+    match: StationPattern | None = None
+    at_once: Annotated[int, Field(ge=1, le=MAX_STATIONS)] | None = None
+    give_up_after_s: Annotated[int, Field(ge=60, le=90 * 86_400)] | None = None
+    kind: Literal["begin_job"] = "begin_job"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopJob:
+    """Ask no further stations of a job."""
+
+    id: str
+    job_id: str
+    kind: Literal["stop_job"] = "stop_job"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetJobs:
+    """The newest jobs, or the one of `job_id` with all of its stations."""
+
+    id: str
+    job_id: str | None = None
+    kind: Literal["get_jobs"] = "get_jobs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddFirmware:
+    """Put a file that lies in the data folder into the catalogue."""
+
+    id: str
+    file: FirmwareFile
+    kind: Literal["add_firmware"] = "add_firmware"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveFirmware:
+    """Take a file out of the catalogue."""
+
+    id: str
+    file_id: str
+    kind: Literal["remove_firmware"] = "remove_firmware"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadVariables:
+    """The variables of a station as it told them last."""
+
+    id: str
+    station_id: str
+    kind: Literal["read_variables"] = "read_variables"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadReport:
+    """The newest report of a station: monitors, customer_information, display_messages or firmware_publishing."""
+
+    id: str
+    station_id: str
+    report: str
+    kind: Literal["read_report"] = "read_report"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Referral:
     """Another agent said that it had handed this transaction over to the one that is asked."""
 
@@ -170,6 +239,13 @@ Request = (
     | DismissAlarm
     | ChangePassword
     | RevokeCertificate
+    | BeginJob
+    | StopJob
+    | GetJobs
+    | AddFirmware
+    | RemoveFirmware
+    | ReadVariables
+    | ReadReport
     | ClaimStations
 )
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Discriminator("kind")])
