@@ -201,10 +201,12 @@ class Transaction:
         return self.numbering.note(seq_no)
 
     def draw(self, power_w: int, now: datetime) -> None:
-        """The measured power is this from now on."""
+        """The measured power is this from now on; one that the EVSE cannot give proves nothing."""
+        if self.rating_w and power_w * 100 > self.rating_w * MARGIN_PERCENT:
+            power_w = 0
         if self.power_w and self.power_at is not None:
             self.measured_wms += self.power_w * (min(now - self.power_at, POWER_HOLDS) // _MILLISECOND)
-        self.power_w, self.power_at = power_w, now
+        self.power_w, self.power_at = max(0, power_w), now
 
     def move(self, cause: Cause) -> None:
         """Follow the table. Raises KeyError for a move that does not exist: a fault of ours."""

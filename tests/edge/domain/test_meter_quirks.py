@@ -237,6 +237,17 @@ def test_a_power_that_was_said_once_does_not_hold_for_ever(play: Play) -> None:
     assert issued(play).total_energy_wh == 50
 
 
+@pytest.mark.parametrize("watt", [9_400_000, -9_400])
+def test_a_power_that_cannot_be_proves_nothing(play: Play, watt: int) -> None:
+    """W that are labelled kW, or a vehicle that feeds: the register is sound."""
+    transaction = number(play.start(361_000))
+    for minute in range(1, 31):
+        play.after(1)
+        read(play, power(watt, play.now), register(361_000 + minute * 157, play.now), transaction=transaction)
+    play.stop(transaction, 365_710)
+    assert issued(play).total_energy_wh == 4_710
+
+
 def test_a_vehicle_that_rests_draws_nothing_whatever_was_measured_last(play: Play) -> None:
     transaction = number(play.start(1000))
     for _ in range(40):
