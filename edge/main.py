@@ -39,9 +39,11 @@ from edge.console import (
     plain,
 )
 from edge.deviation_table import deviation_table
+from edge.device_commands import reports, variables_app
 from edge.domain.events import StationLetIn, TokenBlocked, TokensImported
 from edge.domain.token_csv import parse_tokens
 from edge.frames_command import frames
+from edge.job_commands import files_app, jobs_app, template_app
 from edge.ledger.reader import LedgerReader
 from edge.local.client import local_client
 from edge.modbus_commands import modbus_app, probe
@@ -83,6 +85,11 @@ app.add_typer(ca_app, name="ca")
 app.command()(security)
 app.add_typer(profile_app, name="profile")
 app.add_typer(modbus_app, name="modbus")
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(files_app, name="files")
+app.add_typer(template_app, name="template")
+app.add_typer(variables_app, name="variables")
+app.command()(reports)
 app.command()(probe)
 app.command()(frames)
 
