@@ -437,8 +437,11 @@ class Station:
             self._answered(message, answer)
 
     async def _say_all(self, connection: Connection, mouth: Mouth) -> None:
-        """The queue in one burst, no answer waited for in between."""
+        """The queue in one burst, no answer waited for in between, but for the transactionId that a 1.6 CSMS gives."""
         waiting = self.outbox.durable
+        if self.charger.is_v16:
+            begun = [number for number, each in enumerate(waiting, start=1) if each.phase is Phase.STARTED]
+            waiting = waiting[: begun[0] if begun else None]
         calls = [mouth.call(each, self.charger) for each in waiting]
         try:
             results = iter(await connection.burst([each for each in calls if each is not None]))
