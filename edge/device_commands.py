@@ -111,7 +111,7 @@ def _difference(rows: list[tuple[str, dict[str, Any]]]) -> dict[str, Any] | None
     if len(values) < 2:
         return None
     by_count = sorted(values.items(), key=lambda each: (-len(each[1]), each[0]))
-    place = {name: rows[0][1][name] for name in _PLACE if name in rows[0][1]}
+    place: dict[str, Any] = {name: rows[0][1][name] for name in _PLACE if name in rows[0][1]}
     return {**place, "values": dict(by_count)}
 
 
