@@ -170,7 +170,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         )
         local_settings = LocalSettings(host=config.local.host, port=config.local.port)
         # The other agents of a node would not know it and turn the station away.
-        changes = passwords if peers is None else None
+        changes = fleet.passwords = passwords if peers is None else None
         desk = Desk(agent, fleet, agent, agent, clock, ledger, peers, changes)
         local = LocalServer(local_settings, token, agent, desk, registry)
         uplink = _uplink(config, ledger, agent, registry)

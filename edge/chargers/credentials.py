@@ -113,6 +113,10 @@ class Credentials:
         if parsed := tuple(_parse(station_id, text) for text in hashes):
             self._offered[station_id] = parsed
 
+    def is_offered(self, station_id: str, password: str) -> bool:
+        """Whether this password is one of those that are good from its first use on."""
+        return any(_matches(password.encode(), each) for each in self._offered.get(station_id, ()))
+
     def withdraw(self, station_id: str) -> None:
         self._offered.pop(station_id, None)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -22,6 +22,7 @@ from protocols.charger.commands import ChargerCommand, Operation, RawCall
 from protocols.charger.events import CommandAnswered, StationConnected, StationDisconnected
 from protocols.errors import BadPayload, BadText
 from protocols.ocpp.dialect import Result
+from protocols.ocpp.passwords import PASSWORD_ACTIONS
 from protocols.ocpp.quirks.charging_profiles import adapted
 from protocols.ocpp.schema import Direction, validate
 from protocols.ocpp.version import Version
@@ -38,6 +39,14 @@ RETRY_S: Final = 1.0
 
 _NO_ANSWER: Final = frozenset({"NotConnected", "Timeout", "Busy", "Invalid"})
 """Codes of a CallFailed that the station never said."""
+
+
+class PasswordWatch(Protocol):
+    """Who must know that a call gives a station a new password: see password_change."""
+
+    async def begin(self, station_id: str, action: str, payload: dict[str, Any]) -> bool: ...
+
+    async def end(self, station_id: str, action: str, answer: dict[str, Any]) -> None: ...
 
 
 class _Station:
@@ -70,6 +79,7 @@ class Fleet:
         self._stations: dict[str, _Station] = {}
         self._commands: asyncio.Queue[ChargerCommand] = asyncio.Queue(maxsize=MAX_COMMANDS)
         self._is_closing = False
+        self.passwords: PasswordWatch | None = None
         self._log = structlog.get_logger()
 
     # --- the Chargers port ---
@@ -90,6 +100,28 @@ class Fleet:
 
     async def call(self, station_id: str, action: str, payload: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         """See edge.ports.Chargers. The payload is sent as it is: raw means raw."""
+        if action in PASSWORD_ACTIONS and self.passwords is not None:
+            return await self._change_password(self.passwords, station_id, action, payload, timeout_s)
+        return await self._call(station_id, action, payload, timeout_s)
+
+    async def _change_password(
+        self, passwords: PasswordWatch, station_id: str, action: str, payload: dict[str, Any], timeout_s: float
+    ) -> dict[str, Any]:
+        try:
+            is_watched = await passwords.begin(station_id, action, payload)
+        except BadText as error:
+            raise CallFailed("Busy", str(error)) from None
+        try:
+            answer = await self._call(station_id, action, payload, timeout_s)
+        except CallFailed as failed:
+            if is_watched and failed.code not in _NO_ANSWER:
+                await passwords.end(station_id, action, {})
+            raise
+        if is_watched:
+            await passwords.end(station_id, action, answer)
+        return answer
+
+    async def _call(self, station_id: str, action: str, payload: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         try:
             owner = self._owner(station_id)
             owner.expect(action, payload)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import uuid4
 
 import structlog
@@ -19,6 +20,7 @@ from edge.domain.events import Done, PasswordChanged, SiteReply
 from edge.ports import Clock, Commands, Inbox, Overloaded
 from protocols.charger.operations.variables import SetVariables, VariableName, VariableSetting
 from protocols.errors import BadText
+from protocols.ocpp.passwords import is_password_taken, password_in
 from protocols.ocpp.version import Version
 from protocols.sync.down import Command, Operate
 from protocols.sync.up import CommandFinished, Outcome
@@ -30,7 +32,7 @@ _NOT_KNOWN: Final = ("Timeout", "NotConnected")
 
 
 class PasswordChange:
-    """Implements the port Passwords."""
+    """Implements the port Passwords, and is the fleet's PasswordWatch."""
 
     def __init__(
         self,
@@ -70,6 +72,29 @@ class PasswordChange:
         self._credentials.withdraw(station_id)
         await self._decide(station_id, "withdrawn", ())
         raise BadText(f"{station_id} did not take a new password: {finished.detail}")
+
+    async def begin(self, station_id: str, action: str, payload: dict[str, Any]) -> bool:
+        """Before staff have a call made: a password that they set by hand is good from now on, too, or the station
+        could not come in with it. True where this is such a call; `end` must follow. Raises BadText where it is not
+        kept."""
+        password, version = password_in(action, payload), self._version_of(station_id)
+        if password is None or version is None or not self._credentials.is_known(station_id):
+            return False
+        if self._credentials.is_offered(station_id, password):
+            return False  # it is made by `change`
+        hashes = _possible_hashes(password, version)
+        if not hashes:
+            return False  # it is none by the standard, and the station will say so
+        await self._decide(station_id, "offered", hashes)
+        self._credentials.offer(station_id, hashes)
+        return True
+
+    async def end(self, station_id: str, action: str, answer: dict[str, Any]) -> None:
+        """The station answered; a password that it did not take is not good any more."""
+        if not is_password_taken(action, answer):
+            self._credentials.withdraw(station_id)
+            with suppress(BadText):  # a busy agent forgets it at its next start at the latest: nobody has it
+                await self._decide(station_id, "withdrawn", ())
 
     async def _tell(self, station_id: str, password: str, version: Version) -> CommandFinished:
         now = self._clock()
@@ -136,3 +161,14 @@ def _hashes(password: str, version: Version) -> tuple[str, ...]:
     if version is Version.V16:
         return hash_password(password), hash_password(bytes.fromhex(password))
     return (hash_password(password),)
+
+
+def _possible_hashes(password: str, version: Version) -> tuple[str, ...]:
+    """As `_hashes`, of a password that staff made up: those of its meanings that a password may have."""
+    found = []
+    with suppress(BadText):
+        found.append(hash_password(password))
+    if version is Version.V16:
+        with suppress(BadText, ValueError):
+            found.append(hash_password(bytes.fromhex(password)))
+    return tuple(found)

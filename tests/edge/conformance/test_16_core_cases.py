@@ -409,5 +409,19 @@ async def test_also_raw_a_call_prints_what_the_station_answered_and_sends_what_i
         assert (told.status, "InternalError" in told.errors) == (1, True)
 
 
+async def test_also_lost_stop_a_new_start_at_the_connector_ends_what_ran_there(agent: RunningAgent, case: str) -> None:
+    """A station that forgot its transaction and begins anew: its driver is not charging elsewhere."""
+    async with charge_point(agent, case) as point:
+        await booted(point)
+        first = await charging(point)
+    async with charge_point(agent, case) as point:
+        await booted(point)
+        assert (await authorize(point))["status"] == "Accepted"
+        second = await start(point)
+        assert second["idTagInfo"]["status"] == "Accepted"
+        assert second["transactionId"] != first
+        await parked(point, second["transactionId"])
+
+
 async def _is_offline(agent: RunningAgent, station_id: str) -> bool:
     return not (await agent.station(station_id))["online"]

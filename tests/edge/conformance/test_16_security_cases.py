@@ -24,7 +24,7 @@ from protocols.charger.operations.certificates import (
 from protocols.charger.operations.firmware import GetLog, UpdateFirmware
 from protocols.charger.operations.variables import SetVariables, TriggerMessage, VariableName, VariableSetting
 from tests.edge.conformance.charge_point import ChargePoint, charge_point
-from tests.edge.conformance.running_agent import RunningAgent
+from tests.edge.conformance.running_agent import PASSWORD, RunningAgent
 from tests.edge.conformance.steps_16 import booted, stamp, status
 
 FILES = "http://192.0.2.1/files/"
@@ -40,7 +40,7 @@ def today() -> datetime:
 async def test_tc_073_update_charge_point_password_for_http_basic_authentication(
     agent: RunningAgent, case: str
 ) -> None:
-    """The key is written as it is given; the site keeps none of it in its log."""
+    """Set by hand: the station comes in with it from then on, and the site keeps none of it but a hash."""
     secret = "6e65772d70617373776f72642d303031"
     async with charge_point(agent, case) as point:
         await booted(point)
@@ -48,6 +48,15 @@ async def test_tc_073_update_charge_point_password_for_http_basic_authentication
         assert raw.result == {"status": "Accepted"}
         asked = await point.asked("ChangeConfiguration")
         assert list(asked.items()) == [("key", "AuthorizationKey"), ("value", secret)]
+    async with charge_point(agent, case, password=secret) as point:
+        await booted(point)
+        point.answers["ChangeConfiguration"] = {"status": "Rejected"}
+        await agent.call(case, "ChangeConfiguration", {"key": "AuthorizationKey", "value": "a-password-it-refused"})
+    for wrong in (PASSWORD, "a-password-it-refused"):
+        with pytest.raises(InvalidStatus) as refused:
+            async with charge_point(agent, case, password=wrong):
+                pass
+        assert refused.value.response.status_code == 401
     kept = [path for path in agent.data.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert kept == []
     assert secret not in (agent.data.parent / "edge.log").read_text()
