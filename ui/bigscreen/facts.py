@@ -53,18 +53,21 @@ class Facts:
                 assert_never(name)
 
 
-def facts_of(evse: EvseView, words: Words, currency: str, *, is_old: bool) -> Facts:
-    """The facts of an EVSE; `is_old` marks each number as not the present."""
+def facts_of(evse: EvseView, words: Words, currency: str, *, is_old: bool, reserved_until: str = "") -> Facts:
+    """The facts of an EVSE; `is_old` marks each number as not the present. `reserved_until` is a time of the site's
+    day, "" where it is not reserved."""
     mark = OLD_MARK if is_old else ""
     error = plain(evse.error or "")
     measured = (evse.power_w, evse.energy_wh, evse.duration_s, evse.cost, evse.state_of_charge_percent)
     if all(value is None for value in measured):
+        if reserved_until and evse.state is EvseState.RESERVED:
+            return Facts(note=words.reserved_until.format(time=reserved_until), error=error, is_quiet=True)
         could = words.up_to.format(power=power_text(evse.max_power_w)) if evse.max_power_w > 0 else ""
         note = words.old_reading if evse.is_reading_old else could if _is_inviting(evse.state) else ""
         return Facts(note=note, error=error, is_quiet=not evse.is_reading_old)
     charge = evse.state_of_charge_percent
     return Facts(
-        note=words.old_reading if evse.is_reading_old else "",
+        note=words.old_reading if evse.is_reading_old else words.leaving if evse.is_leaving_service else "",
         power="" if evse.power_w is None else mark + power_text(evse.power_w),
         power_short="" if evse.power_w is None else mark + power_text(evse.power_w, most_tenths=10).replace(" ", ""),
         energy="" if evse.energy_wh is None else mark + energy_text(evse.energy_wh),

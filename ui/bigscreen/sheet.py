@@ -10,7 +10,7 @@ from rich.segment import Segment
 
 from protocols.site.view import EvseView
 from ui.bigscreen.cells import Line, centred, line, text_of
-from ui.bigscreen.header import banners, footer, header, header_rows
+from ui.bigscreen.header import banners, clock_text, footer, header, header_rows
 from ui.bigscreen.layout import Grid, grid_of
 from ui.bigscreen.looks import ink
 from ui.bigscreen.sight import Sight
@@ -38,6 +38,7 @@ class TileKey:
     shape: TileShape
     language: Language
     currency: str
+    reserved_until: str
     is_stale: bool
 
 
@@ -108,6 +109,7 @@ def sheet_of(scene: Scene, former: Sheet | None = None) -> Sheet:
             shape=shape,
             language=scene.language,
             currency=site.currency,
+            reserved_until=_until(site.evses[index], site.time_zone),
             is_stale=not sight.is_fresh,
         )
         for index in grid.on_page(page)
@@ -123,8 +125,19 @@ def _tiles(keys: list[TileKey], grid: Grid, top: int, former: Sheet | None) -> I
             lines = was.lines
         else:
             words = WORDS[key.language]
-            lines = tile_lines(key.evse, key.shape, words, key.currency, is_stale=key.is_stale)
+            lines = tile_lines(
+                key.evse,
+                key.shape,
+                words,
+                key.currency,
+                is_stale=key.is_stale,
+                reserved_until=key.reserved_until,
+            )
         yield Tile(key=key, x=x, y=y + top, lines=lines)
+
+
+def _until(evse: EvseView, time_zone: str) -> str:
+    return clock_text(evse.reserved_until, time_zone) if evse.reserved_until is not None else ""
 
 
 def _in_the_middle(text: str, width: int, height: int) -> list[Line]:

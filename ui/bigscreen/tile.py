@@ -110,11 +110,14 @@ def _is_wide_enough(plan: Plan, longest: str, inner_width: int) -> bool:
     return head <= inner_width and (plan.power is None or width_of(_POWER_SAMPLE, plan.power) <= inner_width)
 
 
-def tile_lines(evse: EvseView, shape: TileShape, words: Words, currency: str, *, is_stale: bool) -> tuple[Line, ...]:
+def tile_lines(
+    evse: EvseView, shape: TileShape, words: Words, currency: str, *, is_stale: bool, reserved_until: str = ""
+) -> tuple[Line, ...]:
     """The tile of an EVSE. `is_stale` says that the whole picture is old: no colour, and every number marked."""
     paint = paint_of(evse.state, is_stale=is_stale)
     look = LOOKS[evse.state]
-    facts = facts_of(evse, words, currency, is_old=is_stale or evse.is_reading_old)
+    is_old = is_stale or evse.is_reading_old
+    facts = facts_of(evse, words, currency, is_old=is_old, reserved_until=reserved_until)
     head, facts = _head(evse, shape, words, look, paint, facts)
     band, facts = _band(evse, shape, words, paint, facts)
     blank = line(shape.width - 2, paint.fill)

@@ -35,6 +35,8 @@ class Words:
     minutes: str
     battery: str
     up_to: str
+    reserved_until: str
+    leaving: str
     old_reading: str
     site_power: str
     page: str
@@ -87,6 +89,8 @@ WORDS: Final[Mapping[Language, Words]] = MappingProxyType(
             minutes="{minutes} min",
             battery="{percent} %",
             up_to="up to {power}",
+            reserved_until="until {time}",
+            leaving="closes after this",
             old_reading="OLD READING",
             site_power="site power",
             page="page {page}/{pages}",
@@ -142,6 +146,8 @@ WORDS: Final[Mapping[Language, Words]] = MappingProxyType(
             minutes="{minutes} 分钟",
             battery="{percent} %",
             up_to="最大 {power}",
+            reserved_until="保留至 {time}",
+            leaving="结束后停用",
             old_reading="旧读数",
             site_power="场站功率",
             page="第 {page}/{pages} 页",

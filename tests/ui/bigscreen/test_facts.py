@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -62,3 +63,10 @@ def test_facts_stand_side_by_side_where_there_is_room() -> None:
     ]
     assert packed(facts, 14, 2, Scale.TEXT) == [("7.1kW", "12.35kWh"), ("5.43EUR", "42min")]
     assert packed(facts, 9, 2, Scale.TEXT) == [("7.1 kW", ""), ("12.35 kWh", "")]
+
+
+def test_until_when_it_is_reserved_and_that_it_closes() -> None:
+    kept = evse(1, EvseState.RESERVED)
+    assert facts_of(kept, ENGLISH, "EUR", is_old=False, reserved_until="18:30").texts == ["until 18:30"]
+    charging = replace(evse(1, EvseState.CHARGING), is_leaving_service=True)
+    assert facts_of(charging, ENGLISH, "EUR", is_old=False).note == "closes after this"
