@@ -77,7 +77,11 @@ class JobPlay(Play):
     def tell(self, event: SiteEvent) -> Decision:
         """What other blocks ask of stations is not looked at here."""
         decision = super().tell(event)
-        decision.commands = [command for command in decision.commands if isinstance(command.operation, ASKED)]
+        decision.commands = [
+            command
+            for command in decision.commands
+            if isinstance(command.operation, ASKED) or not self.site.commands[command.command_id].is_own
+        ]
         return decision
 
     def boot(self, station: str, version: str | None) -> Decision:
