@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -91,22 +91,25 @@ async def charge_point(
     station_id: str,
     version: Version = Version.V16,
     *,
-    password: str = PASSWORD,
-    subprotocol: str | None = None,
+    password: str | None = PASSWORD,
+    subprotocols: Sequence[str] = (),
 ) -> AsyncIterator[ChargePoint]:
-    """A station that is connected. Raises websockets' InvalidStatus where the site does not let it in."""
+    """A station that is connected; without a password it says nothing of who it is. Raises websockets' InvalidStatus
+    where the site does not let it in."""
     basic = base64.b64encode(f"{station_id}:{password}".encode()).decode()
+    headers = {} if password is None else {"Authorization": f"Basic {basic}"}
     async with (
         connect(
             f"ws://127.0.0.1:{agent.ocpp_port}/{station_id}",
-            subprotocols=[Subprotocol(subprotocol or SUBPROTOCOLS[version])],
-            additional_headers={"Authorization": f"Basic {basic}"},
+            subprotocols=[Subprotocol(name) for name in subprotocols or (SUBPROTOCOLS[version],)],
+            additional_headers=headers,
             compression=None,
             proxy=None,
             close_timeout=1,
         ) as socket,
         asyncio.TaskGroup() as tasks,
     ):
+        assert socket.subprotocol == SUBPROTOCOLS[version]
         point = ChargePoint(socket, version, station_id)
         listening = tasks.create_task(point.listen())
         yield point

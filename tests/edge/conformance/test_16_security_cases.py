@@ -232,9 +232,12 @@ async def test_tc_083_upgrade_charge_point_security_profile_accepted(agent: Runn
         assert await point.asked("ChangeConfiguration") == {"key": "SecurityProfile", "value": "2"}
 
 
-async def test_tc_085_basic_authentication_username_and_password(agent: RunningAgent, case: str) -> None:
+@pytest.mark.parametrize("password", [None, "another-password"])
+async def test_tc_085_basic_authentication_username_and_password(
+    agent: RunningAgent, case: str, password: str | None
+) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        async with charge_point(agent, case, password="another-password"):
+        async with charge_point(agent, case, password=password):
             pass
     assert refused.value.response.status_code == 401
     async with charge_point(agent, case) as point:
@@ -243,11 +246,11 @@ async def test_tc_085_basic_authentication_username_and_password(agent: RunningA
 
 async def test_tc_088_websocket_subprotocol_negotiation(agent: RunningAgent, case: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        async with charge_point(agent, case, subprotocol="ocpp0.1"):
+        async with charge_point(agent, case, subprotocols=["ocpp0.1"]):
             pass
     assert refused.value.response.status_code == 400
     assert b"ocpp1.6" in (refused.value.response.body or b"")
-    async with charge_point(agent, case) as point:
+    async with charge_point(agent, case, subprotocols=["ocpp0.1", "ocpp1.6"]) as point:
         await booted(point)
 
 
