@@ -27,7 +27,7 @@ from protocols.sync.up import (
 
 SUPERSEDED: Final = "Superseded"
 """Why a transaction ended whose end the station never told: another one began at its EVSE."""
-MEASURED_AT_LEAST_WH: Final = 3000
+MEASURED_AT_LEAST_WH: Final = 500
 SLOWEST_PERCENT: Final = 5
 """A bill is suspect when the register rose by less than this part of what the measured power comes to, where that is
 something: kWh that are labelled Wh are a thousandth (field quirk 12)."""

@@ -53,6 +53,9 @@ def begin(site: Site, decision: Decision, event: TransactionBegan, now: datetime
         return
     key = start_key(event)
     known = site.by_start_key(event.station_id, key) or site.past(PastKey(event.station_id, start_key=key))
+    if isinstance(known, Transaction) and known.is_start_assumed:
+        _adopt_start(site, decision, known, event, now)  # an update at the very moment of the start came before it
+        return
     if known is not None:
         decision.reply = TransactionAnswer(
             charger_transaction_id=known.charger_transaction_id,

@@ -58,7 +58,7 @@ MARGIN_WH: Final = 1000
 MARGIN_PERCENT: Final = 120
 """Energy is suspect above 1.2 times what the EVSE's rating can deliver in the time, plus 1 kWh."""
 POWER_HOLDS: Final = timedelta(minutes=5)
-"""A measured power is taken for the present one so long at most."""
+"""Between two measured powers so long at most is known."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _WMS_PER_WH: Final = 3_600_000
 
@@ -201,11 +201,13 @@ class Transaction:
         return self.numbering.note(seq_no)
 
     def draw(self, power_w: int, now: datetime) -> None:
-        """The measured power is this from now on; one that the EVSE cannot give proves nothing."""
+        """The measured power is this now. Of the time since the last one, the lower of both counts: one reading alone
+        proves nothing, nor does one that the EVSE cannot give."""
         if self.rating_w and power_w * 100 > self.rating_w * MARGIN_PERCENT:
             power_w = 0
         if self.power_w and self.power_at is not None:
-            self.measured_wms += self.power_w * (min(now - self.power_at, POWER_HOLDS) // _MILLISECOND)
+            held = min(now - self.power_at, POWER_HOLDS)
+            self.measured_wms += min(self.power_w, max(0, power_w)) * (held // _MILLISECOND)
         self.power_w, self.power_at = max(0, power_w), now
 
     def move(self, cause: Cause) -> None:

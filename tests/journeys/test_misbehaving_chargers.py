@@ -47,11 +47,6 @@ ONLY_201: Final = frozenset({Habit.SEQ_ZERO_AT_END, Habit.OUT_OF_ORDER})
 LATER: Final = frozenset({Habit.NO_SUBPROTOCOL})
 """Refused unless the station's settings name a version: tried where those are."""
 
-
-OPEN: Final = frozenset({(OcppVersion.V201, Habit.KWH_AS_WH), (OcppVersion.V201, Habit.OUT_OF_ORDER)})
-"""Kilowatt-hours that are called watt-hours all along make a bill of next to nothing, though the measured power says
-otherwise; an update at the very instant of the start, and heard before it, is taken for that start."""
-
 Chargers = dict[str, tuple[OcppVersion, Habit]]
 
 
@@ -124,16 +119,8 @@ def _spec(name: str, version: OcppVersion, habit: Habit) -> StationSpec:
 
 
 async def test_every_habit_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    everyone = {station_id(*each): each for each in chosen() if each not in OPEN}
+    everyone = {station_id(*each): each for each in chosen()}
     await play(tmp_path, everyone, monkeypatch)
-
-
-@pytest.mark.xfail(strict=True, reason="the bill is issued, and wrong")
-@pytest.mark.parametrize(("version", "habit"), sorted(OPEN))
-async def test_what_is_not_noticed_yet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: OcppVersion, habit: Habit
-) -> None:
-    await play(tmp_path, {station_id(version, habit): (version, habit)}, monkeypatch)
 
 
 def wrong(agent: RunningAgent, station: Station, habit: Habit) -> list[str]:

@@ -219,6 +219,16 @@ def test_kwh_that_are_labelled_wh_are_found_by_the_power(play: Play) -> None:
     assert "4543 Wh" in reason
 
 
+def test_kwh_that_are_labelled_wh_are_found_in_a_short_session_too(play: Play) -> None:
+    transaction = number(play.start(500))
+    for minute in range(8):
+        play.after(1)
+        read(play, power(11_000, play.now), register(500 + minute // 6, play.now), transaction=transaction)
+    play.stop(transaction, 501)
+    (reason,) = doubts(play)
+    assert reason.startswith(str(Doubt.METER_TOO_SLOW))
+
+
 def test_the_same_power_with_a_register_in_wh_is_sound(play: Play) -> None:
     transaction = number(play.start(361_000))
     for minute in range(1, 31):
@@ -404,6 +414,16 @@ def test_an_end_before_its_start_is_billed_when_the_start_comes(play: Play) -> N
     assert len(play.found(UnknownStopSettled)) == 1
     play.began201(seq_no=0, at=START)
     assert len(play.found(CdrIssued)) == 1
+
+
+def test_an_update_of_the_same_instant_is_not_taken_for_the_start(play: Play) -> None:
+    play.updated201(seq_no=1, evse_id=1, samples=(register(1100, play.now),))
+    play.began201(seq_no=0, meter_start_wh=1000)
+    running = only_running(play)
+    assert (running.meter_start_wh, running.token_uid, running.is_start_assumed) == (1000, "GOOD", False)
+    play.after(30)
+    end201(play, 2)
+    assert issued(play).total_energy_wh == 1000
 
 
 def test_a_transaction_whose_start_is_late_is_complete_with_it(play: Play) -> None:
