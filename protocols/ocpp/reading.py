@@ -84,7 +84,9 @@ def _plain(value: Any) -> Any:
         case bool() | None:
             return value
         case int() | float():
-            return value if -MAX_INT <= value <= MAX_INT else None
+            if not -MAX_INT <= value <= MAX_INT:
+                return None
+            return int(value) if value == int(value) else value  # 1.0 and -0.0 are whole numbers in JSON Schema
         case list() | tuple():
             return [_plain(item) for item in value]
         case dict():

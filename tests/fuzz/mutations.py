@@ -42,13 +42,19 @@ def _mutated_once(random: Random, payload: Any) -> Any:
             holder[key] = [value] if random.random() < 0.5 else {"value": value}
         case 6:
             holder[key] = str(value) if not isinstance(value, str) else _as_number(value)
-        case 7 if isinstance(value, list) and value:
+        case 7 if isinstance(value, list) and 0 < len(value) < 10 and not _is_large(value):
             value.extend(copy.deepcopy(value) * random.choice((1, 5, 200)))
         case 8 if isinstance(holder, dict):
             holder[random.choice((str(key).upper(), f"{key} ", f"x{key}", "customData", "vendorExtension"))] = value
         case _:
-            holder[key] = value * 300 if isinstance(value, str) else copy.deepcopy(random.choice(NASTY))
+            holder[key] = (
+                value * 300 if isinstance(value, str) and len(value) < 100 else copy.deepcopy(random.choice(NASTY))
+            )
     return payload
+
+
+def _is_large(value: Any) -> bool:
+    return len(str(value)) > 1_000
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
