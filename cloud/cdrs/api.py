@@ -107,6 +107,8 @@ class Cdr(BaseModel):
     rounding_rule: str
     engine: str
     quarantine: list[str]
+    total_reservation_time_s: int = 0
+    total_reservation_cost: Price | None = None
     signed_data: SignedData | None = None
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from edge.domain import availability, certificates, device_model, jobs, local_lists, reservations, smart_charging
-from edge.domain.asking import number
+from edge.domain.asking import ask, number
 from edge.domain.authorization import judge
 from edge.domain.boots import admission
 from edge.domain.decision import Decision
@@ -79,6 +79,8 @@ def note(
     match command.operation:
         case ReserveNow() as reserve if answer.is_accepted:
             reservations.make(site, decision, station, reserve, now)
+        case ReserveNow(reservation_id=int(unsure)) if answer.detail.startswith("Timeout") and not command.is_own:
+            ask(site, decision, station.station_id, CancelReservation(reservation_id=unsure), now)  # it may have it
         case CancelReservation(reservation_id=number_there) if answer.is_accepted or answer.detail == "Rejected":
             is_known_there = answer.is_accepted
             reservations.cancel(site, decision, station, number_there, is_known_there=is_known_there, now=now)

@@ -9,7 +9,10 @@ import pytest
 
 from edge.compose import rules_of
 from edge.config import BadConfig, load
+from edge.domain.site import Admission
 from edge.domain.telemetry import default_rules, rule
+from protocols.ocpi.tariff import ReservationRestrictionType
+from protocols.ocpp.quirks.catalogue import all_quirks
 from protocols.terms import Measurand
 
 GOOD = """\
@@ -130,3 +133,38 @@ def test_the_telemetry_filter_as_set(tmp_path: Path) -> None:
     assert problems(tmp_path, GOOD + "[telemetry.power]\ndeadband = 0\n") == [
         ":27: telemetry.power.deadband: Input should be greater than or equal to 1"
     ]
+
+
+def test_what_a_reservation_costs(tmp_path: Path) -> None:
+    element = """[[tariffs.elements]]
+price_components = [{ type = "TIME", price = 2, step_size = 600 }]
+restrictions = { reservation = "RESERVATION" }
+"""
+    text = GOOD.replace("[[tariffs.elements]]", element + "[[tariffs.elements]]")
+    first, second = rules_of(load(written(tmp_path, text))).tariffs["standard"].elements
+    assert first.restrictions is not None
+    assert first.restrictions.reservation is ReservationRestrictionType.RESERVATION
+    assert second.restrictions is None
+    wrong = text.replace('type = "TIME"', 'type = "ENERGY"')
+    assert any("a reservation is priced by FLAT and TIME only" in problem for problem in problems(tmp_path, wrong))
+
+
+def test_who_is_let_in_and_whose_list_is_kept(tmp_path: Path) -> None:
+    text = '[local_lists]\nenabled = true\n[[stations]]\nid = "B"\nboot = "pending"\nlocal_list = false\n'
+    text += 'password_hash = "blake2b$' + "0" * 32 + "$" + "0" * 64 + '"\nevses = [{ id = 1, label = "B1" }]\n'
+    rules = rules_of(load(written(tmp_path, GOOD + text)))
+    assert (rules.stations["A"].boot, rules.stations["B"].boot) == (Admission.ACCEPT, Admission.PENDING)
+    assert (rules.stations["A"].keeps_local_list, rules.stations["B"].keeps_local_list) == (True, False)
+    assert rules.keeps_lists
+    assert not rules_of(load(written(tmp_path, GOOD))).keeps_lists
+
+
+def test_models_that_take_harm_from_a_trigger_are_known_by_their_quirk_files(tmp_path: Path) -> None:
+    may_trigger = rules_of(load(written(tmp_path, GOOD))).may_trigger
+    harmed = [quirks for quirks in all_quirks() if quirks.questions.is_trigger_harmful]
+    assert harmed
+    for quirks in harmed:
+        sign = quirks.signs[0]
+        told = [text.replace("*", "x") for text in (sign.vendor, sign.model, sign.firmware)]
+        assert not may_trigger(*told)
+    assert may_trigger("Somebody", "Something", None)

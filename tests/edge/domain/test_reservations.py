@@ -101,6 +101,14 @@ def test_a_station_that_cannot_leaves_nothing_behind(play: Play, status: str) ->
     assert tile(play) == (EvseState.FREE, None)
 
 
+def test_a_station_that_may_have_taken_it_unheard_is_told_to_forget_it(play: Play) -> None:
+    (asked,) = order(play, "A", reserve(reservation_id=7)).commands
+    (follows,) = reply(play, asked, is_accepted=False, detail="Timeout: no answer within 30 s").commands
+    assert follows.operation == CancelReservation(reservation_id=7)
+    assert reply(play, follows, is_accepted=False, detail="Rejected").commands == []
+    assert play.site.reservations.all() == []
+
+
 @pytest.mark.parametrize(
     ("wish", "reason"),
     [
