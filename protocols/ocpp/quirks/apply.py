@@ -60,6 +60,5 @@ def _times(value: int | None, power_of_ten: int) -> int | None:
     """Times a power of ten, rounded once, half to even."""
     if value is None or power_of_ten == 0:
         return value
-    if power_of_ten > 0:
-        return int(value * 10**power_of_ten)
-    return round(value / 10**-power_of_ten)
+    factor: int = 10 ** abs(power_of_ten)
+    return value * factor if power_of_ten > 0 else round(value / factor)
