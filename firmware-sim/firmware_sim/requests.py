@@ -40,7 +40,7 @@ def remote_start(model: StationModel, event: RemoteStart) -> None:
         and evse.asking is None
         and reserving.may_use(model, evse, event.id_token, event.group)
     ]
-    if not free:
+    if not free or not model.registered:  # neither while the boot is pending (2.0.1 B02.FR.05)
         model.out.append(Reply(status=_REJECTED))
         return
     evse = next((each for each in free if each.vehicle is not None), free[0])
@@ -119,6 +119,8 @@ def triggered(model: StationModel, event: Triggered) -> None:
         return
     model.out.append(Reply(status=ACCEPTED))
     match event.what:
+        case "BootNotification" if model.registered and not model.is_v16:
+            model.out[-1] = Reply(status=_REJECTED)  # accepted already (2.0.1 F06.FR.17)
         case "BootNotification":
             model.out.append(BootMessage(reason=model.boot_reason))
         case "Heartbeat":

@@ -14,7 +14,7 @@ from firmware_sim.settings import OcppVersion
 from tests.firmware_sim.certificates import authority, signature
 from tests.firmware_sim.csms import Csms
 from tests.firmware_sim.file_server import Files, serving_files
-from tests.firmware_sim.playbook import spec
+from tests.firmware_sim.playbook import car, spec
 from tests.firmware_sim.test_fleet import fleet_of
 
 versions = pytest.mark.parametrize("version", [OcppVersion.V16, OcppVersion.V201])
@@ -115,3 +115,40 @@ EVENT = {
     "component": {"name": "A"},
     "variable": {"name": "B"},
 }
+
+
+@versions
+async def test_while_the_boot_is_pending_it_can_be_asked(csms: Csms, version: OcppVersion) -> None:
+    csms.accepts_boot = False
+    async with fleet_of(csms, spec(version)) as fleet:
+        station = fleet["CP01"]
+        station.power_up()
+        await station.wait_for(lambda it: it.charger.is_pending)
+        peer = csms.peers["CP01"]
+        if version is OcppVersion.V16:
+            answer = await peer.call(call16.RemoteStartTransaction(id_tag="A", connector_id=1))
+            known = await peer.call(call16.GetConfiguration(key=["HeartbeatInterval"]))
+            assert known.configuration_key[0]["value"] == "300"
+        else:
+            token = {"id_token": "A", "type": "ISO14443"}
+            answer = await peer.call(call201.RequestStartTransaction(id_token=token, remote_start_id=1))
+            await peer.call(call201.GetBaseReport(request_id=1, report_base="SummaryInventory"))
+            await csms.wait_for(lambda it: any(not each.payload["tbc"] for each in it.of("NotifyReport")))
+        assert answer.status == "Rejected"
+        assert csms.of("StatusNotification") == []
+        csms.accepts_boot = True
+        trigger: Any = call16 if version is OcppVersion.V16 else call201
+        assert (await peer.call(trigger.TriggerMessage(requested_message="BootNotification"))).status == "Accepted"
+        await station.wait_for(lambda it: it.charger.online)
+
+
+async def test_a_remote_start_may_have_to_be_asked_for(csms: Csms) -> None:
+    async with fleet_of(csms, spec()) as fleet:
+        station = fleet["CP01"]
+        await station.connect()
+        peer = csms.peers["CP01"]
+        await peer.call(call16.ChangeConfiguration(key="AuthorizeRemoteTxRequests", value="true"))
+        station.plug(1, car())
+        assert (await peer.call(call16.RemoteStartTransaction(id_tag="REMOTE", connector_id=1))).status == "Accepted"
+        await csms.wait_for(lambda it: len(it.of("StartTransaction")) == 1)
+        assert [each.payload for each in csms.of("Authorize")] == [{"idTag": "REMOTE"}]

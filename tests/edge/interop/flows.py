@@ -38,6 +38,11 @@ ANSWERS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 
 
+def answers_of(version: str) -> Mapping[str, Mapping[str, Any]]:
+    """What the charge point answers, by action; 2.1 is asked in the words of 2.0.1."""
+    return ANSWERS.get(version, ANSWERS["ocpp2.0.1"])
+
+
 def ago(minutes: float) -> str:
     """A time that many minutes ago, as OCPP writes it."""
     at = datetime.now(UTC) - timedelta(minutes=minutes)  # noqa: TID251  the charge point's own clock

@@ -25,6 +25,9 @@ from ocpp.routing import on
 from ocpp.v16 import ChargePoint as ChargePoint16
 from ocpp.v16 import call as call16
 from ocpp.v16 import call_result as result16
+from ocpp.v21 import ChargePoint as ChargePoint21
+from ocpp.v21 import call as call21
+from ocpp.v21 import call_result as result21
 from ocpp.v201 import ChargePoint as ChargePoint201
 from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
@@ -35,6 +38,11 @@ ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent / "ocpp_rpc"
 Answers = Mapping[str, Mapping[str, Any]]
 PATIENCE_S = 15.0
+_WORDS: Mapping[str, tuple[Any, Any, Any]] = {
+    "ocpp1.6": (ChargePoint16, call16, result16),
+    "ocpp2.0.1": (ChargePoint201, call201, result201),
+    "ocpp2.1": (ChargePoint21, call21, result21),
+}
 
 
 class Foreign(Protocol):
@@ -60,7 +68,7 @@ async def python_package(
         proxy=None,
     ) as socket:
         endpoint = _charge_point_class(version, answers)(station_id, socket)
-        foreign = _PythonPackage(endpoint=endpoint, words=call16 if version == "ocpp1.6" else call201)
+        foreign = _PythonPackage(endpoint=endpoint, words=_WORDS[version][1])
         endpoint.asked = foreign.asked
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(_read(endpoint))
@@ -74,8 +82,7 @@ async def _read(endpoint: Any) -> None:
 
 
 def _charge_point_class(version: str, answers: Answers) -> Any:
-    base: Any = ChargePoint16 if version == "ocpp1.6" else ChargePoint201
-    results: Any = result16 if version == "ocpp1.6" else result201
+    base, _, results = _WORDS[version]
 
     def handler(action: str, answer: Mapping[str, Any]) -> Any:
         def handle(self: Any, **payload: Any) -> Any:

@@ -12,14 +12,15 @@ import pytest
 
 from protocols.charger.operations.transactions import StartTransaction, StopTransaction
 from tests.edge.conformance.running_agent import BLOCKED, PASSWORD, RunningAgent, running_agent, token_of
-from tests.edge.interop.flows import ANSWERS, Session16, Session201
+from tests.edge.interop.flows import Session16, Session201, answers_of
 from tests.edge.interop.foreign import Foreign, npm_client, python_package
 from tests.kit import wait_until
 
 MAKERS = {"python": python_package, "npm": npm_client}
-SESSIONS = {"ocpp1.6": Session16, "ocpp2.0.1": Session201}
+SESSIONS = {"ocpp1.6": Session16, "ocpp2.0.1": Session201, "ocpp2.1": Session201}
+PAIRS = [("python", version) for version in SESSIONS] + [("npm", "ocpp1.6"), ("npm", "ocpp2.0.1")]  # it has no 2.1
 CASES = ("boot", "bill", "remote", "raw", "crossing")
-everyone = pytest.mark.parametrize(("maker", "version"), [(maker, version) for maker in MAKERS for version in SESSIONS])
+everyone = pytest.mark.parametrize(("maker", "version"), PAIRS)
 
 
 def station_of(maker: str, version: str, case: str) -> str:
@@ -28,7 +29,7 @@ def station_of(maker: str, version: str, case: str) -> str:
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAgent]:
-    stations = [station_of(maker, version, case) for maker in MAKERS for version in SESSIONS for case in CASES]
+    stations = [station_of(*pair, case) for pair in PAIRS for case in CASES]
     with running_agent(tmp_path_factory.mktemp("agent"), stations) as running:
         yield running
 
@@ -38,7 +39,7 @@ def connecting(
 ) -> tuple[str, AbstractAsyncContextManager[Foreign]]:
     station = station_of(maker, version, case)
     url = f"ws://127.0.0.1:{agent.ocpp_port}"
-    return station, MAKERS[maker](url, station, PASSWORD, version, ANSWERS[version])
+    return station, MAKERS[maker](url, station, PASSWORD, version, answers_of(version))
 
 
 @everyone
@@ -102,10 +103,11 @@ async def test_raw_calls_both_ways(agent: RunningAgent, maker: str, version: str
         await SESSIONS[version](foreign).boot()
         action, payload = _raw(version)
         answer = await agent.call(station, action, payload)
-        assert answer.result == ANSWERS[version][action]
+        assert answer.result == answers_of(version)[action]
         assert (action, payload) in foreign.asked
-        refused = await agent.call(station, "ClearCache", {})
-        assert refused.result["code"] == "NotImplemented"
+        if version != "ocpp2.1":  # there the package leaves without any answer what it has no handler for
+            refused = await agent.call(station, "ClearCache", {})
+            assert refused.result["code"] == "NotImplemented"
         told = await foreign.call("DataTransfer", {"vendorId": "com.example", "data": "x"})
         assert told == {"status": "UnknownVendorId"}
 
@@ -120,7 +122,7 @@ async def test_calls_that_cross_do_not_wait_for_each_other(agent: RunningAgent, 
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             ours = [tasks.create_task(agent.call(station, action, payload)) for _ in range(10)]
             theirs = [tasks.create_task(foreign.call("Heartbeat", {})) for _ in range(10)]
-        assert all(each.result().result == ANSWERS[version][action] for each in ours)
+        assert all(each.result().result == answers_of(version)[action] for each in ours)
         assert all("currentTime" in each.result() for each in theirs)
 
 
