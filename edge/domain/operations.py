@@ -15,6 +15,7 @@ from edge.domain.boots import admission
 from edge.domain.decision import Decision
 from edge.domain.events import Refused
 from edge.domain.site import Admission, OpenCommand, Site, Station
+from protocols.charger.abilities import OCPP_16
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.events import CommandAnswered
 from protocols.charger.operations.availability import (
@@ -32,7 +33,7 @@ from protocols.charger.operations.certificates import (
     SendSignedCertificate,
 )
 from protocols.charger.operations.firmware import GetLog, PublishFirmware, UpdateFirmware
-from protocols.charger.operations.messages import GetDisplayMessages
+from protocols.charger.operations.messages import DisplayMessage, GetDisplayMessages, SetDisplayMessage
 from protocols.charger.operations.monitoring import GetCustomerInformation, GetMonitoringReport
 from protocols.charger.operations.smart_charging import (
     ClearChargingProfile,
@@ -62,6 +63,8 @@ def prepare(
             return smart_charging.prepare_set(site, station, operation, now)
         case GetBaseReport() | GetReport() | GetChargingProfiles() | GetMonitoringReport() | GetCustomerInformation():
             return operation if operation.request_id is not None else replace(operation, request_id=number(site, now))
+        case SetDisplayMessage(message=DisplayMessage(message_id=None) as message):
+            return replace(operation, message=replace(message, message_id=number(site, now)))
         case GetDisplayMessages() | UpdateFirmware() | PublishFirmware() | GetLog():
             return operation if operation.request_id is not None else replace(operation, request_id=number(site, now))
         case _:
@@ -108,7 +111,8 @@ def _prepare_start(site: Site, station: Station, start: StartTransaction, now: d
     ref = EvseRef(station.station_id, start.evse_id)
     if ref not in site.evses:
         return Refused(reason=f"EVSE {ref} does not exist")
-    if site.at_evse(ref) is not None:
+    running = site.at_evse(ref)
+    if running is not None and (running.token_uid is not None or _speaks_16(station)):
         return Refused(reason=f"EVSE {ref} has a running transaction")
     if site.is_out_of_service(ref):
         return Refused(reason=f"EVSE {ref} is out of service")
@@ -126,4 +130,12 @@ def _prepare_start(site: Site, station: Station, start: StartTransaction, now: d
     )
     if verdict is not AuthorizationStatus.ACCEPTED:
         return Refused(reason=f"the token may not charge: {verdict}")
-    return replace(start, remote_start_id=number(site, now))
+    profile = start.profile
+    if profile is not None and profile.profile_id is None:
+        profile = replace(profile, profile_id=number(site, now))
+    return replace(start, remote_start_id=number(site, now), profile=profile)
+
+
+def _speaks_16(station: Station) -> bool:
+    """OCPP 1.6 begins no transaction before somebody is authorised (2.0.1 F02: plugged in first)."""
+    return station.abilities == OCPP_16

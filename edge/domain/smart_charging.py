@@ -180,7 +180,9 @@ def answer_needs(site: Site, decision: Decision, event: ChargingNeedsReported, n
     decision.reply = Judged(is_accepted=True)
     limit_w = limit_now(site, ref, now)
     most_w = status.evse.max_power_w if limit_w is None else min(limit_w, status.evse.max_power_w)
-    schedule = ChargingSchedule(rate_unit="W", periods=(SchedulePeriod(start_s=0, limit=float(most_w)),), start_at=now)
+    whole = SchedulePeriod(start_s=0, limit=float(most_w))
+    # A vehicle plans from this second on: what it says back has no fraction of it.
+    schedule = ChargingSchedule(rate_unit="W", periods=(whole,), start_at=now.replace(microsecond=0))
     profile = ChargingProfile(
         purpose="TxProfile",
         schedules=(schedule,),
