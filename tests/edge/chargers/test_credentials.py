@@ -85,3 +85,72 @@ def test_a_boot_storm_is_not_throttled_and_unknown_ids_take_as_long() -> None:
     known_s, unknown_s = fastest_s("CS-1"), fastest_s("CS-9")
     assert max(known_s, unknown_s) < 0.0002
     assert abs(known_s - unknown_s) < 0.00002
+
+
+# --- changed passwords ---
+
+OLD, NEW = hash_password(PASSWORD), hash_password(PASSWORD[::-1])
+
+
+def comes(credentials: Credentials, password: str | bytes, station_id: str = "CS-1") -> bool:
+    raw = password.encode() if isinstance(password, str) else password
+    token = base64.b64encode(station_id.encode() + b":" + raw).decode()
+    return credentials.check(station_id, f"Basic {token}")
+
+
+def test_an_offered_password_is_good_beside_the_old_one_until_it_is_used() -> None:
+    credentials = Credentials({"CS-1": OLD})
+    adopted: list[tuple[str, str]] = []
+    credentials.on_adopted = lambda *told: adopted.append(told)
+    credentials.offer("CS-1", [NEW])
+    assert comes(credentials, PASSWORD)
+    assert adopted == []
+    assert comes(credentials, PASSWORD[::-1])
+    assert adopted == [("CS-1", NEW)]
+    assert not comes(credentials, PASSWORD)
+    assert comes(credentials, PASSWORD[::-1])
+    assert credentials.configured("CS-1") == OLD
+
+
+def test_a_withdrawn_password_is_good_no_more() -> None:
+    credentials = Credentials({"CS-1": OLD})
+    credentials.offer("CS-1", [NEW])
+    credentials.withdraw("CS-1")
+    assert not comes(credentials, PASSWORD[::-1])
+    assert comes(credentials, PASSWORD)
+
+
+def test_an_offered_password_is_that_stations_alone() -> None:
+    credentials = Credentials({"CS-1": OLD, "CS-2": OLD})
+    credentials.offer("CS-1", [NEW])
+    assert not comes(credentials, PASSWORD[::-1], "CS-2")
+    assert not comes(credentials, "wrong", "CS-1")
+
+
+def test_a_16_station_may_take_the_digits_for_bytes() -> None:
+    credentials = Credentials({"CS-1": OLD})
+    credentials.offer("CS-1", [NEW, hash_password(bytes.fromhex(PASSWORD * 2))])
+    assert comes(credentials, bytes.fromhex(PASSWORD * 2))
+    assert not comes(credentials, PASSWORD)
+
+
+def test_what_was_changed_comes_back_after_a_restart() -> None:
+    credentials = Credentials({"CS-1": OLD})
+    credentials.restore("CS-1", NEW, [], OLD)
+    assert comes(credentials, PASSWORD[::-1])
+    assert not comes(credentials, PASSWORD)
+    assert credentials.configured("CS-1") == OLD
+
+
+def test_a_newer_password_in_the_configuration_wins() -> None:
+    credentials = Credentials({"CS-1": hash_password("x" * 20)})
+    credentials.restore("CS-1", NEW, [NEW], OLD)
+    assert comes(credentials, "x" * 20)
+    assert not comes(credentials, PASSWORD[::-1])
+
+
+def test_without_a_password_nothing_is_right() -> None:
+    credentials = Credentials({"CS-1": None})
+    assert credentials.is_known("CS-1")
+    assert not comes(credentials, "")
+    assert not credentials.check("CS-1", None)
