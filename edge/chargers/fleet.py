@@ -15,7 +15,9 @@ import structlog
 
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.conversation import Conversation
+from edge.chargers.pacing import Pace
 from edge.chargers.station_socket import POLICY_VIOLATION
+from edge.domain.asking import OWN
 from edge.domain.events import SiteReply
 from edge.ports import CallFailed, Inbox, Overloaded
 from protocols.charger.commands import ChargerCommand, Operation, RawCall
@@ -52,11 +54,12 @@ class PasswordWatch(Protocol):
 class _Station:
     """`announced` is the owner that the site was last told of; it is told one thing at a time, so in order."""
 
-    __slots__ = ("announced", "is_telling", "last_heard_s", "owner")
+    __slots__ = ("announced", "is_telling", "last_heard_s", "owner", "pace")
 
     def __init__(self) -> None:
         self.owner: Conversation | None = None
         self.announced: Conversation | None = None
+        self.pace: Pace | None = None  # of few stations
         self.is_telling = False
         self.last_heard_s: float | None = None
 
@@ -236,6 +239,7 @@ class Fleet:
     async def _carry_out(self, command: ChargerCommand) -> None:
         """Have one command done by its station, in the order of the commands; the outcome goes to the site."""
         try:
+            await self._wait_for_turn(command)
             result = await self._operate(command.station_id, command.operation)
         except (CallFailed, BadPayload, BadText) as error:
             result = Result(is_accepted=False, detail=str(error))
@@ -251,6 +255,17 @@ class Fleet:
                 result=result.result,
             )
         )
+
+    async def _wait_for_turn(self, command: ChargerCommand) -> None:
+        """What the site asks by itself can wait, and must where the model takes harm from being asked much at once.
+        Commands of people go at once."""
+        station = self._stations.get(command.station_id)
+        if station is None or station.owner is None or not command.command_id.startswith(OWN):
+            return
+        wanted = station.owner.quirks.questions
+        if wanted.pause_s or wanted.most is not None:
+            station.pace = station.pace or Pace()
+            await asyncio.sleep(station.pace.turn(asyncio.get_running_loop().time(), wanted))
 
     async def _operate(self, station_id: str, operation: Operation | RawCall) -> Result:
         """One call after the other; raises CallFailed, BadPayload or BadText at the first that cannot be made."""

@@ -10,13 +10,15 @@ from edge.domain.site import OpenCommand, Site
 from protocols.charger.commands import ChargerCommand, Operation
 
 _NUMBERS_SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
+OWN: Final = "site-"
+"""How the ids of the site's own questions begin."""
 ANSWERED_WITHIN: Final = timedelta(minutes=5)
 
 
 def ask(site: Site, decision: Decision, station_id: str, operation: Operation, now: datetime) -> None:
     """The site itself wants to know or change something. The answer goes to `operations.note` alone: it is nobody's
     command, and not journaled. Nothing is checked or numbered here."""
-    command_id = f"site-{number(site, now)}"
+    command_id = f"{OWN}{number(site, now)}"
     site.commands[command_id] = OpenCommand(
         command_id=command_id, expires_at=now + ANSWERED_WITHIN, is_own=True, station_id=station_id, operation=operation
     )

@@ -79,12 +79,12 @@ class ConnectionQuirks:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionQuirks:
-    """What is asked of a station that nobody told us to ask (field quirk 10): not before `settle_s` after it connected
-    or booted, `pause_s` from one to the next, at most `most`. `is_trigger_harmful`: no TriggerMessage at all."""
+    """What a station is asked that nobody told us to ask (field quirk 10): `pause_s` from one question to the next, at
+    most `most` in ten minutes. `is_trigger_harmful`: no TriggerMessage at all. No station is asked before it has had 30 s
+    to say how it is."""
 
-    settle_s: Seconds = 0
     pause_s: Seconds = 0
-    most: Annotated[StrictInt, Field(ge=0, le=1000)] | None = None
+    most: Annotated[StrictInt, Field(ge=1, le=1000)] | None = None
     is_trigger_harmful: StrictBool = False
 
 
