@@ -80,8 +80,8 @@ class ConnectionQuirks:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionQuirks:
     """What a station is asked that nobody told us to ask (field quirk 10): `pause_s` from one question to the next, at
-    most `most` in ten minutes. `is_trigger_harmful`: no TriggerMessage at all. No station is asked before it has had 30 s
-    to say how it is."""
+    most `most` in ten minutes. `is_trigger_harmful`: no TriggerMessage at all. No station is asked before it has had
+    30 s to say how it is."""
 
     pause_s: Seconds = 0
     most: Annotated[StrictInt, Field(ge=1, le=1000)] | None = None
