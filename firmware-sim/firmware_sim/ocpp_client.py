@@ -27,8 +27,8 @@ from firmware_sim.charger import Charger
 from firmware_sim.habits import Habit
 from firmware_sim.line import Line
 from firmware_sim.messages import Answer, Event, Message
-from firmware_sim.settings import StationSpec
 from firmware_sim.station_model import StationModel
+from firmware_sim.tls import client_context
 
 _T = TypeVar("_T")
 
@@ -170,13 +170,15 @@ def _answering(mouth: Mouth, action: str, handler: Callable[..., dict[str, Any]]
 
 
 async def open_socket(
-    edge_url: str, spec: StationSpec, *, password: str | None, habits: Set[Habit], open_timeout_s: float
+    edge_url: str, charger: Charger, *, password: str | None, open_timeout_s: float
 ) -> ClientConnection:
-    """Connect as OCPP-J wants it (1.6J §3): id in the path, version as subprotocol, HTTP Basic (security profile 1).
+    """Connect as OCPP-J wants it (1.6J §3): id in the path, version as subprotocol.
 
+    HTTP Basic (security profiles 1 and 2); with wss also the station's certificate where it has one (profile 3).
     Raises OSError, TimeoutError, or websockets' InvalidHandshake with what the server said.
     """
-    headers = {}
+    spec, habits, headers = charger.spec, charger.habits, {}
+    is_secure = edge_url.startswith("wss:")
     if password is not None:
         credentials = base64.b64encode(f"{spec.station_id}:{password}".encode()).decode()
         headers["Authorization"] = f"Basic {credentials}"
@@ -184,6 +186,7 @@ async def open_socket(
         f"{edge_url.rstrip('/')}/{_path(spec.station_id, habits)}",
         subprotocols=None if Habit.NO_SUBPROTOCOL in habits else [Subprotocol(spec.ocpp.value)],
         additional_headers=headers,
+        ssl=client_context(spec.roots, charger.certificates) if is_secure else None,
         compression=None,
         proxy=None,
         open_timeout=open_timeout_s,

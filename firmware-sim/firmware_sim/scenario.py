@@ -138,6 +138,7 @@ def _station(table: Table, defaults: Table) -> StationSpec:
         sample_interval_s=both.number("sample_interval_s", 60, minimum=0),
         clock_aligned_s=both.number("clock_aligned_s", 0, minimum=0),
         habits=_habits(both),
+        roots=_roots(both),
         has_iso15118=both.take("iso15118", bool, False),
         evses=tuple(
             EvseSpec(
@@ -149,6 +150,15 @@ def _station(table: Table, defaults: Table) -> StationSpec:
             for number, evse in enumerate(table.tables("evses", required=True), start=1)
         ),
     )
+
+
+def _roots(table: Table) -> str:
+    name = table.text("roots_file", "")
+    try:
+        return Path(name).read_text() if name else ""
+    except OSError as error:
+        table.problem("roots_file", f"cannot be read: {error.strerror}")
+        return ""
 
 
 def _habits(table: Table) -> frozenset[Habit]:

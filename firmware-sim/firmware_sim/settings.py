@@ -59,6 +59,8 @@ class StationSpec:
     sample_interval_s: int = 60
     clock_aligned_s: int = 0
     habits: frozenset[Habit] = frozenset()
+    roots: str = ""
+    """Certificates (PEM) of the authorities it trusts when it leaves the factory, for wss."""
     has_iso15118: bool = False
     """Vehicles tell what they need by ISO 15118 (OCPP 2.0.1 K15)."""
 

@@ -344,9 +344,8 @@ class Station:
             try:
                 socket = await open_socket(
                     self._edge_url,
-                    self.spec,
+                    self.charger,
                     password=self.password,
-                    habits=self.charger.habits,
                     open_timeout_s=self._pace.open_timeout_s,
                 )
             except (OSError, TimeoutError, InvalidHandshake) as error:

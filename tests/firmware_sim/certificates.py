@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -30,6 +33,19 @@ class Authority:
         """The certificate for a request."""
         request = x509.load_pem_x509_csr(csr.encode())
         return _pem(_certificate(request.subject, request.public_key(), self.certificate.subject, self.key))
+
+    def server_context(self, folder: Path) -> ssl.SSLContext:
+        """A server on loopback that asks for certificates of this authority, and does without."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        own = _certificate(_name("127.0.0.1"), key.public_key(), self.certificate.subject, self.key)
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        (folder / "server.pem").write_text(_pem(own) + private.decode())
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=self.pem)
+        context.load_cert_chain(folder / "server.pem")
+        context.verify_mode = ssl.CERT_OPTIONAL
+        return context
 
     def signer(self, *, days: int = 10) -> tuple[ec.EllipticCurvePrivateKey, str]:
         """A key that signs firmware, and its certificate."""
@@ -60,15 +76,19 @@ def _certificate(
     days: int = 36_500,
     is_ca: bool = False,
 ) -> x509.Certificate:
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(T0 - timedelta(days=1))
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
         .not_valid_after(T0 + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        .add_extension(names, critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class Csms:
     peers: dict[str, Any] = field(default_factory=dict)
     authorizations: list[str | None] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    certificates: list[Any] = field(default_factory=list)
     closes: list[tuple[str, int | None]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -154,7 +156,7 @@ def _peer_class(base: Any, answer: Callable[[Csms, Heard], Any]) -> Any:
 
 
 @asynccontextmanager
-async def running(port: int = 0) -> AsyncIterator[Csms]:
+async def running(port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Csms]:
     """A CSMS on a free loopback port."""
     csms = Csms()
     peers = {
@@ -167,6 +169,7 @@ async def running(port: int = 0) -> AsyncIterator[Csms]:
         assert socket.request is not None
         assert socket.subprotocol is not None
         csms.paths.append(socket.request.path)
+        csms.certificates.append(socket.transport.get_extra_info("peercert"))
         station_id = unquote(socket.request.path.strip("/"))
         csms.authorizations.append(socket.request.headers.get("Authorization"))
         peer = peers[socket.subprotocol](station_id, socket, 5, _quiet())
@@ -184,7 +187,7 @@ async def running(port: int = 0) -> AsyncIterator[Csms]:
             csms.notify()
 
     async with serve(
-        serve_one, "127.0.0.1", port, subprotocols=["ocpp1.6", "ocpp2.0.1", "ocpp2.1"], compression=None
+        serve_one, "127.0.0.1", port, subprotocols=["ocpp1.6", "ocpp2.0.1", "ocpp2.1"], compression=None, ssl=tls
     ) as server:
-        csms.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        csms.url = f"ws{'' if tls is None else 's'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield csms

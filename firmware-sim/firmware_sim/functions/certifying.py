@@ -8,11 +8,12 @@ from typing import Any
 from firmware_sim import crypto
 from firmware_sim.blocks.kept import InstalledCertificate
 from firmware_sim.functions import security
-from firmware_sim.messages import KeyMade, MakeKey
+from firmware_sim.messages import KeyMade, MakeKey, Reconnect
 from firmware_sim.station_model import StationModel
 
 STATION = "ChargingStationCertificate"
 V2G = "V2GCertificate"
+CSMS_ROOTS = ("CSMSRootCertificate", "CentralSystemRootCertificate")
 _MAX_INSTALLED = 20
 
 
@@ -41,9 +42,7 @@ def signed(model: StationModel, chain: str, use: str = STATION) -> str:
     """CertificateSigned: taken when it is for the key that was made, holds now, and comes from a known root."""
     store = model.certificates
     key = store.pending_keys.get(use)
-    roots = [
-        each.pem for each in store.installed if each.use in ("CSMSRootCertificate", "CentralSystemRootCertificate")
-    ]
+    roots = [each.pem for each in store.installed if each.use in CSMS_ROOTS]
     is_good = key is not None and crypto.belongs_to(chain, key) and crypto.is_valid_chain(chain, roots, model.now)
     if key is None or not is_good:
         security.note_event(model, "InvalidChargingStationCertificate")
@@ -51,6 +50,9 @@ def signed(model: StationModel, chain: str, use: str = STATION) -> str:
     del store.pending_keys[use]
     store.own_keys[use], store.own_chains[use] = key, chain
     model.note("certificate_taken", use=use)
+    profile = model.device.by_key("SecurityProfile")
+    if use == STATION and profile is not None and model.device.kept(profile) == "3":
+        model.out.append(Reconnect())  # with the new one (2.0.1 A02.FR.08)
     return "Accepted"
 
 
