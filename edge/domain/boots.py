@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from edge.domain import availability, local_lists, reservations
+from edge.domain import availability, local_lists, open_transactions, reservations
 from edge.domain.asking import ask
 from edge.domain.decision import Decision
 from edge.domain.events import Done, Refused, StationLetIn
@@ -95,6 +95,7 @@ def ask_the_booted(site: Site, decision: Decision, now: datetime) -> None:
                     requested_message="StatusNotification", evse_id=evse_id, connector_id=connector_id
                 )
                 ask(site, decision, station_id, question, now)
+        open_transactions.ask_about_open(site, decision, station, now)
         reservations.renew(site, decision, station, now)
         availability.say_again(site, decision, station, now)
         local_lists.look_at(site, station, is_unchecked=True)

@@ -8,7 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from edge.domain import availability, certificates, device_model, jobs, local_lists, reservations, smart_charging
+from edge.domain import (
+    availability,
+    certificates,
+    device_model,
+    jobs,
+    local_lists,
+    open_transactions,
+    reservations,
+    smart_charging,
+)
 from edge.domain.asking import ask, number
 from edge.domain.authorization import judge
 from edge.domain.boots import admission
@@ -41,7 +50,7 @@ from protocols.charger.operations.smart_charging import (
     GetCompositeSchedule,
     SetChargingProfile,
 )
-from protocols.charger.operations.transactions import StartTransaction
+from protocols.charger.operations.transactions import GetTransactionStatus, StartTransaction
 from protocols.charger.operations.variables import GetBaseReport, GetReport
 from protocols.terms import AuthorizationStatus, EvseRef
 
@@ -95,6 +104,8 @@ def note(
             local_lists.note_version(site, decision, station, answer, now)
         case ClearCache() if command.is_own:
             local_lists.note_cache_cleared(site, station, answer)
+        case GetTransactionStatus() as status if command.is_own:
+            open_transactions.note_status(site, decision, station, status, answer, now)
         case SetChargingProfile() as profile if answer.is_accepted:
             smart_charging.note_set(site, decision, station, profile, now)
         case ClearChargingProfile() as cleared if answer.is_accepted:

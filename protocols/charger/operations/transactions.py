@@ -39,7 +39,7 @@ class StopTransaction:
 class GetTransactionStatus:
     """OCPP 2.0.1 E14: is it still running, and does the station still have messages of it; None for any.
 
-    Result: {"is_ongoing", "has_messages_queued"}; `is_ongoing` is None where it told none.
+    Result: {"is_ongoing", "has_messages_queued"}; each is None where it told none.
     """
 
     charger_transaction_id: Text | None = None

@@ -53,10 +53,10 @@ def write_get_transaction_status(operation: GetTransactionStatus) -> Payload:
 
 def read_get_transaction_status(_operation: GetTransactionStatus, answers: Sequence[Payload]) -> Result:
     """E14 GetTransactionStatusResponse."""
-    is_ongoing = answers[0].get("ongoingIndicator")
+    is_ongoing, is_queued = answers[0].get("ongoingIndicator"), answers[0].get("messagesInQueue")
     result = {
         "is_ongoing": is_ongoing if isinstance(is_ongoing, bool) else None,
-        "has_messages_queued": answers[0].get("messagesInQueue") is True,
+        "has_messages_queued": is_queued if isinstance(is_queued, bool) else None,
     }
     return Result(is_accepted=True, result=result)
 
