@@ -14,9 +14,11 @@ from cloud.alarms import api as alarms
 from cloud.cdrs import api as cdrs
 from cloud.charging_stations import api as charging_stations
 from cloud.commands import api as commands
-from cloud.commands import station_commands
+from cloud.commands import job_commands, station_commands
 from cloud.deviations import api as deviations
+from cloud.device_model import api as device_model
 from cloud.edges import api as edges
+from cloud.jobs import api as jobs
 from cloud.locations import api as locations
 from cloud.metrics import Metrics
 from cloud.rest import problems
@@ -29,12 +31,15 @@ from cloud.tokens import api as tokens
 
 SLICES: Final = (
     locations,
+    device_model,
     charging_stations,
     sessions,
     cdrs,
     tokens,
     commands,
     station_commands,
+    jobs,
+    job_commands,
     alarms,
     deviations,
     edges,

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery
-from cloud.store.tables import charging_stations, commands, evses, sessions
+from cloud.store.tables import charging_stations, commands, edges, evses, jobs, sessions
 
 SORT = (commands.c.issued_at, commands.c.id)
-Kind = Literal["remote_start", "remote_stop", "operate", "call_station"]
+Kind = Literal["remote_start", "remote_stop", "operate", "call_station", "start_job", "cancel_job"]
 ENDED: Final = frozenset({"accepted", "rejected", "failed", "expired"})
 Status = Literal["queued", "sent", "taken", "accepted", "rejected", "failed", "expired"]
 _SHOWN = (
@@ -74,6 +74,14 @@ def homes(domain: int, station_id: str) -> Select[Any]:
     return select(charging_stations.c.edge_id, charging_stations.c.is_online).where(
         charging_stations.c.domain == domain, charging_stations.c.station_id == station_id
     )
+
+
+def edge(domain: int, edge_id: str) -> Select[Any]:
+    return select(edges.c.edge_id).where(edges.c.domain == domain, edges.c.edge_id == edge_id)
+
+
+def job(domain: int, job_id: str) -> Select[Any]:
+    return select(jobs).where(jobs.c.domain == domain, jobs.c.id == job_id)
 
 
 def session(domain: int, transaction_id: str) -> Select[Any]:

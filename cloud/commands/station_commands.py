@@ -87,11 +87,11 @@ async def call(
 def routes() -> APIRouter:
     router = APIRouter(prefix="/v1/charging-stations", tags=["Commands"])
     for path, handler in (("/{station_id}/commands", operate), ("/{station_id}/ocpp/{action}", call)):
-        router.post(path, response_model=Command, responses=documented(404, 409) | _STILL_OPEN)(handler)
+        router.post(path, response_model=Command, responses=documented(404, 409) | STILL_OPEN)(handler)
     return router
 
 
-_STILL_OPEN: Final[dict[int | str, dict[str, Any]]] = {
+STILL_OPEN: Final[dict[int | str, dict[str, Any]]] = {
     202: {"model": Command, "description": "There is no outcome yet: follow the command, its address is in Location."}
 }
 
@@ -111,10 +111,10 @@ async def _asked(
     if home is None:
         raise not_found("charging station", station_id)
     command = await issue(hub, who, {**what, "edge_id": home, "station_id": station_id}, expires_in_s)
-    return answer_issued(await _outcome(hub, who, command, wait_s))
+    return answer_issued(await outcome(hub, who, command, wait_s))
 
 
-async def _outcome(hub: Hub, who: Principal, command: dict[str, Any], wait_s: float) -> dict[str, Any]:
+async def outcome(hub: Hub, who: Principal, command: dict[str, Any], wait_s: float) -> dict[str, Any]:
     """The command once it has ended, or as it is when `wait_s` are over."""
     loop = asyncio.get_running_loop()
     ends_s = loop.time() + wait_s

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 import orjson
+from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, and_, or_, select, update
 
 from cloud.store.engine import Store
@@ -18,7 +19,16 @@ from cloud.store.tables import commands, documents, edge_documents, edges, token
 from protocols.charger.operation_reader import validate_operation
 from protocols.ocpi.token import Token, TokenType
 from protocols.sync.codec import encode
-from protocols.sync.down import CallStation, Command, DesiredTokens, Operate, RemoteStart, RemoteStop
+from protocols.sync.down import (
+    CallStation,
+    CancelJob,
+    Command,
+    DesiredTokens,
+    Operate,
+    RemoteStart,
+    RemoteStop,
+    StartJob,
+)
 from protocols.sync.topics import EdgeAddress
 
 Publish = Callable[[str, bytes, bool], Awaitable[None]]
@@ -26,6 +36,8 @@ Publish = Callable[[str, bytes, bool], Awaitable[None]]
 
 TOKENS: Final = "tokens"
 BATCH_COMMANDS: Final = 100
+_START_JOB: Final = TypeAdapter(StartJob)
+_CANCEL_JOB: Final = TypeAdapter(CancelJob)
 
 
 class Downlink:
@@ -118,7 +130,7 @@ def _token(row: RowMapping) -> Token:
 
 
 def _command(row: RowMapping) -> Command:
-    body: RemoteStart | RemoteStop | Operate | CallStation
+    body: RemoteStart | RemoteStop | Operate | CallStation | StartJob | CancelJob
     station_id = row["station_id"]
     match row["command"]:
         case "remote_start":
@@ -127,6 +139,10 @@ def _command(row: RowMapping) -> Command:
             body = RemoteStop(transaction_id=row["transaction_id"])
         case "operate":
             body = Operate(station_id=station_id, operation=validate_operation(orjson.loads(row["body"])))
+        case "start_job":
+            body = _START_JOB.validate_json(row["body"])
+        case "cancel_job":
+            body = _CANCEL_JOB.validate_json(row["body"])
         case _:
             body = CallStation(station_id=station_id, action=row["operation"], payload=orjson.loads(row["body"]))
     return Command(id=row["id"], issued_at=row["issued_at"], expires_at=row["expires_at"], body=body)

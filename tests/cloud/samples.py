@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+from pydantic import JsonValue
+
+from protocols.charger.jobs import ApplyTemplateJob, FirmwareFile, StepStatus
+from protocols.charger.operations.variables import VariableName, VariableSetting
 from protocols.money import ROUNDING_RULE, Price
 from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine
 from protocols.ocpi.location import Evse, Location
@@ -19,16 +24,24 @@ from protocols.sync.up import (
     Entry,
     EventBody,
     EvseLive,
+    FirmwareAdded,
+    JobBegun,
+    JobStepChanged,
     MeterValuesSampled,
     MoneyBody,
+    MonitorEventsReported,
+    MonitorsLearned,
     PostingLeg,
     PostingMade,
+    ReportKept,
     SampledValue,
     StationBooted,
     StationConnectionChanged,
     StreamPosition,
     TransactionEnded,
     TransactionStarted,
+    VariableReading,
+    VariablesRead,
 )
 from protocols.terms import ChargingState, ConnectorStatus, EvseState, Measurand, ReadingContext
 
@@ -223,3 +236,33 @@ def wire(entries: Sequence[Entry], epoch: str = EPOCH) -> bytes:
 def batch(entries: Sequence[Entry], epoch: str = EPOCH) -> Batch:
     """The batch as the hub has read it."""
     return decode_batch(wire(entries, epoch))
+
+
+def device_journal(first_seq: int = 1) -> list[Entry]:
+    """A firmware, a job over two stations that has ended at one of them, variables and a report of CP-1."""
+    template = ApplyTemplateJob(
+        name="fleet", settings=(VariableSetting(name=VariableName(variable="HeartbeatInterval"), value="300"),)
+    )
+    job = "edge-1-job-1"
+    readings = (
+        VariableReading("", "HeartbeatInterval", "300", "ReadWrite"),
+        VariableReading("EVSE", "Power", "11", "ReadOnly", evse_id=1, data_type="decimal", unit="kW"),
+    )
+    monitors: tuple[dict[str, JsonValue], ...] = ({"component": {"name": "EVSE"}, "variableMonitoring": []},)
+    bodies: list[Any] = [
+        FirmwareAdded(
+            file=FirmwareFile(
+                file_id="f" * 16, name="f.bin", vendor="V", model="M", version="2", size_bytes=4, sha256="f" * 64
+            )
+        ),
+        JobBegun(job_id=job, job=template, station_ids=("CP-1", "CP-2"), at_once=1, ends_at=minute(600)),
+        JobStepChanged(job_id=job, station_id="CP-1", status=StepStatus.ASKED, attempt=1),
+        JobStepChanged(
+            job_id=job, station_id="CP-1", status=StepStatus.DONE, attempt=1, result={"variables": [{"is_equal": True}]}
+        ),
+        VariablesRead(station_id="CP-1", variables=readings, report_id=7, is_complete=True),
+        ReportKept(station_id="CP-1", report="monitors", request_id=8, seq_no=0, is_last=True, items=monitors),
+        MonitorsLearned(station_id="CP-1", severities={3: 1}),
+        MonitorEventsReported(station_id="CP-1", events=({"eventId": 1},)),
+    ]
+    return [Entry(stream=Stream.EVENT, seq=seq, at=minute(8), body=body) for seq, body in enumerate(bodies, first_seq)]

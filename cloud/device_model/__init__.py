@@ -1,0 +1,1 @@
+"""What stations told of themselves: variables and reports."""

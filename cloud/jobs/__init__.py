@@ -1,0 +1,1 @@
+"""What is done at many stations, and the firmware they are given."""
