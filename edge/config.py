@@ -515,6 +515,9 @@ def _contradictions(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
     for index, station in enumerate(stations):
         if station and station.get("security_profile") != 3 and "password_hash" not in station:
             yield ("stations", index, "password_hash"), "Field required, unless security_profile is 3"
+        if station.get("security_profile") in (2, 3) and not _has_proxies(raw):
+            what = "TLS ends in a proxy before the agent: name it in [ocpp] trusted_proxies"
+            yield ("stations", index, "security_profile"), what
         evses = _tables(station.get("evses"))
         numbers = [e.get("id") for e in evses]
         for duplicate in _repeated(numbers):
@@ -538,6 +541,11 @@ def _bad_names(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str
             ("location", "time_zone"),
             f"there is no time zone {zone!r}; an IANA name such as Europe/Berlin is expected",
         )
+
+
+def _has_proxies(raw: dict[str, Any]) -> bool:
+    ocpp = raw.get("ocpp")
+    return isinstance(ocpp, dict) and bool(ocpp.get("trusted_proxies"))
 
 
 def _half_a_ca(certificates: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -13,6 +13,7 @@ from edge.domain.site import Admission
 from edge.domain.telemetry import default_rules, rule
 from protocols.ocpi.tariff import ReservationRestrictionType
 from protocols.ocpp.quirks.catalogue import all_quirks
+from protocols.ocpp.version import Version
 from protocols.terms import Measurand
 
 GOOD = """\
@@ -100,6 +101,9 @@ def test_every_problem_is_named_with_its_line(tmp_path: Path) -> None:
         (GOOD.replace("price = 0.1,", "price = -0.1,"), "greater than or equal to 0"),
         (GOOD.replace("price = 0.1,", "price = nan,"), "finite"),
         (GOOD.replace("blake2b", "md5"), "password_hash"),
+        (GOOD.replace("password_hash", "# password_hash"), "password_hash: Field required"),
+        (GOOD.replace('id = "A"\n', 'id = "A"\nsecurity_profile = 2\n'), "trusted_proxies"),
+        (GOOD + '\n[certificates]\nca_file = "x.pem"\n', "ca_file and ca_key_file go together"),
         (GOOD.replace("price_components", 'restrictions = { start_time = "08:00" }\nprice_components'), "restrictions"),
         ('timeline = "soon"\n' + GOOD, "expected ORIGIN@ANCHORxSPEED"),
     ],
@@ -168,3 +172,11 @@ def test_models_that_take_harm_from_a_trigger_are_known_by_their_quirk_files(tmp
         told = [text.replace("*", "x") for text in (sign.vendor, sign.model, sign.firmware)]
         assert not may_trigger(*told)
     assert may_trigger("Somebody", "Something", None)
+
+
+def test_a_station_may_have_a_version_and_pings_of_its_own(tmp_path: Path) -> None:
+    text = GOOD.replace('id = "A"\n', 'id = "A"\ndefault_version = "1.6"\npings = false\n')
+    (station,) = load(written(tmp_path, text)).stations
+    assert (station.default_version, station.pings) == (Version.V16, False)
+    (problem,) = problems(tmp_path, text.replace('"1.6"', '"1.5"'))
+    assert "stations[1].default_version" in problem
