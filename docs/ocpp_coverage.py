@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -90,9 +90,9 @@ def coverage() -> list[Row]:
     return [row for version, dialect in DIALECTS.items() for row in _rows(version, dialect, texts)]
 
 
-def unaccounted() -> list[str]:
+def unaccounted(rows: Iterable[Row]) -> list[str]:
     """Messages of the standard's schemas that no row speaks of, and directions that are missing."""
-    told = {(row.version, row.action, row.direction) for row in coverage()}
+    told = {(row.version, row.action, row.direction) for row in rows}
     found = []
     for version in DIALECTS:
         for action in sorted(known_actions(version)):
@@ -102,9 +102,9 @@ def unaccounted() -> list[str]:
     return found
 
 
-def contradictions() -> list[str]:
+def contradictions(rows: Iterable[Row]) -> list[str]:
     """What is written down as left out, but is supported or is no message of that version."""
-    supported = {(row.version, row.action, row.direction) for row in coverage() if row.is_supported}
+    supported = {(row.version, row.action, row.direction) for row in rows if row.is_supported}
     return [
         f"OCPP {version} {action}: {'supported' if is_supported else 'no message'}, and left out for a reason"
         for version, action, direction in ABSENT
