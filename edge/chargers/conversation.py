@@ -17,7 +17,7 @@ from edge.chargers.calls import Calls
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.frame_log import FrameLog
 from edge.chargers.frame_segments import FROM_STATION, TO_STATION
-from edge.chargers.habits import Habits
+from edge.chargers.habits import Habits, Model
 from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
 from edge.domain.events import Done, Elsewhere, Refused, SiteEvent, SiteReply
@@ -273,12 +273,13 @@ class Conversation:
             self._inquire(event)
         else:
             self._put(event)
-        if deviations:
-            self._note(call, deviations)  # behind a boot, which says of which model they are
+        if deviations:  # told behind a boot, which says of which model they are
+            self._note(call, deviations, event if type(event) is BootReported else None)
 
-    def _note(self, call: Call, deviations: tuple[Deviation, ...]) -> None:
-        head = orjson.dumps([2, call.message_id, call.action])
-        self._habits.note(self.station_id, deviations, head[:-1] + b"," + bytes(call.payload) + b"]", self.loop.time())
+    def _note(self, call: Call, deviations: tuple[Deviation, ...], boot: BootReported | None = None) -> None:
+        model = Model(boot.vendor, boot.model, boot.firmware_version) if boot is not None else None
+        frame = orjson.dumps([2, call.message_id, call.action])[:-1] + b"," + bytes(call.payload) + b"]"
+        self._habits.note(self.station_id, deviations, frame, self.loop.time(), model)
 
     def _inquire(self, inquiry: Inquiry) -> None:
         """Others than the site have the answer, or what it needs to decide. The station's next requests wait for it,

@@ -79,9 +79,16 @@ class Habits:
         """Whether the station is sent pings (field quirk 7)."""
         return self._pings.get(station_id, quirks.connection.answers_pings)
 
-    def note(self, station_id: str, deviations: Iterable[Deviation], frame: bytes, now_s: float) -> None:
-        """A frame of the station had to be mended before it could be read."""
-        model = self._model_of(station_id)
+    def note(
+        self,
+        station_id: str,
+        deviations: Iterable[Deviation],
+        frame: bytes,
+        now_s: float,
+        model: Model | None = None,
+    ) -> None:
+        """A frame of the station had to be mended before it could be read. `model`: where it is just being told."""
+        model = model or self._model_of(station_id)
         for deviation in deviations:
             self._metrics.deviations[deviation.action, deviation.remedy.value] += 1
             key = (model, deviation)

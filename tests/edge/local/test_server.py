@@ -18,6 +18,7 @@ from protocols.site.requests import (
     REQUEST,
     BlockToken,
     CallStation,
+    GetDeviations,
     GetStations,
     GetStatus,
     ImportTokens,
@@ -189,6 +190,7 @@ async def test_status_and_stations() -> None:
     async with local_site() as site, site.connect() as client:
         assert (await ask(client, GetStatus(id="1"))).result == {"uptime_s": 5}
         assert (await ask(client, GetStations(id="2"))).result == [{"station_id": "S1"}]
+        assert (await ask(client, GetDeviations(id="3"))).result == [{"vendor": "V", "model": "M", "count": 3}]
 
 
 async def test_calls_to_stations() -> None:
