@@ -73,14 +73,19 @@ def identify(site: Site, decision: Decision, transaction: Transaction, token_uid
     return verdict
 
 
-def known_token(site: Site, token_uid: str | None) -> IdTokenAnswer | None:
+def known_token(site: Site, token_uid: str | None, now: datetime) -> IdTokenAnswer | None:
     """The answer for a token that is only named again: its own state, not whether it may begin something new."""
     if token_uid is None:
         return None
-    if site.tokens.find(token_uid) is None:
+    token = site.tokens.find(token_uid)
+    if token is None:
         return IdTokenAnswer(status=AuthorizationStatus.UNKNOWN)
-    blocked = site.tokens.is_blocked(token_uid)
-    return answer(site.tokens, token_uid, AuthorizationStatus.BLOCKED if blocked else AuthorizationStatus.ACCEPTED)
+    status = AuthorizationStatus.ACCEPTED
+    if site.tokens.is_blocked(token_uid):
+        status = AuthorizationStatus.BLOCKED
+    elif token.expires_at is not None and token.expires_at <= now:
+        status = AuthorizationStatus.EXPIRED
+    return answer(site.tokens, token_uid, status)
 
 
 def _judge(

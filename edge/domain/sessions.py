@@ -59,7 +59,7 @@ def begin(site: Site, decision: Decision, event: TransactionBegan, now: datetime
     if known is not None:
         decision.reply = TransactionAnswer(
             charger_transaction_id=known.charger_transaction_id,
-            id_token=known_token(site, known.token_uid) if event.token_uid else None,
+            id_token=known_token(site, known.token_uid, now) if event.token_uid else None,
         )
         return
     if event.charger_transaction_id is not None:
@@ -112,7 +112,7 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
     if event.token_uid is not None and transaction.token_uid is None:
         id_token = identify(site, decision, transaction, event.token_uid, now)
     elif event.token_uid is not None:
-        id_token = known_token(site, event.token_uid)
+        id_token = known_token(site, event.token_uid, now)
     if transaction.is_evse_assumed and event.evse_id is not None:
         decision.shown.add(transaction.ref)
         site.place(transaction, event.evse_id)
@@ -144,7 +144,7 @@ def finish(site: Site, decision: Decision, event: TransactionFinished, now: date
     """OCPP 1.6 §4.10, 2.0.1 E06. A stop that belongs to nothing is answered and kept (field quirk 8, attack 5)."""
     if _is_elsewhere(site, decision, event.station_id):
         return
-    id_token = known_token(site, event.token_uid) if event.token_uid else None
+    id_token = known_token(site, event.token_uid, now) if event.token_uid else None
     decision.reply = TransactionAnswer(charger_transaction_id=event.charger_transaction_id, id_token=id_token)
     transaction = site.by_charger_id(event.station_id, event.charger_transaction_id)
     if transaction is None:
@@ -306,7 +306,7 @@ def _adopt_start(site: Site, decision: Decision, running: Transaction, event: Tr
             id_token = identify(site, decision, running, event.token_uid, now)
             decision.checkpoint(running, now)
         else:
-            id_token = known_token(site, event.token_uid)
+            id_token = known_token(site, event.token_uid, now)
     decision.reply = TransactionAnswer(charger_transaction_id=running.charger_transaction_id, id_token=id_token)
 
 
