@@ -45,6 +45,7 @@ MEMBER_BYTES: Final = 256 * 1024
 FLUSH_S: Final = 2.0
 """What was heard is on the disk, and can be read, after so long."""
 TIDY_S: Final = 60.0
+NOT_MASKED: Final = b'["frame not masked"]'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,14 +171,20 @@ class FrameLog:
     def _take(self, until_s: float) -> None:
         """Some of the frames that wait, as many as the time allows."""
         now_s, now_ms = time.monotonic(), self._now_ms()
+        at_ms, ms_per_s = now_ms, 1000 * self._speed
+        waiting, mask = self._waiting, self._masker.mask
         lines: list[bytes] = []
-        at_ms = now_ms
-        while self._waiting:
-            for _ in range(min(STEP_FRAMES, len(self._waiting))):
-                at_s, station_id, direction, raw = self._waiting.popleft()
+        while waiting:
+            for _ in range(min(STEP_FRAMES, len(waiting))):
+                at_s, station_id, direction, raw = waiting.popleft()
                 self._taken_bytes += len(raw)
-                at_ms = now_ms - int((now_s - at_s) * 1000 * self._speed)
-                lines.append(b"%d\t%b\t%b\t%b\n" % (at_ms, station_id.encode(), direction, self._mask(raw)))
+                at_ms = now_ms - int((now_s - at_s) * ms_per_s)
+                try:
+                    shown = mask(raw)
+                except Exception:  # a fault of ours shows nothing of the frame, and stops nothing
+                    structlog.get_logger().exception("frame_not_masked", frame_bytes=len(raw))
+                    shown = NOT_MASKED
+                lines.append(b"%d\t%b\t%b\t%b\n" % (at_ms, station_id.encode(), direction, shown))
             if time.thread_time() >= until_s:
                 break
         missing = self._metrics.frames_left_out + self._metrics.frames_not_written
@@ -186,13 +193,6 @@ class FrameLog:
             self._gaps_told = missing
         if lines:
             self._add(lines, at_ms)
-
-    def _mask(self, raw: bytes) -> bytes:
-        try:
-            return self._masker.mask(raw)
-        except Exception:  # a fault of ours shows nothing of the frame, and stops nothing
-            structlog.get_logger().exception("frame_not_masked", frame_bytes=len(raw))
-            return b'["frame not masked"]'
 
     def _add(self, lines: list[bytes], at_ms: int) -> None:
         if not self._lines:

@@ -95,6 +95,8 @@ class Masker:
 
     def mask(self, raw: bytes) -> bytes:
         """The frame as it may be kept, in one line."""
+        if _SHORT.fullmatch(raw) is not None:
+            return raw
         masked = self._masked_quickly(raw)
         if masked is None:
             return self._masked_slowly(raw)
@@ -103,8 +105,6 @@ class Masker:
     def _masked_quickly(self, raw: bytes) -> bytes | None:
         """The way of nearly all frames: a CALL or CALLRESULT in ASCII, without escapes, that has none of the words of
         secrets in it, or only tokens where they belong. None for any other."""
-        if _SHORT.fullmatch(raw) is not None:
-            return raw
         if not raw.isascii() or not raw.endswith(b"}]") or _PROPER.match(raw) is None:
             return None
         try:

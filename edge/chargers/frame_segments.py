@@ -27,7 +27,8 @@ GAP: Final = b"!"
 SEGMENTS_AT_LEAST: Final = 16
 """The log is cut into so many segments at least, by size and by age: what is dropped at once is a small part of it."""
 LARGEST_SEGMENT_BYTES: Final = 8 * 1024 * 1024
-COMPRESSION: Final = 6
+COMPRESSION: Final = 3
+"""A third of the time of zlib's usual 6, for nearly the same size."""
 GZIP: Final = 31
 """zlib's `wbits` for a gzip member with its header and checksum."""
 _MAGIC: Final = b"\x1f\x8b\x08\x00"
