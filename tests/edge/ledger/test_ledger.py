@@ -6,6 +6,7 @@ import asyncio
 import copy
 import re
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def test_a_site_comes_back_as_it_was(ledger: Ledger) -> None:
     assert back.transactions == play.site.transactions
     assert back.stations == {**play.site.stations, **_without_link(play.site)}
     assert [s.status for s in back.evses.values()] == [s.status for s in play.site.evses.values()]
-    assert (back.alarms, back.commands, back.documents) == (play.site.alarms, play.site.commands, {"tokens": 3})
+    known = {number: replace(each, station_id=None, operation=None) for number, each in play.site.commands.items()}
+    assert (back.alarms, back.commands, back.documents) == (play.site.alarms, known, {"tokens": 3})
     assert back.tokens.hub == play.site.tokens.hub
     assert back.tokens.is_blocked("other")
     assert back.last_seq == play.site.last_seq
