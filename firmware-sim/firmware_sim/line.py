@@ -33,6 +33,8 @@ class Line:
     async def send(self, text: str) -> None:
         """Send a frame of the package; a call may leave bent, and with one more behind it."""
         frame = json.loads(text)
+        if Habit.MUTE in self._habits and frame[0] != _CALL:
+            return
         if not self._habits or frame[0] != _CALL:
             await self._socket.send(text)
             return

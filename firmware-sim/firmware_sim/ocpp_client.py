@@ -58,6 +58,10 @@ class Desk(Protocol):
         """Let a functional block of the charger take a request; what it says to it."""
         ...
 
+    def asked(self) -> None:
+        """Hear that the CSMS asks something."""
+        ...
+
     def is_waiting(self, transaction_id: str | None) -> bool:
         """Whether messages of a transaction (None: of any) wait to be sent."""
         ...
@@ -105,7 +109,7 @@ class Connection:
         self._endpoint = endpoint_class(desk.charger.spec.station_id, self._line, call_timeout_s, _quiet_logger())
         self._endpoint.route_map = _Handlers(
             {
-                action: {"_on_action": _answering(mouth, action, handler), "_skip_schema_validation": False}
+                action: {"_on_action": _answering(mouth, desk, action, handler), "_skip_schema_validation": False}
                 for action, handler in mouth.routes(desk).items()
             }
         )
@@ -160,10 +164,11 @@ class _Handlers(dict[str, Any]):
         raise NoHandler(details={"cause": f"no handler for {action[:50]}"})
 
 
-def _answering(mouth: Mouth, action: str, handler: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
+def _answering(mouth: Mouth, desk: Desk, action: str, handler: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
     """The handler as the package wants it: with the package's own result."""
 
     def answer(**fields: Any) -> Any:
+        desk.asked()
         return mouth.result(action, handler(**fields))
 
     return answer

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, assert_never
 
 from ocpp.v16 import ChargePoint as Endpoint16  # type: ignore[import-untyped]
@@ -71,6 +71,9 @@ _T = TypeVar("_T")
 
 _REBOOT_SITE_S = 10
 _SOFT_RESET_SITE_S = 60
+_TOO_SOON = timedelta(seconds=10)
+_TOO_MANY = 3
+"""More requests than this within that time, and a frail station restarts."""
 _REPLY_LEAVES_S = 0.05
 """A charger answers the Reset before it restarts."""
 
@@ -125,6 +128,7 @@ class Station:
         self._connection: Connection | None = None
         self._link_allowed = True
         self._stale: list[Connection] = []
+        self._asked_at: list[datetime] = []
         self._asked: dict[Said, asyncio.Future[Answer]] = {}
         self._jobs = Jobs(clock, self.feed)
         self._reboot: Reboot | None = None
@@ -252,6 +256,18 @@ class Station:
             self.charger.configure(self.charger.settings)
         self._deliver(outputs, is_durable=True)
         return answer
+
+    def asked(self) -> None:
+        """Hear that the CSMS asks something; a frail station restarts when that is too much."""
+        if Habit.FRAIL not in self.charger.habits:
+            return
+        now = self.clock.now()
+        self._asked_at = [each for each in self._asked_at if now - each < _TOO_SOON] + [now]
+        if len(self._asked_at) > _TOO_MANY and self._reboot is None:
+            self._asked_at.clear()
+            self._tell("overwhelmed")
+            self._reboot = Reboot(hard=True)
+            self._notify()
 
     def is_waiting(self, transaction_id: str | None) -> bool:
         """Whether messages of a transaction (None: of any) wait to be sent."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ocpp.v16 import call as call16
 
 from firmware_sim import scenario as scenarios
 from firmware_sim.habits import Habit
@@ -105,6 +106,27 @@ async def test_no_boot_after_a_restart(csms: Csms) -> None:
             await csms.wait_for(lambda it, told=told: len(it.of("StatusNotification")) == told)
             station.power_cut()
         assert csms.of("BootNotification") == []
+
+
+async def test_it_takes_requests_and_never_answers(csms: Csms) -> None:
+    async with fleet_of(csms, misbehaving(OcppVersion.V16, Habit.MUTE)) as fleet:
+        station = fleet["CP01"]
+        await station.connect()
+        csms.peers["CP01"]._response_timeout = 0.3
+        with pytest.raises(TimeoutError):
+            await csms.peers["CP01"].call(call16.ChangeAvailability(connector_id=1, type="Inoperative"))
+        assert not station.charger.evses[1].operative  # it did what it was asked, and says nothing
+
+
+async def test_too_many_questions_bring_it_down(csms: Csms) -> None:
+    async with fleet_of(csms, misbehaving(OcppVersion.V16, Habit.FRAIL), speed=20) as fleet:
+        await fleet["CP01"].connect()
+        peer = csms.peers["CP01"]
+        for _ in range(3):
+            await peer.call(call16.GetConfiguration(key=["HeartbeatInterval"]))
+        assert len(csms.of("BootNotification")) == 1
+        await peer.call(call16.GetConfiguration(key=["HeartbeatInterval"]))
+        await csms.wait_for(lambda it: len(it.of("BootNotification")) == 2)
 
 
 async def test_the_old_socket_stays_open_beside_the_new_one(csms: Csms) -> None:
