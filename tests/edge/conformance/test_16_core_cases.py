@@ -419,8 +419,11 @@ async def test_also_lost_stop_a_new_start_at_the_connector_ends_what_ran_there(a
         assert (await authorize(point))["status"] == "Accepted"
         second = await start(point)
         assert second["idTagInfo"]["status"] == "Accepted"
-        assert second["transactionId"] != first
-        await parked(point, second["transactionId"])
+        third = await start(point)
+        assert third["idTagInfo"]["status"] == "Accepted"
+        assert len({first, second["transactionId"], third["transactionId"]}) == 3
+        await parked(point, third["transactionId"])
+    assert len(agent.bills(case)) == 3
 
 
 async def _is_offline(agent: RunningAgent, station_id: str) -> bool:
