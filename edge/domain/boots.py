@@ -31,7 +31,7 @@ ASKED_AT_ONCE: Final = 50
 
 def answer(site: Site, station: Station, now: datetime) -> BootAnswer:
     """What a station is told that booted."""
-    match admission(site, station):
+    match site.admission(station):
         case Admission.ACCEPT:
             site.booted.pop(station.station_id, None)  # the longest first
             site.booted[station.station_id] = Booted(at=now, silent=set(station.evse_ids))
@@ -42,21 +42,13 @@ def answer(site: Site, station: Station, now: datetime) -> BootAnswer:
             return BootAnswer(at=now, heartbeat_interval_s=RETRY_S, status="Rejected")
 
 
-def admission(site: Site, station: Station) -> Admission:
-    """Whether a station is let in, by the configuration and by what the staff said since."""
-    chosen = station.rules.boot if station.is_known else site.rules.unknown_boot
-    if chosen is Admission.PENDING and station.station_id in site.accepted_stations:
-        return Admission.ACCEPT
-    return chosen
-
-
 def let_in(site: Site, decision: Decision, event: StationLetIn, now: datetime) -> None:
     """The staff accepts a pending station; it hears of it when it boots again, for which it is asked."""
     station = site.stations.get(event.station_id)
     if station is None:
         decision.reply = Refused(reason=f"there is no station {event.station_id}")
         return
-    match admission(site, station):
+    match site.admission(station):
         case Admission.ACCEPT:
             decision.reply = Done(text=f"{event.station_id} is accepted already")
             return

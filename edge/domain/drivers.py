@@ -7,7 +7,6 @@ from datetime import datetime
 
 from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.authorization import answer, judge
-from edge.domain.boots import admission
 from edge.domain.decision import Decision
 from edge.domain.reservations import keeper_of, use
 from edge.domain.site import Admission, Site
@@ -109,7 +108,7 @@ def _judge(
         is_charging_elsewhere=elsewhere,
     )
     if verdict is AuthorizationStatus.ACCEPTED:
-        if admission(site, station) is not Admission.ACCEPT:
+        if site.admission(station) is not Admission.ACCEPT:
             verdict = AuthorizationStatus.INVALID
         elif ref is not None and keeper_of(site, ref, token_uid, at or now) is not None:
             verdict = AuthorizationStatus.NOT_AT_THIS_TIME

@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from edge.domain import reservations
 from edge.domain.billing import SUPERSEDED, end_transaction
 from edge.domain.decision import Decision
 from edge.domain.events import ClaimAnswered, Done, NotAtHome, PeerChanged, StationsClaimed
@@ -50,6 +51,7 @@ def give(site: Site, decision: Decision, event: StationsClaimed, now: datetime) 
         station.home = Home.ELSEWHERE
         for transaction in site.open_at(station_id):
             _hand_over(site, decision, transaction, event.by_edge_id, now)
+        reservations.let_go(site, decision, station_id, now)
         decision.clear_alarm(site, now, "unknown_stop", station_id)  # its stray stops go along, and the worry with them
     decision.reply = Done(text=f"{len(event.station_ids)} stations are {event.by_edge_id}'s")
 

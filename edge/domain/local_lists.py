@@ -21,7 +21,7 @@ from typing import Final, TypeGuard
 from edge.domain.asking import ask
 from edge.domain.decision import Decision
 from edge.domain.list_book import ListGoal, Sending
-from edge.domain.site import Home, Site, Station
+from edge.domain.site import Admission, Home, Site, Station
 from protocols.charger.events import CommandAnswered
 from protocols.charger.operations.availability import ClearCache, GetLocalListVersion, ListedToken, SendLocalList
 from protocols.ocpi.token import Token
@@ -144,6 +144,8 @@ def _begin(site: Site, decision: Decision, station: Station, now: datetime) -> N
     book = site.lists
     station_id = station.station_id
     if station_id in book.sending or not station.is_online or site.home_of(station_id) is not Home.HERE:
+        return
+    if site.admission(station) is Admission.REJECT:
         return
     settled = book.settled.get(station_id)
     if settled is not None and not settled.is_supported and settled.firmware_version == station.firmware_version:

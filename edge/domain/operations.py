@@ -20,7 +20,6 @@ from edge.domain import (
 )
 from edge.domain.asking import ask, number
 from edge.domain.authorization import judge
-from edge.domain.boots import admission
 from edge.domain.decision import Decision
 from edge.domain.events import Refused
 from edge.domain.site import Admission, OpenCommand, Site, Station
@@ -59,7 +58,7 @@ def prepare(
     site: Site, decision: Decision, station: Station, operation: Operation | RawCall, now: datetime
 ) -> Operation | RawCall | Refused:
     """The operation as the station is asked for it, with the numbers that the site gives; or why it is not asked."""
-    if admission(site, station) is Admission.REJECT and not isinstance(operation, RawCall):
+    if site.admission(station) is Admission.REJECT and not isinstance(operation, RawCall):
         return Refused(reason=f"station {station.station_id} is rejected by the configuration: nothing is asked of it")
     match operation:
         case ReserveNow():
@@ -127,7 +126,7 @@ def _prepare_start(site: Site, station: Station, start: StartTransaction, now: d
         return Refused(reason=f"EVSE {ref} has a running transaction")
     if site.is_out_of_service(ref):
         return Refused(reason=f"EVSE {ref} is out of service")
-    if admission(site, station) is not Admission.ACCEPT:
+    if site.admission(station) is not Admission.ACCEPT:
         return Refused(reason=f"station {station.station_id} is not accepted yet: see `ohmstead-edge accept`")
     kept = reservations.keeper_of(site, ref, start.token_uid, now)
     if kept is not None:

@@ -203,6 +203,12 @@ def settle(site: Site, decision: Decision, now: datetime) -> None:
             _end(site, decision, made, ReservationEnd.REMOVED, made.expires_at, now)
 
 
+def let_go(site: Site, decision: Decision, station_id: str, now: datetime) -> None:
+    """The station is another agent's: whether it is used there cannot be told here, so nobody pays."""
+    for made in list(site.reservations.of(station_id).values()):
+        _end(site, decision, made, ReservationEnd.REMOVED, min(now, made.expires_at), now)
+
+
 def note_back(site: Site, station_id: str, now: datetime) -> None:
     """The station connected: what happened while it was away comes now."""
     if site.reservations.of(station_id):

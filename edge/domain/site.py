@@ -332,6 +332,13 @@ class Site:
         self.power_w += (power_w or 0) - (status.power_w or 0)
         status.power_w = power_w
 
+    def admission(self, station: Station) -> Admission:
+        """Whether a station is let in, by the configuration and by what the staff said since."""
+        chosen = station.rules.boot if station.is_known else self.rules.unknown_boot
+        if chosen is Admission.PENDING and station.station_id in self.accepted_stations:
+            return Admission.ACCEPT
+        return chosen
+
     def is_out_of_service(self, ref: EvseRef) -> bool:
         """Whether the operator took it out of service, or will when its transaction ends."""
         return bool(self.out_of_service) and (

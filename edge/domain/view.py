@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from edge.domain import local_lists
-from edge.domain.boots import admission
 from edge.domain.running_cost import running_cost
 from edge.domain.site import EvseStatus, Site, Station
 from edge.domain.smart_charging import limit_now
@@ -183,7 +182,7 @@ def stations(site: Site, now: datetime) -> list[dict[str, Any]]:
                 }
                 for profile_id, installed in site.profiles.get(station.station_id, {}).items()
             ],
-            "boot": admission(site, station),
+            "boot": site.admission(station),
             "local_list": _local_list(site, station),
             "out_of_service": EvseRef(station.station_id, 0) in site.out_of_service,
             "reservations": [_reservation(made) for made in site.reservations.of(station.station_id).values()],

@@ -379,6 +379,8 @@ def test_a_station_that_went_to_another_agent_is_not_billed_here() -> None:
     play.site.stations["A"].home = type(play.site.stations["A"].home).HERE
     done(play, "A", reserve())
     play.tell(StationsClaimed(station_ids=("A",), by_edge_id="edge-2"))
+    assert ends(play) == [ReservationEnd.REMOVED]
+    play.connect("A")  # it was used over there, for all that is known here
     play.after(120)
     play.tell(Ticked())
     assert play.found(CdrIssued) == []
