@@ -44,8 +44,9 @@ UNKNOWN_MODEL: Final = Model(None, None, None)
 
 @dataclass(slots=True)
 class _Seen:
-    """`untold`: how often since the site was told last; `told_s` when that was."""
+    """`untold`: how often since the site was told last, `station_id` by whom; `told_s` when that was."""
 
+    station_id: str
     untold: int = 0
     told_s: float | None = None
 
@@ -70,6 +71,7 @@ class Habits:
         self._seen: OrderedDict[tuple[Model, Deviation], _Seen] = OrderedDict()
         self._budget = float(MAX_TOLD_AT_ONCE)
         self._budget_s = 0.0
+        self._looked_s = 0.0
 
     def quirks_of(self, station_id: str) -> Quirks:
         """Of a station that has just connected, by what it called itself when it last booted."""
@@ -94,14 +96,25 @@ class Habits:
             key = (model, deviation)
             seen = self._seen.get(key)
             if seen is None:
-                seen = self._seen[key] = _Seen()
+                seen = self._seen[key] = _Seen(station_id)
                 if len(self._seen) > MAX_KINDS:
                     self._seen.popitem(last=False)
             else:
                 self._seen.move_to_end(key)
+            seen.station_id = station_id
             seen.untold += 1
             if (seen.told_s is None or now_s - seen.told_s >= TELL_EVERY_S) and self._may_tell(now_s):
-                self._tell(station_id, deviation, seen, frame, now_s)
+                self._tell(deviation, seen, frame, now_s)
+
+    def tell_late(self, now_s: float) -> None:
+        """Tell what was counted an hour ago and was not seen again since. To be called now and then."""
+        if now_s - self._looked_s < TELL_EVERY_S / 60:
+            return
+        self._looked_s = now_s
+        for (_, deviation), seen in self._seen.items():
+            is_due = seen.untold and seen.told_s is not None and now_s - seen.told_s >= TELL_EVERY_S
+            if is_due and self._may_tell(now_s):
+                self._tell(deviation, seen, None, now_s)
 
     def _may_tell(self, now_s: float) -> bool:
         passed_s, self._budget_s = now_s - self._budget_s, now_s
@@ -111,16 +124,16 @@ class Habits:
         self._budget -= 1
         return True
 
-    def _tell(self, station_id: str, deviation: Deviation, seen: _Seen, frame: bytes, now_s: float) -> None:
+    def _tell(self, deviation: Deviation, seen: _Seen, frame: bytes | None, now_s: float) -> None:
         is_first = seen.told_s is None
         event = DeviationNoticed(
-            station_id=station_id,
+            station_id=seen.station_id,
             action=deviation.action,
             path=deviation.path,
             problem=deviation.problem,
             remedy=deviation.remedy.value,
             count=seen.untold,
-            frame=self._mask(frame)[:MAX_FRAME_BYTES].decode(errors="replace") if is_first else None,
+            frame=self._shown(frame) if is_first and frame is not None else None,
         )
         with suppress(Overloaded):  # it is counted on, and told when the station does it again
             self._inbox.put(event)
@@ -128,9 +141,12 @@ class Habits:
             if is_first:
                 structlog.get_logger().info(
                     "deviation_seen",
-                    station_id=station_id,
+                    station_id=seen.station_id,
                     action=deviation.action,
                     path=deviation.path,
                     problem=deviation.problem,
                     remedy=deviation.remedy.value,
                 )
+
+    def _shown(self, frame: bytes) -> str:
+        return self._mask(frame)[:MAX_FRAME_BYTES].decode(errors="replace")

@@ -224,6 +224,7 @@ class OcppServer:
             now_s = loop.time()
             for conversation in self._wheel.due(now_s):
                 self._look_at(conversation, now_s)
+            self._habits.tell_late(now_s)
             if self._is_full and now_s - self._turned_away_s > self._settings.ping_interval_s:
                 self._is_full = False
                 self._tell_of_limit()

@@ -80,6 +80,18 @@ def test_it_is_told_again_after_an_hour_with_the_count() -> None:
     assert [(event.count, event.frame) for event in told(inbox)] == [(1, "frame"), (3, None)]
 
 
+def test_what_was_not_seen_again_is_told_an_hour_later() -> None:
+    habits, inbox = made()
+    for second in (0.0, 1.0, 2.0):
+        habits.note("CS-1", [deviation(1)], b"frame", second)
+    for second in (10.0, 1_800.0, 3_599.0, 3_700.0, 3_800.0, 9_999.0):
+        habits.tell_late(second)
+    assert [(event.count, event.frame, event.station_id) for event in told(inbox)] == [
+        (1, "frame", "CS-1"),
+        (2, None, "CS-1"),
+    ]
+
+
 def test_stations_of_one_model_are_told_of_as_one_and_others_apart() -> None:
     models = {"CS-1": Model("V", "M", "1"), "CS-2": Model("V", "M", "1"), "CS-3": Model("V", "M", "2")}
     habits, inbox = made(model_of=models.__getitem__)
