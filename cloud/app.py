@@ -24,6 +24,7 @@ from cloud.metrics import Metrics
 from cloud.rest import problems
 from cloud.rest.context import Hub, TheHub
 from cloud.rest.problems import Problem
+from cloud.security import api as security
 from cloud.sessions import api as sessions
 from cloud.store.engine import is_database_away
 from cloud.stream import api as stream
@@ -42,6 +43,7 @@ SLICES: Final = (
     job_commands,
     alarms,
     deviations,
+    security,
     edges,
     stream,
 )

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from cloud.ingest.device_changes import DeviceBody
 from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionNews
+from cloud.ingest.security_changes import SecurityBody
 from protocols.errors import BadEntry
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.session import SessionStatus
@@ -105,6 +106,7 @@ class Changes:
     documents: list[DocumentApplied] = field(default_factory=list)
     site_tokens: list[TokensChanged] = field(default_factory=list)
     deviations: list[tuple[DeviationSeen, datetime]] = field(default_factory=list)
+    security: list[tuple[SecurityBody, datetime]] = field(default_factory=list)
     devices: list[tuple[DeviceBody, datetime]] = field(default_factory=list)
     """Jobs, variables and reports: cloud.ingest.device_changes writes them."""
     newest_at: datetime | None = None
@@ -184,10 +186,10 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.site_tokens.append(body)
         case DeviationSeen() as body:
             changes.deviations.append((body, entry.at))
-        case SecurityEventSeen() | CertificateIssued() | CertificateAccepted() | CertificateRevoked():
-            pass  # of interest to the site; what the hub shows of them are the alarms
+        case (SecurityEventSeen() | CertificateIssued() | CertificateAccepted() | CertificateRevoked()) as body:
+            changes.security.append((body, entry.at))
         case InstalledCertificatesReported() | StationPasswordChanged():
-            pass
+            pass  # of interest to the site alone
         case ReservationMade() | ReservationEnded() | LocalListSettled() | AvailabilityChanged() | StationAccepted():
             pass  # the edge's own state; what it cost comes as a bill
         case TokensChanged() | IdTokenRefused() | MeterValuesSampled() | UnknownStopReceived() | UnknownStopSettled():

@@ -20,6 +20,13 @@ _DEVIATION: Final = (
     "id", "edge_id", "vendor", "model", "firmware_version", "action", "path", "problem", "remedy", "count", "first_at",
     "last_at", "station_id", "frame",
 )  # fmt: skip
+_SECURITY_EVENT: Final = (
+    "id", "edge_id", "station_id", "type", "is_critical", "count", "first_at", "last_at", "tech_info",
+)  # fmt: skip
+_CERTIFICATE: Final = (
+    "edge_id", "station_id", "serial_number", "certificate_type", "common_name", "fingerprint", "not_before",
+    "not_after", "issued_at", "accepted_at", "revoked_at",
+)  # fmt: skip
 _EVSE: Final = (
     "station_id", "evse_id", "label", "max_power_w", "tariff_id", "state", "as_of", "power_w", "energy_wh",
     "state_of_charge_percent", "transaction_id", "cost", "connector_status", "charging_state", "error_code",
@@ -43,6 +50,14 @@ def session_document(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def alarm_document(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: row[name] for name in _ALARM} | {"status": "open" if row["cleared_at"] is None else "cleared"}
+
+
+def security_event_document(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in _SECURITY_EVENT}
+
+
+def certificate_document(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in _CERTIFICATE}
 
 
 def deviation_document(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -309,6 +309,38 @@ alarms = Table(
     Index("alarms_by_cause", "domain", "edge_id", "alarm_id"),
 )
 
+security_events = Table(
+    "security_events",
+    METADATA,
+    _domain(),
+    _key("id"),  # derived from the edge, the station and the type
+    Column("edge_id", String, nullable=False),
+    Column("station_id", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("is_critical", Boolean, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("first_at", UtcTime, nullable=False),
+    Column("last_at", UtcTime, nullable=False),
+    Column("tech_info", String),  # of the last one
+    Index("security_events_by_first", "domain", "first_at", "id"),
+)
+station_certificates = Table(
+    "station_certificates",
+    METADATA,
+    _domain(),
+    _key("edge_id"),
+    _key("serial_number"),
+    Column("station_id", String, nullable=False),
+    Column("certificate_type", String, nullable=False),
+    Column("common_name", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("not_before", UtcTime, nullable=False),
+    Column("not_after", UtcTime, nullable=False),
+    Column("issued_at", UtcTime, nullable=False),
+    Column("accepted_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    Index("station_certificates_by_issue", "domain", "issued_at", "serial_number"),
+)
 deviations = Table(
     "deviations",
     METADATA,

@@ -1,0 +1,47 @@
+"""The questions about security events and certificates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from cloud.rest.fields import Name
+from cloud.rest.paging import PageQuery
+from cloud.store.tables import security_events, station_certificates
+
+EVENT_SORT = (security_events.c.first_at, security_events.c.id)
+CERTIFICATE_SORT = (station_certificates.c.issued_at, station_certificates.c.serial_number)
+
+
+class SecurityEventQuery(PageQuery):
+    """Filters of the list of security events; all given ones must hold."""
+
+    edge_id: Name | None = None
+    station_id: Name | None = None
+    type: Name | None = None
+
+
+class CertificateQuery(PageQuery):
+    """Filters of the list of certificates; all given ones must hold."""
+
+    edge_id: Name | None = None
+    station_id: Name | None = None
+
+
+def events(domain: int, wanted: SecurityEventQuery) -> Select[Any]:
+    query = select(security_events).where(security_events.c.domain == domain)
+    for name in ("edge_id", "station_id", "type"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(security_events.c[name] == value)
+    return query
+
+
+def certificates(domain: int, wanted: CertificateQuery) -> Select[Any]:
+    query = select(station_certificates).where(station_certificates.c.domain == domain)
+    for name in ("edge_id", "station_id"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(station_certificates.c[name] == value)
+    return query
