@@ -96,6 +96,7 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
                 charging_state=event.charging_state,
                 samples=event.samples,
                 is_offline=event.is_offline,
+                reservation_id=event.reservation_id,
                 is_token_waived=event.is_token_waived,
                 signed=event.signed,
             )
@@ -106,11 +107,14 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
                 if event.seq_no is not None:
                     opened.numbering = from_the_middle(event.seq_no)
             return
-        decision.reply = TransactionAnswer(charger_transaction_id=event.charger_transaction_id)
+        id_token = known_token(site, event.token_uid, now)
+        decision.reply = TransactionAnswer(charger_transaction_id=event.charger_transaction_id, id_token=id_token)
         return
     id_token = None
     if event.token_uid is not None and transaction.token_uid is None:
         id_token = identify(site, decision, transaction, event.token_uid, now)
+        if id_token.status is AuthorizationStatus.ACCEPTED:
+            reservations.use(site, decision, transaction, event.reservation_id, now)
     elif event.token_uid is not None:
         id_token = known_token(site, event.token_uid, now)
     if transaction.is_evse_assumed and event.evse_id is not None:
@@ -304,6 +308,8 @@ def _adopt_start(site: Site, decision: Decision, running: Transaction, event: Tr
     if event.token_uid is not None:
         if running.token_uid is None:
             id_token = identify(site, decision, running, event.token_uid, now)
+            if id_token.status is AuthorizationStatus.ACCEPTED:
+                reservations.use(site, decision, running, event.reservation_id, now)
             decision.checkpoint(running, now)
         else:
             id_token = known_token(site, event.token_uid, now)

@@ -123,6 +123,7 @@ class TransactionContinued(Struct, frozen=True, kw_only=True, gc=False):
     is_offline: bool = False
     connector_id: int | None = None
     remote_start_id: int | None = None
+    reservation_id: int | None = None
     is_token_waived: bool = False
     signed: tuple[SignedReading, ...] = ()
 

@@ -101,6 +101,7 @@ def _continued(station_id: str, payload: Any) -> TransactionContinued:
         seq_no=read_int(payload.seqNo),
         is_offline=given(payload.offline, False),
         remote_start_id=read_int(info.remoteStartId),
+        reservation_id=read_int(payload.reservationId),
         is_token_waived=is_token_waived(payload.idToken),
         signed=read_signed_201(meter_values),
     )

@@ -297,7 +297,7 @@ async def test_tc_n_05_set_monitoring_base_and_level(agent: RunningAgent, case: 
 
 
 async def test_tc_n_08_set_variable_monitoring(agent: RunningAgent, case: str) -> None:
-    """TC_N_08 one, TC_N_09 several, TC_N_24 periodic; TC_N_18 and TC_N_44 cleared; TC_N_21, TC_N_48 to TC_N_50 events."""
+    """TC_N_08 one, TC_N_09 several, TC_N_24 periodic; TC_N_18 and TC_N_44 cleared; TC_N_21, TC_N_48 to TC_N_50."""
     async with charge_point(agent, case, V201) as point:
         await booted(point)
         upper = VariableMonitor(name=TEMPERATURE, type="UpperThreshold", value=80, severity=8)
