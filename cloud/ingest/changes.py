@@ -15,7 +15,6 @@ from pydantic import TypeAdapter
 
 from cloud.ingest.device_changes import DeviceBody
 from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionNews
-from cloud.ingest.security_changes import SecurityBody
 from protocols.errors import BadEntry
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.session import SessionStatus
@@ -71,6 +70,7 @@ from protocols.sync.up import (
 
 _CDR: Final[TypeAdapter[Cdr]] = TypeAdapter(Cdr)
 Row = dict[str, Any]
+SecurityBody = SecurityEventSeen | CertificateIssued | CertificateAccepted | CertificateRevoked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

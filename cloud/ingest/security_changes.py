@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 import orjson
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.ingest.changes import Origin, Row, SecurityBody
 from cloud.store.engine import insert_missing, upsert
 from cloud.store.tables import security_events, station_certificates
 from protocols.sync.up import CertificateAccepted, CertificateIssued, CertificateRevoked, SecurityEventSeen
-
-if TYPE_CHECKING:
-    from cloud.ingest.changes import Origin, Row
-
-SecurityBody = SecurityEventSeen | CertificateIssued | CertificateAccepted | CertificateRevoked
 
 
 async def write(connection: AsyncConnection, origin: Origin, told: Sequence[tuple[SecurityBody, datetime]]) -> None:
