@@ -203,12 +203,15 @@ class Transaction:
     def draw(self, power_w: int, now: datetime) -> None:
         """The measured power is this now. Of the time since the last one, the lower of both counts: one reading alone
         proves nothing, nor does one that the EVSE cannot give."""
-        if self.rating_w and power_w * 100 > self.rating_w * MARGIN_PERCENT:
+        before_w, before_at = self.power_w, self.power_at
+        if power_w < 0 or (self.rating_w and power_w * 100 > self.rating_w * MARGIN_PERCENT):
             power_w = 0
-        if self.power_w and self.power_at is not None:
-            held = min(now - self.power_at, POWER_HOLDS)
-            self.measured_wms += min(self.power_w, max(0, power_w)) * (held // _MILLISECOND)
-        self.power_w, self.power_at = max(0, power_w), now
+        self.power_w, self.power_at = power_w, now
+        if power_w and before_w and before_at is not None:
+            held = now - before_at
+            if held > POWER_HOLDS:
+                held = POWER_HOLDS
+            self.measured_wms += (power_w if power_w < before_w else before_w) * (held // _MILLISECOND)
 
     def move(self, cause: Cause) -> None:
         """Follow the table. Raises KeyError for a move that does not exist: a fault of ours."""
@@ -224,9 +227,11 @@ class Transaction:
         if self.last_at is not None and at < self.last_at:
             return
         before_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh
-        now_wh = self._reckoned(register_wh, before_wh, at)
-        if now_wh < before_wh:
-            return
+        now_wh = register_wh + self.offset_wh
+        if now_wh < before_wh or self.fall is not None:
+            now_wh = self._reckoned(register_wh, before_wh, at)
+            if now_wh < before_wh:
+                return
         if now_wh - before_wh > MARGIN_WH and is_stamped and self._is_beyond_rating(now_wh - before_wh, at):
             since = (self.last_at or self.started_at).isoformat()
             jump = f"from {before_wh} Wh at {since} to {now_wh} Wh at {at.isoformat()}"
