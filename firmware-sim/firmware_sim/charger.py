@@ -20,11 +20,9 @@ from firmware_sim.messages import (
     BootMessage,
     BootReason,
     ConnectorFaulted,
-    Downloaded,
     Event,
     FaultCleared,
     HeartbeatMessage,
-    KeyMade,
     Limited,
     LinkLost,
     LinkUp,
@@ -43,8 +41,8 @@ from firmware_sim.messages import (
     Unanswered,
     UnlockRequested,
     Unplugged,
-    Uploaded,
 )
+from firmware_sim.orders import Downloaded, KeyMade, Uploaded
 from firmware_sim.settings import AfterPowerLoss, Settings
 from firmware_sim.station_model import StationModel
 from protocols.terms import ReadingContext

@@ -8,7 +8,8 @@ from typing import assert_never
 
 from firmware_sim import crypto
 from firmware_sim.clock import SiteClock
-from firmware_sim.messages import Download, Downloaded, Event, Job, KeyMade, MakeKey, Upload, Uploaded
+from firmware_sim.messages import Event
+from firmware_sim.orders import Download, Downloaded, Job, KeyMade, MakeKey, Upload, Uploaded
 from firmware_sim.transfers import Fetching, TransferFailed, send
 
 _WAITING = 32

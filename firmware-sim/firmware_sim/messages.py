@@ -10,6 +10,7 @@ from typing import Any
 
 from firmware_sim.blocks.charging_profiles import ChargingProfile
 from firmware_sim.meter import Reading
+from firmware_sim.orders import Downloaded, Job, KeyMade, Reconnect, Uploaded
 from firmware_sim.vehicle import Vehicle
 from protocols.terms import ChargingState
 
@@ -219,52 +220,6 @@ class CallRefused:
 Answer = BootAnswer | TokenAnswer | PlainAnswer | SaidAnswer | CallRefused
 
 
-# --- jobs: what takes long and is done beside the model -------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
-    """Fetch a file by HTTP, for `purpose` "firmware" or "publish"; another one for the same purpose replaces it."""
-
-    purpose: str
-    url: str
-    certificate: str | None = None
-    signature: str | None = None
-    retries: int = 0
-    retry_interval_s: int = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
-    """Send `content` to `url` by HTTP as a file of that name."""
-
-    number: int
-    url: str
-    filename: str
-    content: bytes
-    retries: int = 0
-    retry_interval_s: int = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MakeKey:
-    """Make a key and a certificate signing request for it."""
-
-    use: str
-    common_name: str
-    organization: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reconnect:
-    """Close the connection as soon as the last answer has left, and come back, with `password` when it is a new one."""
-
-    password: str | None = None
-
-
-Job = Download | Upload | MakeKey
-
-
 # --- events: what happens to the charger ----------------------------------------------------------------------------
 
 
@@ -388,34 +343,6 @@ class Triggered:
     what: str
     evse_id: int = 0
     is_extended: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Downloaded:
-    """A download has ended. `error` "" when the file is here: its version, and what its signature is worth."""
-
-    job: Download
-    error: str = ""
-    version: str | None = None
-    md5: str = ""
-    is_signature_valid: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uploaded:
-    """An upload has ended. `error` is "" or OCPP's status for why it failed."""
-
-    job: Upload
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyMade:
-    """A new key and the request for its certificate (PEM)."""
-
-    use: str
-    key: str
-    csr: str
 
 
 Event = (

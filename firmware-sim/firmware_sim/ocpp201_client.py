@@ -6,8 +6,6 @@ from dataclasses import asdict, replace
 from types import ModuleType
 from typing import Any, assert_never
 
-from ocpp.v21 import call as call21  # type: ignore[import-untyped]
-from ocpp.v21 import call_result as call_result21
 from ocpp.v201 import call, call_result  # type: ignore[import-untyped]
 
 from firmware_sim.charger import Charger
@@ -156,7 +154,9 @@ class Ocpp201Mouth:
 
 def ocpp21_mouth() -> Ocpp201Mouth:
     """OCPP 2.1 as far as it is the same: boot, authorisation, transactions, metering, control, device model."""
-    return Ocpp201Mouth(call21, call_result21)
+    from ocpp.v21 import call, call_result  # type: ignore[import-untyped]  # only here: they take long to load
+
+    return Ocpp201Mouth(call, call_result)
 
 
 def connector_status(state: ConnectorState) -> ConnectorStatus:

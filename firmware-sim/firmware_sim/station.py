@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar, assert_never
 
 from ocpp.v16 import ChargePoint as Endpoint16  # type: ignore[import-untyped]
-from ocpp.v21 import ChargePoint as Endpoint21  # type: ignore[import-untyped]
 from ocpp.v201 import ChargePoint as Endpoint201  # type: ignore[import-untyped]
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from firmware_sim.by_hand import ByHand
 from firmware_sim.charger import Charger
 from firmware_sim.clock import SiteClock
-from firmware_sim.functions import charging
 from firmware_sim.habits import Habit
 from firmware_sim.jobs import Jobs
 from firmware_sim.memory import Memory
@@ -26,45 +25,34 @@ from firmware_sim.messages import (
     Answered,
     AuthorizeMessage,
     CallRefused,
-    ConnectorFaulted,
-    Download,
     Event,
-    FaultCleared,
     HeartbeatMessage,
     IdleMeterMessage,
-    Limited,
     LinkLost,
     LinkUp,
-    MakeKey,
     Message,
     Note,
     Output,
     Phase,
-    PlainAnswer,
-    Plugged,
     PowerCut,
     PowerRestored,
-    Presented,
     Reboot,
     Rebooted,
-    Reconnect,
     Reply,
     Said,
     SaidAnswer,
     TransactionMessage,
     Unanswered,
-    Unplugged,
-    Upload,
 )
 from firmware_sim.ocpp16_client import Ocpp16Mouth
 from firmware_sim.ocpp201_client import Ocpp201Mouth, ocpp21_mouth
 from firmware_sim.ocpp_client import CallFailed, Connection, Mouth, open_socket
+from firmware_sim.orders import Download, MakeKey, Reconnect, Upload
 from firmware_sim.outbox import Outbox
 from firmware_sim.settings import OcppVersion, StationSpec
+from firmware_sim.speaker import Speaker
 from firmware_sim.station_model import StationModel
 from firmware_sim.story import Teller, finished_transactions, silent
-from firmware_sim.v201.smart_charging import external
-from firmware_sim.vehicle import Vehicle
 from protocols.timeline import Timeline
 
 _T = TypeVar("_T")
@@ -100,7 +88,7 @@ class Pace:
         return ceiling_s * rng.uniform(0.5, 1.0)
 
 
-class Station:
+class Station(ByHand):
     """One charging station. The methods without `await` act at once, at site time `at` (now, when not given)."""
 
     def __init__(
@@ -133,34 +121,9 @@ class Station:
         self._jobs = Jobs(clock, self.feed)
         self._reboot: Reboot | None = None
         self._reconnect: Reconnect | None = None
-        self._refusals = 0
         self._changed = asyncio.Event()
 
     # --- by hand ---
-
-    def plug(self, evse_id: int, vehicle: Vehicle, at: datetime | None = None) -> None:
-        """A driver plugs a vehicle in."""
-        self.feed(Plugged(evse_id=evse_id, vehicle=vehicle), at)
-
-    def unplug(self, evse_id: int, at: datetime | None = None) -> None:
-        """A driver pulls the plug (a locked one too: the cable gives)."""
-        self.feed(Unplugged(evse_id=evse_id), at)
-
-    def present(self, evse_id: int, id_token: str, at: datetime | None = None) -> None:
-        """A driver holds a card to the reader."""
-        self.feed(Presented(evse_id=evse_id, id_token=id_token), at)
-
-    def fault(self, evse_id: int, at: datetime | None = None) -> None:
-        """The connector breaks."""
-        self.feed(ConnectorFaulted(evse_id=evse_id), at)
-
-    def clear_fault(self, evse_id: int, at: datetime | None = None) -> None:
-        """The connector is well again."""
-        self.feed(FaultCleared(evse_id=evse_id), at)
-
-    def limit(self, evse_id: int, limit_w: int | None, at: datetime | None = None) -> None:
-        """The EVSE offers at most `limit_w`; below 6 A per phase the session is suspended."""
-        self.feed(Limited(evse_id=evse_id, limit_w=limit_w), at)
 
     def power_up(self, at: datetime | None = None) -> None:
         """Mains on: the station starts and connects by itself."""
@@ -183,23 +146,6 @@ class Station:
         """The network is back; the station reconnects when its back-off lets it."""
         self._link_allowed = True
         self._notify()
-
-    def misbehave(self, *habits: Habit) -> None:
-        """Take up habits, besides those of the data plate; those of the connection itself begin with the next one."""
-        self.charger.habits.update(habits)
-
-    def behave(self) -> None:
-        """Give up all habits."""
-        self.charger.habits.clear()
-
-    def external_limit(self, evse_id: int, limit_w: int | None, *, is_grid_critical: bool = False) -> None:
-        """An energy manager beside the station limits it (None: no longer); 2.0.1 tells the CSMS."""
-        limit = None if limit_w is None else external(evse_id, limit_w)
-        self.act(lambda model: charging.external_limit(model, evse_id, limit, is_grid_critical=is_grid_critical))
-
-    def reset_register(self, evse_id: int, register_wh: int = 0) -> None:
-        """The meter's register begins anew, or rolls over, in the middle of whatever runs there."""
-        self.act(lambda model: model.set_register(evse_id, register_wh))
 
     async def call(self, action: str, timeout_s: float = 10.0, **payload: Any) -> dict[str, Any]:
         """Say anything to the CSMS, in the words of the station's OCPP version (snake_case), and wait for the answer.
@@ -413,76 +359,27 @@ class Station:
 
     async def _speak(self, connection: Connection, mouth: Mouth) -> None:
         """Send what waits, one call at a time, until the connection ends."""
+        speaker = Speaker(self, connection, mouth)
         with suppress(ConnectionClosed):
             while self._connection is connection:
-                await self._say_next(connection, mouth)
+                await speaker.say_next()
 
-    async def _say_next(self, connection: Connection, mouth: Mouth) -> None:
-        """Send the first message that waits; it leaves the outbox when it has been answered."""
-        charger = self.charger
-        if Habit.BURST in charger.habits and charger.registered and len(self.outbox.durable) > 1:
-            await self._say_all(connection, mouth)
-            return
-        message = self.outbox.next(
-            registered=charger.registered,
-            pending=charger.is_pending,
-            overtakes=Habit.OUT_OF_ORDER in charger.habits,
-        )
-        if message is None:
-            await self._changed.wait()
-            return
-        call = mouth.call(message, self.charger)
-        if call is None:
-            self._answered(message, PlainAnswer())
-            return
-        try:
-            answer = self._understood(mouth, message, await connection.call(call))
-        except TimeoutError:
-            self._unanswered(message)
-            return
-        except CallFailed as error:
-            self._refusals += 1
-            settings = self.charger.settings
-            if isinstance(message, TransactionMessage) and self._refusals < settings.attempts:
-                await self.clock.sleep(self._refusals * settings.attempt_interval_s)
-                return
-            answer = CallRefused(code=error.code)
-        self._refusals = 0
-        if self._connection is connection:
-            self._answered(message, answer)
+    def is_current(self, connection: Connection) -> bool:
+        """Whether the station still speaks over that connection."""
+        return self._connection is connection
 
-    async def _say_all(self, connection: Connection, mouth: Mouth) -> None:
-        """The queue in one burst, no answer waited for in between, but for the transactionId that a 1.6 CSMS gives."""
-        waiting = self.outbox.durable
-        if self.charger.is_v16:
-            begun = [number for number, each in enumerate(waiting, start=1) if each.phase is Phase.STARTED]
-            waiting = waiting[: begun[0] if begun else None]
-        calls = [mouth.call(each, self.charger) for each in waiting]
-        try:
-            results = iter(await connection.burst([each for each in calls if each is not None]))
-        except TimeoutError:
-            self._tell("unanswered", message="burst")
-            return
-        for message, call in zip(waiting, calls, strict=True):
-            result = None if call is None else next(results)
-            if call is not None and result is None:
-                self._answered(message, CallRefused(code="GenericError"))
-            else:
-                self._answered(message, PlainAnswer() if call is None else self._understood(mouth, message, result))
+    async def something_new(self) -> None:
+        """Wait until anything has changed."""
+        await self._changed.wait()
 
-    def _understood(self, mouth: Mouth, message: Message, result: Any) -> Answer:
-        try:
-            return mouth.answer(message, result)
-        except (KeyError, TypeError, ValueError) as error:
-            raise CallFailed("FormationViolation") from error
-
-    def _answered(self, message: Message, answer: Answer) -> None:
+    def answered(self, message: Message, answer: Answer) -> None:
+        """A message is through."""
         self.outbox.done(message)
         if isinstance(message, Said) and (asked := self._asked.get(message)) is not None and not asked.done():
             asked.set_result(answer)
         self.feed(Answered(message=message, answer=answer))
 
-    def _unanswered(self, message: Message) -> None:
+    def unanswered(self, message: Message) -> None:
         """No answer in time: what is of no use later goes, the rest stays first in line and is sent again."""
         if isinstance(message, AuthorizeMessage | HeartbeatMessage | IdleMeterMessage):
             self.outbox.done(message)
@@ -526,6 +423,8 @@ def _version(ocpp: OcppVersion) -> tuple[Mouth, Any]:
         case OcppVersion.V201:
             return Ocpp201Mouth(), Endpoint201
         case OcppVersion.V21:
+            from ocpp.v21 import ChargePoint as Endpoint21  # type: ignore[import-untyped]  # it takes long to load
+
             return ocpp21_mouth(), Endpoint21
         case _:
             assert_never(ocpp)

@@ -8,7 +8,7 @@ from typing import Any
 from firmware_sim import crypto
 from firmware_sim.blocks.kept import InstalledCertificate
 from firmware_sim.functions import security
-from firmware_sim.messages import KeyMade, MakeKey, Reconnect
+from firmware_sim.orders import KeyMade, MakeKey, Reconnect
 from firmware_sim.station_model import StationModel
 
 STATION = "ChargingStationCertificate"

@@ -7,7 +7,8 @@ from dataclasses import replace
 from firmware_sim.blocks.device_model import SetStatus, refusal
 from firmware_sim.blocks.variable_table import Variable
 from firmware_sim.functions import security
-from firmware_sim.messages import Reconnect, iso
+from firmware_sim.messages import iso
+from firmware_sim.orders import Reconnect
 from firmware_sim.settings import OfflineAuthorize, Settings
 from firmware_sim.station_model import StationModel
 

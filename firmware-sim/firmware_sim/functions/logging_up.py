@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from firmware_sim.messages import Note, Upload, Uploaded, iso
+from firmware_sim.messages import Note, iso
+from firmware_sim.orders import Upload, Uploaded
 from firmware_sim.station_model import StationModel
 from firmware_sim.story import plain_line
 

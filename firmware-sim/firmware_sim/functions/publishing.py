@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmware_sim.messages import Download, Downloaded
+from firmware_sim.orders import Download, Downloaded
 from firmware_sim.station_model import StationModel
 
 

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from firmware_sim import crypto
 from firmware_sim.blocks.files import FirmwareJob
 from firmware_sim.functions import security
-from firmware_sim.messages import BootReason, Download, Downloaded, Reboot
+from firmware_sim.messages import BootReason, Reboot
+from firmware_sim.orders import Download, Downloaded
 from firmware_sim.station_model import StationModel
 
 _ROOTS = ("ManufacturerRootCertificate", "ManufacturerRoot")

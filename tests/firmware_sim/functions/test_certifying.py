@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from firmware_sim import crypto
-from firmware_sim.messages import Answered, KeyMade, MakeKey, Said, SaidAnswer, Triggered
+from firmware_sim.messages import Answered, Said, SaidAnswer, Triggered
+from firmware_sim.orders import KeyMade, MakeKey
 from firmware_sim.settings import OcppVersion
 from tests.firmware_sim.certificates import authority
 from tests.firmware_sim.desk import LiveDesk

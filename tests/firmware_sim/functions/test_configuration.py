@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from firmware_sim.messages import Reconnect
+from firmware_sim.orders import Reconnect
 from firmware_sim.settings import OcppVersion
 from tests.firmware_sim.desk import LiveDesk
 

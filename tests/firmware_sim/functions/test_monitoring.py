@@ -16,9 +16,8 @@ from firmware_sim.messages import (
     TokenAnswer,
     Triggered,
     Unplugged,
-    Upload,
-    Uploaded,
 )
+from firmware_sim.orders import Upload, Uploaded
 from firmware_sim.settings import OcppVersion
 from tests.firmware_sim.desk import LiveDesk, timestamp
 from tests.firmware_sim.playbook import CARD, car

@@ -10,8 +10,6 @@ from firmware_sim import crypto
 from firmware_sim.messages import (
     Answered,
     AuthorizeMessage,
-    Download,
-    Downloaded,
     Plugged,
     Presented,
     Reboot,
@@ -20,6 +18,7 @@ from firmware_sim.messages import (
     Triggered,
     Unplugged,
 )
+from firmware_sim.orders import Download, Downloaded
 from firmware_sim.settings import OcppVersion
 from tests.firmware_sim.certificates import authority, signature
 from tests.firmware_sim.desk import LiveDesk, timestamp
