@@ -17,6 +17,7 @@ from docs.ocpp_coverage import coverage
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.config import EdgeConfig
 from edge.domain.transaction import TABLE
+from edge.files.file_metrics import FileMetrics
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.metrics import AgentMetrics
 from edge.uplink.metrics import UplinkMetrics
@@ -117,7 +118,7 @@ def _default(info: FieldInfo) -> str:
 
 def _metrics() -> str:
     edge = CollectorRegistry()
-    for make in (AgentMetrics, ChargerMetrics, LedgerMetrics, UplinkMetrics):
+    for make in (AgentMetrics, ChargerMetrics, FileMetrics, LedgerMetrics, UplinkMetrics):
         make(edge)
     parts = []
     for room, place, registry in (

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from edge.main import app
 from edge.template_file import read_templates
 from protocols.charger.jobs import ApplyTemplateJob, StationPattern
 from protocols.charger.operations.variables import VariableName, VariableSetting
@@ -76,3 +78,13 @@ def test_problems(tmp_path: Path, text: str, problem: str) -> None:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(BadText):
         read_templates(tmp_path / "none.toml")
+
+
+def test_the_command_says_what_is_good_and_what_is_not(tmp_path: Path) -> None:
+    good = CliRunner().invoke(app, ["template", "check", str(write(tmp_path, GOOD))])
+    assert (good.exit_code, good.output) == (
+        0,
+        "fleet: good. 3 variables for vendor *, model M*, firmware *.\n",
+    )
+    bad = CliRunner().invoke(app, ["template", "check", str(write(tmp_path, "templates = []"))])
+    assert bad.exit_code == 2
