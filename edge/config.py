@@ -335,7 +335,7 @@ class FrameLogSettings(_Strict):
         default=5_000,
         ge=1,
         le=1_000_000,
-        description="what comes beyond it is left out and counted; a fifth of it more is for transactions",
+        description="what comes beyond it is left out and counted",
     )
     stations: frozenset[StationId] = Field(default=frozenset(), description="only these stations; none for all")
 

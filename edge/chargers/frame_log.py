@@ -29,17 +29,15 @@ from edge.chargers.frame_segments import COMPRESSION, GAP, GZIP, Segments
 from edge.ports import Clock
 
 MAX_WAITING: Final = 20_000
-"""Frames that wait for the thread; it is behind by two seconds of the usual limit then."""
+"""Frames that wait for the thread."""
 MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
-MONEY_RESERVE: Final = 0.2
-"""Beyond `max_frames_per_s`, so much of it again is kept for messages about transactions and tokens."""
 STEP_FRAMES: Final = 16
 STEP_S: Final = 0.000_2
 """The thread gives way to the event loop after so much of its own time..."""
 REST: Final = 9.0
 """... for so many times as long."""
 SHORTEST_REST_S: Final = 0.001
-IDLE_S: Final = 0.1
+IDLE_S: Final = 0.2
 MEMBER_BYTES: Final = 256 * 1024
 """Of text: what is compressed as one."""
 FLUSH_S: Final = 2.0
@@ -63,6 +61,7 @@ class FrameLog:
     """`note` on the event loop, all else in a thread of its own while `run` runs. `speed` is that of site time."""
 
     __slots__ = (
+        "_allowed",
         "_begun_ms",
         "_clock",
         "_compressor",
@@ -70,22 +69,22 @@ class FrameLog:
         "_gaps_told",
         "_is_failing",
         "_is_stopping",
-        "_left",
         "_lines",
         "_masker",
         "_member",
         "_metrics",
-        "_most",
-        "_reserve",
-        "_second_ends_s",
+        "_most_per_s",
+        "_noted",
+        "_noted_bytes",
+        "_refilled_s",
         "_segments",
         "_speed",
         "_stations",
+        "_taken",
         "_taken_bytes",
         "_text_bytes",
         "_tidied_s",
         "_waiting",
-        "_waiting_bytes",
     )
 
     def __init__(
@@ -97,8 +96,7 @@ class FrameLog:
         speed: float = 1.0,
     ) -> None:
         self._stations = settings.stations
-        self._most = settings.max_frames_per_s
-        self._reserve = -int(self._most * MONEY_RESERVE)
+        self._most_per_s = settings.max_frames_per_s
         self._clock = clock
         self._speed = speed
         self._metrics = metrics
@@ -106,10 +104,11 @@ class FrameLog:
         keep_ms = int(settings.keep.total_seconds() * 1000)
         self._segments = Segments(settings.folder, settings.max_bytes, keep_ms)
         self._waiting: deque[tuple[float, str, bytes, bytes]] = deque()
-        self._waiting_bytes = 0  # counted up by the loop ...
-        self._taken_bytes = 0  # ... and by the thread: a number that both change would lose counts
-        self._left = 0
-        self._second_ends_s = 0.0
+        # Each number is changed by the loop or by the thread alone: one that both change would lose counts.
+        self._noted = self._noted_bytes = 0  # by the loop
+        self._allowed = float(min(self._most_per_s, MAX_WAITING))  # by the thread, as all below
+        self._taken = self._taken_bytes = 0
+        self._refilled_s = time.monotonic()
         self._is_stopping = threading.Event()
         self._compressor = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP)
         self._member: list[bytes] = []
@@ -127,18 +126,12 @@ class FrameLog:
         """A frame came FROM_STATION or went TO_STATION."""
         if self._stations and station_id not in self._stations:
             return
-        now_s = time.monotonic()
-        if now_s >= self._second_ends_s:
-            self._second_ends_s, self._left = now_s + 1.0, self._most
-        if self._left <= 0 and (self._left <= self._reserve or not _is_about_money(raw)):
+        if self._noted >= self._allowed or self._noted_bytes - self._taken_bytes > MAX_WAITING_BYTES:
             self._metrics.frames_left_out += 1
             return
-        if len(self._waiting) >= MAX_WAITING or self._waiting_bytes - self._taken_bytes > MAX_WAITING_BYTES:
-            self._metrics.frames_left_out += 1
-            return
-        self._left -= 1
-        self._waiting_bytes += len(raw)
-        self._waiting.append((now_s, station_id, direction, raw))
+        self._noted += 1
+        self._noted_bytes += len(raw)
+        self._waiting.append((time.monotonic(), station_id, direction, raw))
 
     async def run(self) -> None:
         """Write until cancelled, and then what is left."""
@@ -157,6 +150,7 @@ class FrameLog:
         self._masker.learn()
         while not self._is_stopping.is_set():
             began_s = time.thread_time()
+            self._refill()
             self._take(began_s + STEP_S)
             if self._waiting:
                 time.sleep(max(SHORTEST_REST_S, REST * (time.thread_time() - began_s)))
@@ -168,6 +162,13 @@ class FrameLog:
         self._flush()
         self._guarded(self._segments.close)
 
+    def _refill(self) -> None:
+        """So many frames more may be noted: a second's at most, and no more than may wait."""
+        now_s, noted = time.monotonic(), self._noted
+        left = self._allowed - noted + (now_s - self._refilled_s) * self._most_per_s
+        self._refilled_s = now_s
+        self._allowed = min(noted + min(left, self._most_per_s), self._taken + MAX_WAITING)
+
     def _take(self, until_s: float) -> None:
         """Some of the frames that wait, as many as the time allows."""
         now_s, now_ms = time.monotonic(), self._now_ms()
@@ -177,6 +178,7 @@ class FrameLog:
         while waiting:
             for _ in range(min(STEP_FRAMES, len(waiting))):
                 at_s, station_id, direction, raw = waiting.popleft()
+                self._taken += 1
                 self._taken_bytes += len(raw)
                 at_ms = now_ms - int((now_s - at_s) * ms_per_s)
                 try:
@@ -240,8 +242,3 @@ class FrameLog:
 
     def _now_ms(self) -> int:
         return int(self._clock().timestamp() * 1000)
-
-
-def _is_about_money(raw: bytes) -> bool:
-    """StartTransaction, StopTransaction, TransactionEvent, and answers that speak of a token."""
-    return b"Transaction" in raw or b"idT" in raw

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from edge.chargers import frame_log as module
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.frame_log import FrameLog, FrameLogSettings
+from edge.chargers.frame_masking import Masker
 from edge.chargers.frame_reader import FrameReader, LoggedFrame, Wanted
 from edge.chargers.frame_segments import FROM_STATION, GZIP, TO_STATION, Segments, members, segments
 from protocols.ocpp.version import Version
@@ -130,20 +132,44 @@ async def test_only_the_stations_that_were_chosen(tmp_path: Path) -> None:
     assert metrics.frames_left_out == 0
 
 
-async def test_a_flood_is_left_out_and_counted_but_transactions_are_kept_longer(tmp_path: Path) -> None:
+async def test_a_flood_is_left_out_counted_and_marked(tmp_path: Path) -> None:
     log, metrics = log_in(tmp_path, max_frames_per_s=100)
-    log._left, log._second_ends_s = 100, float("inf")
     for number in range(150):
         log.note("A", FROM_STATION, b'[2,"%d","Heartbeat",{}]' % number)
-    for number in range(30):
-        log.note("A", FROM_STATION, b'[2,"s%d","StopTransaction",{"transactionId":1}]' % number)
     async with running(log):
         pass
     found = read(tmp_path)
-    assert metrics.frames_left_out == 60
-    assert [frame.action for frame in found].count("Heartbeat") == 100
-    assert [frame.action for frame in found].count("StopTransaction") == 20
-    assert [frame.missing for frame in found if frame.kind == "GAP"] == [60]
+    assert metrics.frames_left_out == 50
+    assert [frame.message_id for frame in found if frame.kind == "CALL"] == [str(number) for number in range(100)]
+    assert [frame.missing for frame in found if frame.kind == "GAP"] == [50]
+
+
+async def test_after_a_flood_it_goes_on(tmp_path: Path) -> None:
+    log, metrics = log_in(tmp_path, max_frames_per_s=100)
+    async with running(log):
+        for _ in range(300):
+            log.note("A", FROM_STATION, b'[2,"1","Heartbeat",{}]')
+
+        def is_noted() -> bool:
+            before = metrics.frames_left_out
+            log.note("A", FROM_STATION, b'[2,"again","Heartbeat",{}]')
+            return metrics.frames_left_out == before
+
+        await wait_until(is_noted)
+    assert "again" in [frame.message_id for frame in read(tmp_path)]
+
+
+async def test_a_frame_that_cannot_be_masked_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_masker: Masker, _raw: bytes) -> bytes:
+        raise RuntimeError("boom")
+
+    log, _ = log_in(tmp_path)
+    monkeypatch.setattr(Masker, "mask", broken)
+    with capture_logs() as logs:
+        async with running(log):
+            log.note("A", FROM_STATION, b'[2,"m1","Authorize",{"idTag":"SECRETTAG"}]')
+    assert [frame.text for frame in read(tmp_path)] == ['["frame not masked"]']
+    assert [line["event"] for line in logs] == ["frame_not_masked"]
 
 
 async def test_what_waits_is_bounded_in_number_and_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
