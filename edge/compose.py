@@ -266,7 +266,9 @@ def _habits(config: EdgeConfig, inbox: Inbox, metrics: ChargerMetrics, agent: Ag
         return Model(station.vendor, station.model, station.firmware_version) if station is not None else UNKNOWN_MODEL
 
     pings = {each.id: each.pings for each in config.stations if each.pings is not None}
-    return Habits(inbox, metrics, Masker(words, secrets.token_bytes(16)).mask, model_of, pings)
+    masker = Masker(words, secrets.token_bytes(16))
+    masker.learn()
+    return Habits(inbox, metrics, masker.mask, model_of, pings)
 
 
 def _retention(config: EdgeConfig) -> Retention:

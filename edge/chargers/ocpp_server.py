@@ -32,6 +32,7 @@ from edge.domain.events import ConnectionLimitReached
 from edge.ports import Clock, Inbox, Overloaded, Relay
 from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.frame import MAX_FRAME_BYTES
+from protocols.ocpp.quirks.catalogue import all_quirks
 from protocols.ocpp.schema import load
 from protocols.ocpp.version import Version
 
@@ -114,6 +115,7 @@ class OcppServer:
         settings = self._settings
         for dialect in DIALECTS.values():
             load(dialect.version, dialect.requests)
+        all_quirks()  # read now: a station would wait for it
         self._highest_file = raise_file_limit() - FILES_KEPT
         listeners = await listen(settings.host, settings.port, self._highest_file, self._turned_away)
         port = int(listeners[0].getsockname()[1])
