@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -93,14 +94,17 @@ async def charge_point(
     *,
     password: str | None = PASSWORD,
     subprotocols: Sequence[str] = (),
+    port: int | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[ChargePoint]:
-    """A station that is connected; without a password it says nothing of who it is. Raises websockets' InvalidStatus
-    where the site does not let it in."""
+    """A station that is connected; without a password it says nothing of who it is. With `tls` it comes to the door at
+    `port`. Raises websockets' InvalidStatus where the site does not let it in."""
     basic = base64.b64encode(f"{station_id}:{password}".encode()).decode()
     headers = {} if password is None else {"Authorization": f"Basic {basic}"}
     async with (
         connect(
-            f"ws://127.0.0.1:{agent.ocpp_port}/{station_id}",
+            f"{'ws' if tls is None else 'wss'}://localhost:{port or agent.ocpp_port}/{station_id}",
+            ssl=tls,
             subprotocols=[Subprotocol(name) for name in subprotocols or (SUBPROTOCOLS[version],)],
             additional_headers=headers,
             compression=None,

@@ -18,7 +18,8 @@ def agent(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A running agent that knows a station for every case of the file."""
     stations = {_station_of(name) for name in dir(request.module) if _CASE.match(name)}
     more = getattr(request.module, "MORE_SETTINGS", "")
-    with running_agent(tmp_path_factory.mktemp("agent"), stations, more) as running:
+    of_station = getattr(request.module, "OF_STATION", {})
+    with running_agent(tmp_path_factory.mktemp("agent"), stations, more, of_station) as running:
         yield running
 
 

@@ -7,10 +7,11 @@ import contextlib
 import json
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from deploy.demo.processes import program
@@ -43,6 +44,7 @@ time_zone = "Europe/Berlin"
 host = "127.0.0.1"
 port = 0
 heartbeat_interval_s = 300
+trusted_proxies = ["127.0.0.1"]
 
 [local]
 port = 0
@@ -59,6 +61,7 @@ _STATION = """
 id = "{id}"
 password_hash = "{password_hash}"
 evses = [{{ id = 1, label = "{id} left" }}, {{ id = 2, label = "{id} right" }}]
+{more}
 """
 
 
@@ -127,11 +130,17 @@ class RunningAgent:
 
 
 @contextlib.contextmanager
-def running_agent(folder: Path, station_ids: Iterable[str], more: str = "") -> Iterator[RunningAgent]:
-    """An agent with these stations, which share a password, and a token for each; `more` settings in TOML."""
+def running_agent(
+    folder: Path, station_ids: Iterable[str], more: str = "", of_station: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[RunningAgent]:
+    """An agent with these stations, which share a password, and a token for each; `more` settings in TOML, and those
+    of single stations."""
     config, stations = folder / "edge.toml", sorted(station_ids)
     password_hash = hash_password(PASSWORD)
-    blocks = [_STATION.format(id=station_id, password_hash=password_hash) for station_id in stations]
+    blocks = [
+        _STATION.format(id=station_id, password_hash=password_hash, more=of_station.get(station_id, ""))
+        for station_id in stations
+    ]
     config.write_text(_SITE + more + "".join(blocks), encoding="utf-8")
     tokens = folder / "tokens.csv"
     tokens.write_text(

@@ -1,6 +1,6 @@
 """The certification cases of OCPP 1.6 for central systems, security extension: TC_073 to TC_088.
 
-TC_086 and TC_087 are about TLS, which nginx speaks before the agent (deploy/nginx).
+What needs TLS is in test_16_tls_cases.
 """
 
 from __future__ import annotations
