@@ -51,7 +51,9 @@ async def test_tc_073_update_charge_point_password_for_http_basic_authentication
     async with charge_point(agent, case, password=secret) as point:
         await booted(point)
         point.answers["ChangeConfiguration"] = {"status": "Rejected"}
-        await agent.call(case, "ChangeConfiguration", {"key": "AuthorizationKey", "value": "a-password-it-refused"})
+        for value in ("a-password-it-refused", "short"):
+            raw = await agent.call(case, "ChangeConfiguration", {"key": "AuthorizationKey", "value": value})
+            assert raw.result == {"status": "Rejected"}
     for wrong in (PASSWORD, "a-password-it-refused"):
         with pytest.raises(InvalidStatus) as refused:
             async with charge_point(agent, case, password=wrong):
