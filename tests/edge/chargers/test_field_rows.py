@@ -101,12 +101,8 @@ async def test_readings_with_a_bad_one_among_them_and_no_id_are_billed(play: Pla
     """Rows 1 and 3."""
     station = Station(play)
     transaction = station.start()
-    for minutes, more in (
-        (5, {}),
-        (10, {"transactionId": 0}),
-        (15, {"transactionId": -1}),
-        (20, {"transactionId": None}),
-    ):
+    unusable = ({}, {"transactionId": 0}, {"transactionId": -1}, {"transactionId": 2**63 - 1}, {"transactionId": None})
+    for minutes, more in zip((5, 10, 15, 18, 20), unusable, strict=True):
         play.after(5)
         station.values(str(1000 + minutes * 100), **more)
     (running,) = play.site.transactions.values()
