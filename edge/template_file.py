@@ -86,12 +86,12 @@ def _contradictions(found: _File) -> list[str]:
         if count > 1:
             problems.append(f"template {name!r} stands here {count} times")
     for each in found.templates:
-        for name, count in Counter(variable.setting.name for variable in each.variables).items():
+        for setting, count in Counter(variable.setting.name for variable in each.variables).items():
             if count > 1:
-                problems.append(f"template {each.name!r} sets {name.variable} {count} times")
-            if is_secret(name.variable):
+                problems.append(f"template {each.name!r} sets {setting.variable} {count} times")
+            if is_secret(setting.variable):
                 problems.append(
-                    f"template {each.name!r} sets {name.variable}: every station has a secret of its own, and this"
+                    f"template {each.name!r} sets {setting.variable}: every station has a secret of its own, and this"
                     " file and the journal would hold it in clear"
                 )
     return problems

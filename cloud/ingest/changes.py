@@ -13,7 +13,6 @@ from typing import Any, Final, assert_never
 import orjson
 from pydantic import TypeAdapter
 
-from cloud.ingest.device_changes import DeviceBody
 from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionNews
 from protocols.errors import BadEntry
 from protocols.ocpi.cdr import Cdr
@@ -35,6 +34,7 @@ from protocols.sync.up import (
     CommandTaken,
     ConnectorStatusChanged,
     DeviationSeen,
+    DeviceBody,
     DocumentApplied,
     Entry,
     FirmwareAdded,

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from typing import Any, Final, assert_never
 
 import orjson
 from pydantic import TypeAdapter
 from sqlalchemy import delete, func, insert, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.ingest.changes import Origin, Row
 from cloud.store.engine import insert_into, insert_missing, upsert
 from cloud.store.tables import firmware_files, job_steps, jobs, station_reports, station_variables
 from protocols.charger.jobs import AnyJob, FirmwareFile, Job, StepStatus
 from protocols.sync.up import (
+    DeviceBody,
     FirmwareAdded,
     FirmwareRemoved,
     JobBegun,
@@ -28,20 +30,6 @@ from protocols.sync.up import (
     VariablesRead,
 )
 
-if TYPE_CHECKING:
-    from cloud.ingest.changes import Origin, Row
-
-DeviceBody = (
-    FirmwareAdded
-    | FirmwareRemoved
-    | JobBegun
-    | JobStepChanged
-    | JobEnded
-    | VariablesRead
-    | ReportKept
-    | MonitorsLearned
-    | MonitorEventsReported
-)
 _JOB: Final[TypeAdapter[Job]] = TypeAdapter(AnyJob)
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from edge.ledger.rows import Rows
 from protocols.sync.up import (
+    DeviceBody,
     FirmwareAdded,
     FirmwareRemoved,
     JobBegun,
@@ -20,17 +21,6 @@ from protocols.sync.up import (
     VariablesRead,
 )
 
-DeviceBody = (
-    FirmwareAdded
-    | FirmwareRemoved
-    | JobBegun
-    | JobStepChanged
-    | JobEnded
-    | VariablesRead
-    | ReportKept
-    | MonitorsLearned
-    | MonitorEventsReported
-)
 _encode: Final = msgspec.json.Encoder().encode
 
 

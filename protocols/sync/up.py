@@ -92,6 +92,7 @@ class TransactionTakenOver:
     tariff_id: str
     currency: str
     moves: int
+    reservation_id: int | None = None
     kind: Literal["transaction_taken_over"] = "transaction_taken_over"
 
 
@@ -666,6 +667,18 @@ class MeterValuesSampled:
     kind: Literal["meter_values_sampled"] = "meter_values_sampled"
 
 
+DeviceBody = (
+    FirmwareAdded
+    | FirmwareRemoved
+    | JobBegun
+    | JobStepChanged
+    | JobEnded
+    | VariablesRead
+    | ReportKept
+    | MonitorsLearned
+    | MonitorEventsReported
+)
+"""What stations were told and told of themselves."""
 MoneyBody = (
     TransactionStarted
     | TransactionEnded
@@ -698,15 +711,7 @@ EventBody = (
     | LocalListSettled
     | AvailabilityChanged
     | StationAccepted
-    | FirmwareAdded
-    | FirmwareRemoved
-    | JobBegun
-    | JobStepChanged
-    | JobEnded
-    | VariablesRead
-    | ReportKept
-    | MonitorsLearned
-    | MonitorEventsReported
+    | DeviceBody
     | SecurityEventSeen
     | CertificateIssued
     | CertificateAccepted
