@@ -134,6 +134,7 @@ def _take_transaction(site: Site, decision: Decision, given: Transaction, now: d
             tariff_id=transaction.tariff.id,
             currency=transaction.tariff.currency,
             moves=transaction.moves,
+            reservation_id=transaction.reservation_id,
         ),
     )
     same = _same_here(site, given)
