@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from deploy.demo.processes import program, spawn
+from edge.certificates.ocsp import named
 from edge.chargers.credentials import hash_password
 from protocols.timeline import Timeline
-from tests.edge.certificates.pki import csr_of
+from tests.edge.certificates.pki import csr_of, issue, respond
 from tests.edge.chargers.scripted import basic
-from tests.kit import wait_until
+from tests.kit import free_port, wait_until
 
 PASSWORD = "0123456789abcdef0123456789abcdef"
 CONFIG = f"""
@@ -278,6 +280,9 @@ async def test_a_password_is_changed_and_the_station_can_always_come_in(
         assert await enters(site, version, new) == 101
     for path in (path for path in site.folder.rglob("*") if path.is_file()):
         assert new.encode() not in path.read_bytes(), f"the password stands in {path}"
+    frames = await site.edge("frames", "--json")
+    assert action in frames
+    assert new not in frames
 
 
 def _only(answer: dict[str, Any], is_201: bool) -> dict[str, Any]:
@@ -306,3 +311,57 @@ async def test_what_is_not_configured_is_answered_with_failed(site: Running) -> 
         assert answer["certificateStatus"] == "NoCertificateAvailable"
         assert answer["idTokenInfo"]["status"] == "Unknown"
         assert (await station.call("SignCertificate", csr=csr_of("CS-1")))["status"] == "Rejected"
+
+
+async def test_what_is_configured_is_carried_to_who_knows(site: Running) -> None:
+    now = datetime.now(UTC)  # noqa: TID251 - responders go by the machine's clock
+    root = issue("Root", is_ca=True, now=now)
+    contract = issue("DEOHMC00000001", root, now=now)
+    port, facts = free_port(), {"revoked": False}
+
+    async def answer(request: web.Request) -> web.Response:
+        body = await request.read()
+        if request.path == "/ocsp":
+            return web.Response(body=respond(body, root, now=now, fresh_for=None, revoked=facts["revoked"]))
+        return web.json_response({"status": "Accepted", "exiResponse": json.loads(body)["exiRequest"][::-1]})
+
+    (site.folder / "trusted.pem").write_text(root.pem)
+    settings = f"""
+[iso15118]
+exi_url = "http://127.0.0.1:{port}/exi"
+ocsp = true
+ocsp_hosts = ["127.0.0.1"]
+trusted_file = "{site.folder / "trusted.pem"}"
+"""
+    (site.folder / "edge.toml").write_text(CONFIG + settings)
+    (site.folder / "cards.csv").write_text("uid,contract_id\nDEOHMC00000001,C-1\n")
+    await site.edge("tokens", "import", str(site.folder / "cards.csv"))
+    application = web.Application()
+    application.router.add_route("POST", "/{path:.*}", answer)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    hashed = named(contract.certificate, root.certificate, f"http://127.0.0.1:{port}/ocsp")
+    data = {
+        "hashAlgorithm": hashed.hash_algorithm,
+        "issuerNameHash": hashed.issuer_name_hash,
+        "issuerKeyHash": hashed.issuer_key_hash,
+        "serialNumber": hashed.serial_number,
+        "responderURL": hashed.responder_url,
+    }
+    token = {"idToken": "DEOHMC00000001", "type": "eMAID"}
+    try:
+        async with site.run(), site.station() as station:
+            exi = {"iso15118SchemaVersion": "urn:iso:15118:2:2013:MsgDef", "action": "Install", "exiRequest": "ABC="}
+            assert await station.call("Get15118EVCertificate", **exi) == {"status": "Accepted", "exiResponse": "=CBA"}
+            status = await station.call("GetCertificateStatus", ocspRequestData=data)
+            assert status["status"] == "Accepted"
+            allowed = await station.call("Authorize", idToken=token, iso15118CertificateHashData=[data])
+            assert (allowed["certificateStatus"], allowed["idTokenInfo"]["status"]) == ("Accepted", "Accepted")
+            chain = await station.call("Authorize", idToken=token, certificate=contract.pem)
+            assert (chain["certificateStatus"], chain["idTokenInfo"]["status"]) == ("Accepted", "Accepted")
+            facts["revoked"] = True
+            refused = await station.call("Authorize", idToken=token, iso15118CertificateHashData=[data])
+            assert (refused["certificateStatus"], refused["idTokenInfo"]["status"]) == ("CertificateRevoked", "Invalid")
+    finally:
+        await runner.cleanup()
