@@ -145,6 +145,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
     token = ensure_token(token_path(config))
     with Ledger(ledger_path(config), config.edge_id, LedgerMetrics(registry)) as ledger:
         ledger.forget_commands(clock())
+        ledger.forget_jobs(clock())
         rules = replace(rules_of(config), offers=offers_of(config))
         read_back = partial(restore, ledger, rules)
         agent = Agent(read_back(), ledger, clock, AgentMetrics(registry), lambda: ledger.with_writer(read_back))
