@@ -7,7 +7,8 @@ never been, or comes with another firmware or serial number; one station after t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 from zlib import crc32
 
@@ -44,6 +45,8 @@ MAX_MONITOR_ALARMS: Final = 20
 ALARM_UP_TO: Final = 3
 """OCPP 2.0.1 severities: 0 danger, 1 hardware failure, 2 system failure, 3 critical; 4 error and milder are events."""
 MONITOR_ALARM: Final = "monitor_alerting"
+AGAIN_AFTER: Final = timedelta(hours=6)
+"""For a station that did not answer when it was asked; one that connects anew is asked sooner."""
 LOOK_AT: Final = 64
 """Stations that are due and looked at in a tick: some of them charge, and wait."""
 
@@ -71,7 +74,7 @@ def tick(site: Site, decision: Decision, now: datetime) -> None:
         return
     last = inventory.asked_at
     may_ask = 1 if last is None else int((now - last) / rules.every)
-    for station_id in list(inventory.due)[:LOOK_AT]:
+    for station_id in list(islice(inventory.due, LOOK_AT)):
         if may_ask < 1:
             return
         due_at = inventory.due[station_id]
@@ -153,7 +156,9 @@ def _note_base_report(
             site.inventory.expect(station.station_id, request_id, identity_of(station))
     elif identity is not None:
         site.inventory.reports.pop(key, None)
-        if not answer.detail.startswith(("NotConnected", "Timeout", "Busy")):
+        if answer.detail.startswith(("NotConnected", "Timeout", "Busy")):
+            site.inventory.due[station.station_id] = now + AGAIN_AFTER
+        else:
             station.inventory = identity
             told = VariablesRead(
                 station_id=station.station_id, variables=(), identity=identity, problem=answer.detail[:200]

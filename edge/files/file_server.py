@@ -113,7 +113,7 @@ class FileServer:
             response = await self._offered(request)
         except web.HTTPException as refused:
             self._metrics.requests.labels(way, str(refused.status)).inc()
-            self._log.info("file_refused", method=request.method, status=refused.status, reason=refused.text)
+            self._log.debug("file_refused", method=request.method, status=refused.status, reason=refused.text)
             raise
         except (ConnectionError, TimeoutError, ClientPayloadError):
             self._metrics.requests.labels(way, "broken").inc()

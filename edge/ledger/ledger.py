@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -36,6 +36,7 @@ from protocols.sync.codec import encode_entry
 from protocols.sync.topics import Stream
 
 T = TypeVar("T")
+JOBS_KEPT: Final = timedelta(days=400)
 
 
 class Ledger:
@@ -245,6 +246,11 @@ class Ledger:
     def forget_commands(self, now: datetime) -> None:
         """Drop the ids of commands that expired long ago; called before the agent runs."""
         self.connection.execute(queries()["forget_commands"], ((now - REMEMBERED - timedelta(days=1)).isoformat(),))
+
+    def forget_jobs(self, now: datetime) -> None:
+        """Drop jobs that ended long ago; called before the agent runs."""
+        for name in ("forget_job_steps", "forget_jobs"):
+            self.connection.execute(queries()[name], ((now - JOBS_KEPT).isoformat(),))
 
 
 def _rows_of(commit: Commit, encoded: Sequence[bytes], charger_number: int) -> Rows:

@@ -217,6 +217,12 @@ UPDATE jobs SET ended_at = ? WHERE job_id = ?
 -- name: open_jobs
 SELECT job_id, document FROM jobs WHERE ended_at IS NULL ORDER BY job_id
 
+-- name: forget_job_steps
+DELETE FROM job_steps WHERE job_id IN (SELECT job_id FROM jobs WHERE begun_at < ?1 AND ended_at < ?1)
+
+-- name: forget_jobs
+DELETE FROM jobs WHERE begun_at < ?1 AND ended_at < ?1
+
 -- name: put_job_step
 INSERT INTO job_steps (job_id, station_id, changed_at, document) VALUES (?, ?, ?, ?)
 ON CONFLICT (job_id, station_id) DO UPDATE SET changed_at = excluded.changed_at, document = excluded.document

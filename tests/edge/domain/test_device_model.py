@@ -179,6 +179,16 @@ def test_a_station_that_did_not_hear_is_asked_when_it_comes_again() -> None:
     assert len(tick(play, minutes=20)) == 1
 
 
+def test_a_station_that_does_not_answer_is_asked_again_hours_later() -> None:
+    play = asked_play()
+    play.connect()
+    boot(play, "B")
+    (command,) = tick(play, minutes=20)
+    answer(play, command, False, "Timeout: no answer")
+    assert not tick(play, hours=5)
+    assert len(tick(play, hours=2)) == 1
+
+
 def test_without_the_setting_nothing_is_asked() -> None:
     play = Play()
     play.connect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,17 @@ def test_a_job_goes_on_after_a_restart_where_it_was(tmp_path: Path) -> None:
             ("B", "2.0 is there"),
         ]
         assert device_reading.job(ledger.connection, "none") is None
+
+
+def test_a_job_that_ended_long_ago_is_forgotten(ledger: Ledger) -> None:
+    play = begun(ledger)
+    play.boot("A", "2.0")
+    play.boot("B", "2.0")
+    ledger.forget_jobs(START + timedelta(days=399))
+    assert len(device_reading.jobs(ledger.connection)) == 1
+    ledger.forget_jobs(START + timedelta(days=401))
+    assert device_reading.jobs(ledger.connection) == []
+    assert not ledger.connection.execute("SELECT * FROM job_steps").fetchall()
 
 
 def test_a_firmware_that_was_removed_is_gone(ledger: Ledger) -> None:
