@@ -257,6 +257,7 @@ def _ocpp_settings(config: EdgeConfig) -> OcppServerSettings:
         ping_timeout_s=config.ocpp.ping_timeout_s,
         silence_limit_s=config.ocpp.silence_limit_s,
         trusted_proxies=config.ocpp.trusted_proxies,
+        is_proxy_tls_believed=config.ocpp.proxy_tls,
         default_versions={each.id: each.default_version for each in config.stations if each.default_version},
     )
 

@@ -97,6 +97,11 @@ class OcppSettings(_Strict):
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(), description="addresses or networks of proxies whose X-Forwarded-For is believed"
     )
+    proxy_tls: bool = Field(
+        default=False,
+        description="they are believed about TLS and about stations' certificates too: only for proxies that set these"
+        " headers themselves whatever a client sends, as deploy/nginx does",
+    )
     allow_unknown: bool = Field(
         default=False,
         description="let stations in that are not configured: for commissioning only, said on all screens",
@@ -222,7 +227,7 @@ class StationSettings(_Strict):
     security_profile: Literal[1, 2, 3] = Field(
         default=1,
         description="how it has to come: 1 with its password, 2 with its password over TLS, 3 with a certificate of"
-        " the site CA; 2 and 3 need a proxy (deploy/nginx) among trusted_proxies",
+        " the site CA; 2 and 3 need a proxy (deploy/nginx) and [ocpp] proxy_tls",
     )
     certificate_name: Name | None = Field(
         default=None, description="the common name of its certificate, such as its serial number; its id without it"
@@ -516,7 +521,7 @@ def _contradictions(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
         if station and station.get("security_profile") != 3 and "password_hash" not in station:
             yield ("stations", index, "password_hash"), "Field required, unless security_profile is 3"
         if station.get("security_profile") in (2, 3) and not _has_proxies(raw):
-            what = "TLS ends in a proxy before the agent: name it in [ocpp] trusted_proxies"
+            what = "TLS ends in a proxy before the agent: name it in [ocpp] trusted_proxies, and set proxy_tls"
             yield ("stations", index, "security_profile"), what
         evses = _tables(station.get("evses"))
         numbers = [e.get("id") for e in evses]
@@ -545,7 +550,7 @@ def _bad_names(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str
 
 def _has_proxies(raw: dict[str, Any]) -> bool:
     ocpp = raw.get("ocpp")
-    return isinstance(ocpp, dict) and bool(ocpp.get("trusted_proxies"))
+    return isinstance(ocpp, dict) and bool(ocpp.get("trusted_proxies")) and ocpp.get("proxy_tls") is True
 
 
 def _half_a_ca(certificates: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -59,6 +59,8 @@ class OcppServerSettings:
     """A station that never answers pings is given up after this silence."""
     trusted_proxies: tuple[Network, ...] = ()
     """Their X-Forwarded-For is believed."""
+    is_proxy_tls_believed: bool = False
+    """And what they say of TLS and of certificates: a proxy that passes a client's headers on would let anybody in."""
     default_versions: Mapping[str, Version] = field(default_factory=dict)
     """What stations speak that name no subprotocol, or one that nobody knows."""
 
@@ -180,7 +182,7 @@ class OcppServer:
         )
 
     def _proof_of(self, request: WSUpgradeRequest, peer: str) -> Proof:
-        if not self._settings.trusted_proxies:
+        if not self._settings.is_proxy_tls_believed:
             return NOTHING
         headers = {name: request.headers.getall(name, []) for name in HEADERS}
         return proof_of(peer, headers, self._settings.trusted_proxies)

@@ -95,7 +95,7 @@ class Door:
 
 
 @asynccontextmanager
-async def a_door(folder: Path) -> AsyncIterator[Door]:
+async def a_door(folder: Path, *, believes: bool = True) -> AsyncIterator[Door]:
     ca = create(folder / "ca", "Site", NOW)
     (folder / "site-ca.pem").write_text(ca.trusted_pem())
     make_server_certificate(folder)
@@ -107,7 +107,12 @@ async def a_door(folder: Path) -> AsyncIterator[Door]:
         {"CS-2": Policy(security_profile=2), "CS-3": Policy(security_profile=3)},
     )
     agent = NodeAgent(number=1, folder=folder, environment={})
-    settings = OcppServerSettings(host="127.0.0.1", port=agent.ocpp_port, trusted_proxies=(ip_network("127.0.0.1/32"),))
+    settings = OcppServerSettings(
+        host="127.0.0.1",
+        port=agent.ocpp_port,
+        trusted_proxies=(ip_network("127.0.0.1/32"),),
+        is_proxy_tls_believed=believes,
+    )
     habits = Habits(inbox, metrics, lambda raw: raw, lambda _station_id: UNKNOWN_MODEL)
     server = OcppServer(settings, inbox, lambda: NOW, fleet, credentials, metrics, habits, revoked=revoked)
     nginx = Nginx(folder=folder)
@@ -189,3 +194,11 @@ async def test_what_a_client_writes_of_itself_is_worth_nothing(tmp_path: Path) -
         assert await door.enter("CS-3", headers=forged) == 401
         assert await door.enter("CS-3", headers=forged, port=door.plain_port) == 401
         assert await door.enter("CS-2", headers=forged, password=True, port=door.plain_port) == 401
+
+
+async def test_a_proxy_is_not_believed_about_certificates_unless_it_is_meant_to_be(tmp_path: Path) -> None:
+    """One that was only trusted for its X-Forwarded-For may pass on what a client writes."""
+    async with a_door(tmp_path, believes=False) as door:
+        own, _ = door.certificate("CS-3")
+        assert await door.enter("CS-3", own) == 401
+        assert await door.enter("CS-1", password=True) == 101

@@ -103,6 +103,10 @@ def test_every_problem_is_named_with_its_line(tmp_path: Path) -> None:
         (GOOD.replace("blake2b", "md5"), "password_hash"),
         (GOOD.replace("password_hash", "# password_hash"), "password_hash: Field required"),
         (GOOD.replace('id = "A"\n', 'id = "A"\nsecurity_profile = 2\n'), "trusted_proxies"),
+        (
+            GOOD.replace('id = "A"\n', 'id = "A"\nsecurity_profile = 3\n') + '\n[ocpp]\ntrusted_proxies = ["::1"]\n',
+            "set proxy_tls",
+        ),
         (GOOD + '\n[certificates]\nca_file = "x.pem"\n', "ca_file and ca_key_file go together"),
         (GOOD.replace("price_components", 'restrictions = { start_time = "08:00" }\nprice_components'), "restrictions"),
         ('timeline = "soon"\n' + GOOD, "expected ORIGIN@ANCHORxSPEED"),
