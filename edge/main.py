@@ -196,10 +196,12 @@ def stations(
             table.add_row(
                 plain(station["station_id"]),
                 station["ocpp"] or "-",
-                "yes" if station["online"] else "NO",
+                {"accept": "yes"}.get(station["boot"], station["boot"]) if station["online"] else "NO",
                 plain(f"{station['vendor'] or '-'} {station['model'] or ''}"),
                 plain(f"{evse['evse_id']} {evse['label']}"),
-                evse["state"] + (" (old)" if evse["reading_is_old"] else ""),
+                evse["state"]
+                + (" (old)" if evse["reading_is_old"] else "")
+                + (" (closes)" if evse["out_of_service"] and evse["transaction_id"] else ""),
                 f"{evse['power_w'] / 1000:.1f} kW" if evse["power_w"] else "-",
                 evse["transaction_id"] or "-",
             )

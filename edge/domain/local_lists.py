@@ -305,7 +305,8 @@ def _make_goal(site: Site, groups: Collection[str], max_tokens: int, longest_uid
         if len(tokens) == max_tokens or len(token.uid) > longest_uid:
             left_out += 1
         else:
-            tokens[key] = ListedToken(token_uid=token.uid, group_id=token.group_id, expires_at=token.expires_at)
+            group_id = token.group_id if len(token.group_id or "") <= longest_uid else None
+            tokens[key] = ListedToken(token_uid=token.uid, group_id=group_id, expires_at=token.expires_at)
     return ListGoal(
         tokens_version=site.lists.tokens_version, tokens=tokens, checksum=checksum_of(tokens), left_out=left_out
     )

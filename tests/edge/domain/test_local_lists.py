@@ -199,6 +199,9 @@ def test_groups_and_lengths_differ_by_station() -> None:
     for station in both:
         station.serve(play, commands)
     assert set(both[0].tokens) == {"FLEET1", "FLEET2", "GOOD", "OTHER"}  # an idTag of 1.6 has 20 characters
+    play.tell(imported(new("GROUPED", group_id="G" * 30)))
+    both[0].serve(play, play.tell(Ticked()).commands)
+    assert both[0].tokens["GROUPED"].group_id is None
     assert set(both[1].tokens) == {"FLEET1", "FLEET2", long}
 
 
