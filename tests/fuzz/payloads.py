@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from protocols.ocpp.quirks import catalogue
+from protocols.ocpp.quirks.model import Sign
 from protocols.ocpp.version import Version
 
 Schema = dict[str, Any]
@@ -52,6 +54,12 @@ def schema_of(version: Version, action: str, *, is_response: bool = False) -> Sc
     text = files("ocpp").joinpath(folder, "schemas", f"{action}{suffix}.json").read_text("utf-8-sig")
     schema: Schema = orjson.loads(text)
     return schema
+
+
+@cache
+def makers() -> tuple[Sign, ...]:
+    """Vendors and models that are treated in their own way."""
+    return tuple(sign for quirks in catalogue.all_quirks() for sign in quirks.signs)
 
 
 class PayloadMaker:
@@ -103,6 +111,10 @@ class PayloadMaker:
             text = str(random.choice(self._lore.transaction_ids))
         elif schema.get("format") == "date-time" or name.lower().endswith(("timestamp", "datetime")):
             return self._stamp()
+        elif name in ("chargePointVendor", "vendorName"):
+            text = random.choice(makers()).vendor.replace("*", "")
+        elif name in ("chargePointModel", "model"):
+            text = random.choice(makers()).model.replace("*", " ")
         elif name == "value":
             text = random.choice(METER)
         else:
