@@ -36,8 +36,10 @@ from protocols.errors import BadText
 if TYPE_CHECKING:
     from edge.certificates.web import Web
 
-MAX_WAITING: Final = 1_000
-AT_ONCE: Final = 32
+MAX_OPEN: Final = 1_000
+"""One for each of so many stations; what is asked beyond it is answered at once, with nothing."""
+ASKED_AT_ONCE: Final = 128
+"""So many questions are out on the web; signing requests, which are read here, do not wait for them."""
 MAX_EXI_CHARACTERS: Final = 7_500
 MAX_SERVICE_BYTES: Final = 16_384
 
@@ -69,37 +71,40 @@ class CertificateRelay:
     def __init__(self, settings: RelaySettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._waiting: asyncio.Queue[tuple[Inquiry, OnAnswer]] = asyncio.Queue(MAX_WAITING)
+        self._waiting: asyncio.Queue[tuple[Inquiry, OnAnswer, float]] = asyncio.Queue(MAX_OPEN)
+        self._open = 0
+        self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
         self._verdicts = Verdicts()
         self._log = structlog.get_logger("edge.certificates")
 
     def ask(self, inquiry: Inquiry, on_answer: OnAnswer) -> None:
         """See edge.ports.Relay."""
-        try:
-            self._waiting.put_nowait((inquiry, on_answer))
-        except asyncio.QueueFull:
+        if self._open >= MAX_OPEN:
             on_answer(_unanswered(inquiry, "too many ask at once"))
+            return
+        self._open += 1
+        ends_s = asyncio.get_running_loop().time() + self._settings.timeout_s
+        self._waiting.put_nowait((inquiry, on_answer, ends_s))
 
     async def run(self) -> None:
         """Until cancelled; then all that were being answered are told that they will not be."""
         web = self._open_web()
-        slots = asyncio.Semaphore(AT_ONCE)
         try:
             with ThreadPoolExecutor(1, thread_name_prefix="certificates") as thread:
                 async with asyncio.TaskGroup() as tasks:
                     while True:
-                        await slots.acquire()
-                        inquiry, on_answer = await self._waiting.get()
-                        task = tasks.create_task(self._answer(inquiry, on_answer, web, thread))
-                        task.add_done_callback(lambda _task: slots.release())
+                        inquiry, on_answer, ends_s = await self._waiting.get()
+                        tasks.create_task(self._answer(inquiry, on_answer, ends_s, web, thread))
         finally:
             if web is not None:
                 await web.close()
 
-    async def _answer(self, inquiry: Inquiry, on_answer: OnAnswer, web: Web | None, thread: ThreadPoolExecutor) -> None:
+    async def _answer(
+        self, inquiry: Inquiry, on_answer: OnAnswer, ends_s: float, web: Web | None, thread: ThreadPoolExecutor
+    ) -> None:
         found: Reply | ChargerEvent = _unanswered(inquiry, "the agent stops")
         try:
-            async with asyncio.timeout(self._settings.timeout_s):
+            async with asyncio.timeout_at(ends_s):
                 found = await self._find(inquiry, web, thread)
         except (BadText, TimeoutError, OSError, ValueError) as error:
             found = _unanswered(inquiry, str(error) or type(error).__name__)
@@ -108,6 +113,7 @@ class CertificateRelay:
             found = _unanswered(inquiry, "internal error")
             self._log.exception("inquiry_failed", station_id=_station_of(inquiry), inquiry=type(inquiry).__name__)
         finally:
+            self._open -= 1
             on_answer(found)
 
     async def _find(self, inquiry: Inquiry, web: Web | None, thread: ThreadPoolExecutor) -> Reply | ChargerEvent:
@@ -116,12 +122,15 @@ class CertificateRelay:
                 facts = await asyncio.get_running_loop().run_in_executor(thread, examine, inquiry.csr)
                 return msgspec.structs.replace(inquiry, request=facts)
             case ContractCertificateWanted():
-                return await self._contract_certificate(inquiry, web)
+                async with self._asking:
+                    return await self._contract_certificate(inquiry, web)
             case CertificateStatusWanted():
-                verdict = await self._verdict(inquiry.certificate, web)
+                async with self._asking:
+                    verdict = await self._verdict(inquiry.certificate, web)
                 return CertificateStatusAnswer(ocsp_result=b64encode(verdict.response).decode())
             case ContractPresented():
-                status = await self._contract_status(inquiry, web, thread)
+                async with self._asking:
+                    status = await self._contract_status(inquiry, web, thread)
                 return msgspec.structs.replace(inquiry.presented, certificate_status=status)
             case _:
                 assert_never(inquiry)

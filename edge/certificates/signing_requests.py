@@ -14,6 +14,8 @@ from protocols.errors import BadText
 from protocols.ocpp.reading import read_text
 
 MAX_CSR_CHARACTERS: Final = 5500
+MAX_KEY_BITS: Final = 8192
+"""A larger one only costs time to check."""
 
 
 def read_csr(text: str) -> x509.CertificateSigningRequest:
@@ -31,6 +33,8 @@ def examine(text: str) -> CertificateRequest:
     try:
         csr = read_csr(text)
         key, bits = _key_of(csr)
+        if bits > MAX_KEY_BITS:
+            raise BadText(f"a key of {bits} bits")
         if not csr.is_signature_valid:
             return CertificateRequest(problem="the request is not signed with its own key")
         return CertificateRequest(

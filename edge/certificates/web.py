@@ -18,7 +18,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from protocols.errors import BadText
 
-MAX_CONNECTIONS: Final = 16
+MAX_CONNECTIONS: Final = 128
+MAX_CONNECTIONS_PER_HOST: Final = 32
+"""A responder that hangs takes no more of them."""
 
 
 class Web:
@@ -26,7 +28,9 @@ class Web:
 
     def __init__(self, known_hosts: Collection[str]) -> None:
         self._known = frozenset(host.lower() for host in known_hosts)
-        connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, resolver=_Resolver(self._known))
+        connector = aiohttp.TCPConnector(
+            limit=MAX_CONNECTIONS, limit_per_host=MAX_CONNECTIONS_PER_HOST, resolver=_Resolver(self._known)
+        )
         self._session = aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
 
     async def close(self) -> None:

@@ -16,7 +16,7 @@ from aiohttp import web
 from cryptography.x509 import ocsp
 
 from edge.certificates.ocsp import named, read_response, write_request
-from edge.certificates.relay import CertificateRelay, RelaySettings
+from edge.certificates.relay import MAX_OPEN, CertificateRelay, RelaySettings
 from protocols.charger.commands import CertificateStatusAnswer, ContractCertificateAnswer, Reply
 from protocols.charger.events import ChargerEvent, IdTokenPresented, SigningRequested
 from protocols.charger.inquiries import (
@@ -28,7 +28,7 @@ from protocols.charger.inquiries import (
 )
 from protocols.errors import BadText
 from tests.edge.certificates.pki import NOW, Issued, csr_of, issue, respond
-from tests.kit import free_port
+from tests.kit import free_port, wait_until
 
 EMAID = "DE-OHM-C00000001-X"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -180,6 +180,12 @@ async def test_who_hangs_holds_up_nobody_else() -> None:
             answer = await ask(wanted(there.hashed))
             assert isinstance(answer, CertificateStatusAnswer)
             assert answer.ocsp_result is not None
+            hanging += [tasks.create_task(ask(CONTRACT)) for _ in range(400)]  # type: ignore[arg-type]
+            await asyncio.sleep(0)
+            event = await ask(SigningRequested(station_id="CS-1", csr=csr_of("CS-1")))
+            assert isinstance(event, SigningRequested)
+            assert event.request is not None
+            assert event.request.common_name == "CS-1"
             assert not any(task.done() for task in hanging)
         for task in hanging:
             assert not task.result().is_accepted  # type: ignore[union-attr]
@@ -250,6 +256,20 @@ async def test_a_station_cannot_have_our_own_network_asked(url: str) -> None:
         assert isinstance(answer, CertificateStatusAnswer)
         assert answer.ocsp_result is None
         assert there.asked == []
+
+
+async def test_of_too_many_the_last_are_answered_at_once_with_nothing() -> None:
+    answers: list[Reply | ChargerEvent] = []
+    relay = CertificateRelay(RelaySettings(timeout_s=0.2), lambda: NOW)
+    for _ in range(MAX_OPEN + 5):
+        relay.ask(CONTRACT, answers.append)
+    assert answers == [ContractCertificateAnswer(is_accepted=False, reason="too many ask at once")] * 5
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(relay.run())
+        await wait_until(lambda: len(answers) == MAX_OPEN + 5)
+        relay.ask(CONTRACT, answers.append)
+        await wait_until(lambda: len(answers) == MAX_OPEN + 6)
+        running.cancel()
 
 
 async def test_a_redirect_is_not_followed() -> None:
