@@ -21,7 +21,7 @@ from protocols.charger.commands import ChargerCommand
 from protocols.charger.operations.transactions import UnlockConnector
 from protocols.charger.operations.variables import Reset
 from protocols.site.view import SHOWN, Answer, EvseView, Patch, SiteTotals, Snapshot
-from protocols.sync.down import Command, Operate
+from protocols.sync.down import CancelJob, Command, Operate, StartJob
 from protocols.sync.up import Birth, CommandFinished, EvseLive, Outcome
 from protocols.terms import EvseRef, EvseState
 from tests.kit import wait_until
@@ -133,6 +133,12 @@ class FakeCommands:
     """Carries out what resets, refuses what unlocks, and never ends with anything else."""
 
     async def carry_out(self, command: Command) -> CommandFinished:
+        match command.body:
+            case StartJob() as start:
+                told = {"job_id": "j-1", "stations": len(start.station_ids), "job": start.job.job}
+                return CommandFinished(command_id=command.id, outcome=Outcome.ACCEPTED, result=dict(told))
+            case CancelJob(job_id=job_id):
+                return CommandFinished(command_id=command.id, outcome=Outcome.REJECTED, detail=f"{job_id} is not open")
         assert isinstance(command.body, Operate)
         match command.body.operation:
             case Reset():
@@ -173,6 +179,18 @@ class FakeReports:
 
     async def deviations(self) -> list[dict[str, Any]]:
         return [{"vendor": "V", "model": "M", "count": 3}]
+
+    async def jobs(self) -> list[dict[str, Any]]:
+        return [{"job_id": "j-1"}]
+
+    async def job(self, job_id: str) -> dict[str, Any] | None:
+        return {"job_id": job_id, "steps": []} if job_id == "j-1" else None
+
+    async def variables(self, station_id: str) -> list[dict[str, Any]]:
+        return [{"component": "C", "variable": "V", "value": station_id}]
+
+    async def report(self, station_id: str, kind: str) -> dict[str, Any] | None:
+        return {"station_id": station_id, "report": kind, "items": []} if kind == "monitors" else None
 
 
 @contextlib.asynccontextmanager
