@@ -67,9 +67,9 @@ class Cdr:
     """OCPI 2.2.1 §10.3.1, energy in Wh and times in s. `tariff` is the snapshot taken when the transaction started.
 
     `token_uid` is None when a station charged without saying for whom; `contract_id` is then the suspense account.
-    A reservation that a transaction used is billed with it, and `start_date_time` is then when it was reserved; one that
-    was not used has a bill of its own, with its id in the place of the transaction's. `total_reservation_cost` is part
-    of `total_cost`.
+    A reservation that a transaction used is billed with it, and `start_date_time` is then when it was reserved; one
+    that was not used has a bill of its own, with its id in the place of the transaction's. `total_reservation_cost` is
+    part of `total_cost`.
     `quarantine` holds the reasons why a person must look before it is issued; it is empty on an issued bill.
     """
 

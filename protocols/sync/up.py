@@ -595,8 +595,8 @@ class ReservationEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalListSettled:
-    """What is known of a station's local list: that it took `version` of its list, with so many `tokens`, which is equal
-    to the edge's tokens of `tokens_version`; `checksum` proves it (BLAKE2b of 16 bytes over the list as
+    """What is known of a station's local list: that it took `version` of its list, with so many `tokens`, which is
+    equal to the edge's tokens of `tokens_version`; `checksum` proves it (BLAKE2b of 16 bytes over the list as
     edge.domain.local_lists writes it). `left_out` may charge there and found no room.
 
     `is_supported` False: the station, with this firmware, has no local list.
