@@ -12,8 +12,10 @@ from typing import Final
 
 import pytest
 
+from edge.chargers.credentials import hash_password
 from firmware_sim.fleet import Fleet
 from firmware_sim.habits import Habit
+from firmware_sim.messages import Note
 from firmware_sim.settings import EvseSpec, OcppVersion, OfflineAuthorize, StationSpec
 from firmware_sim.station import Pace, Station
 from firmware_sim.vehicle import Vehicle
@@ -137,3 +139,32 @@ def wrong(agent: RunningAgent, station: Station, habit: Habit) -> list[str]:
         registers = f"{bill.meter_start_wh} to {bill.meter_stop_wh}"
         return [f"issued for {registers}, charged {told['meter_start_wh']} to {told['meter_stop_wh']}"]
     return []
+
+
+async def test_a_station_that_names_no_version(tmp_path: Path) -> None:
+    """It comes in where its settings say what it speaks, and is refused in words where they do not."""
+    evses = '[{ id = 1, label = "one" }]'
+    known = f'[[stations]]\nid = "KNOWN"\npassword_hash = "{hash_password(PASSWORD)}"\nevses = {evses}\n'
+    known += 'default_version = "1.6"\n'
+    refused: list[str] = []
+
+    def tell(station: str, note: Note) -> None:
+        if note.what == "connect_failed":
+            refused.append(f"{station}: {note.detail['error']}")
+
+    specs = [
+        StationSpec(
+            station_id=name,
+            ocpp=OcppVersion.V16,
+            password=PASSWORD,
+            evses=(EvseSpec(evse_id=1, max_power_w=11_000),),
+            habits=frozenset({Habit.NO_SUBPROTOCOL}),
+        )
+        for name in ("KNOWN", "OTHER")
+    ]
+    with running_agent(tmp_path, ["OTHER"], known) as agent:
+        async with Fleet(specs, edge_url=f"ws://127.0.0.1:{agent.ocpp_port}", teller=tell) as fleet:
+            await fleet["KNOWN"].connect(20)
+            fleet["OTHER"].power_up()
+            await wait_until(lambda: refused, 20)
+    assert refused == ["OTHER: server rejected WebSocket connection: HTTP 400"]
