@@ -11,6 +11,7 @@ from edge.domain import (
     deviations,
     device_model,
     drivers,
+    firmware_catalogue,
     handover,
     jobs,
     local_lists,
@@ -138,9 +139,9 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
         case FileBrought():
             jobs.note_brought(site, decision, event, now)
         case FirmwareFileAdded():
-            jobs.add_firmware(site, decision, event, now)
+            firmware_catalogue.add(site, decision, event, now)
         case FirmwareFileRemoved():
-            jobs.remove_firmware(site, decision, event, now)
+            firmware_catalogue.remove(site, decision, event, now)
         case ReportReceived():
             device_model.note_report(site, decision, event, now)
         case MonitorsTriggered():

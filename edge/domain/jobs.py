@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from edge.domain.asking import ask
 from edge.domain.decision import Decision
-from edge.domain.events import Done, FileBrought, FileFetched, FirmwareFileAdded, FirmwareFileRemoved, Refused
+from edge.domain.events import FileBrought, FileFetched, Refused
 from edge.domain.job import MAX_ATTEMPTS, MAX_OPEN_JOBS, OpenJob, Step
 from edge.domain.job_questions import Question, first_question, fits, is_of, reading_question
 from edge.domain.site import Site, Station
@@ -24,9 +24,8 @@ from protocols.charger.operations.firmware import GetDiagnostics, GetLog, Update
 from protocols.charger.operations.variables import GetVariables, SetVariables
 from protocols.sync.down import CancelJob, StartJob
 from protocols.sync.topics import Stream
-from protocols.sync.up import FirmwareAdded, FirmwareRemoved, JobBegun, JobEnded, JobStepChanged
+from protocols.sync.up import JobBegun, JobEnded, JobStepChanged
 
-MAX_FIRMWARE_FILES: Final = 200
 UNREACHED: Final = ("NotConnected", "Timeout", "Busy")
 """How the detail of an answer begins that the station never gave."""
 STILL: Final = "after a boot it still tells"
@@ -236,7 +235,8 @@ def _follow(
         if step is None or not isinstance(job.job, kind) or request_id not in (None, step.request_id):
             continue
         step.changed_at = now
-        if status is StepStatus.FAILED or _ORDER[status] > _ORDER[step.status] or word == "Uploaded":
+        is_news = _ORDER[status] > _ORDER[step.status] or (word == "Uploaded" and step.detail != word)
+        if status is StepStatus.FAILED or is_news:
             _move(site, decision, job, station_id, status, now, detail=word)
         if status is StepStatus.INSTALLED:
             _note_version(site, decision, job, site.station(station_id), now)
@@ -400,29 +400,3 @@ def _end_if_over(site: Site, decision: Decision, job: OpenJob, now: datetime) ->
         job.counts.get(status, 0) for status in (StepStatus.DONE, StepStatus.FAILED, StepStatus.CANCELLED)
     )
     decision.journal(site, now, JobEnded(job_id=job.job_id, done=done, failed=failed, cancelled=cancelled))
-
-
-# --- the catalogue of firmware ---
-
-
-def add_firmware(site: Site, decision: Decision, event: FirmwareFileAdded, now: datetime) -> None:
-    file = event.file
-    if file.file_id not in site.firmware and len(site.firmware) >= MAX_FIRMWARE_FILES:
-        decision.reply = Refused(reason=f"the catalogue holds {MAX_FIRMWARE_FILES} files; remove some first")
-        return
-    site.firmware[file.file_id] = file
-    decision.journal(site, now, FirmwareAdded(file=file))
-    decision.reply = Done(text=f"{file.file_id}: {file.vendor} {file.model} {file.version} is in the catalogue")
-
-
-def remove_firmware(site: Site, decision: Decision, event: FirmwareFileRemoved, now: datetime) -> None:
-    if event.file_id not in site.firmware:
-        decision.reply = Refused(reason=f"there is no firmware {event.file_id!r}; see `ohmstead-edge files list`")
-        return
-    for job in site.jobs.values():
-        if isinstance(job.job, UpdateFirmwareJob) and job.job.file_id == event.file_id:
-            decision.reply = Refused(reason=f"job {job.job_id} brings it to stations; cancel that first")
-            return
-    del site.firmware[event.file_id]
-    decision.journal(site, now, FirmwareRemoved(file_id=event.file_id))
-    decision.reply = Done(text=f"{event.file_id} is removed")
