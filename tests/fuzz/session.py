@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import json
 import pickle
+import re
 import sys
 import traceback
 from collections import deque
@@ -49,6 +50,8 @@ from protocols.sync.up import CdrIssued, CdrQuarantined
 from tests.edge.domain.site_kit import START, new_site
 
 OPERATION: TypeAdapter[Operation] = TypeAdapter(AnyOperation)
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""The hub's database can store no text with one."""
 MAX_COMMANDS = 100
 """Commands that may come of one step; more would be a circle."""
 MAX_STATE_BYTES = 2_000_000
@@ -259,6 +262,7 @@ class Session:
             decision = decide(self.site, event, self.now)
             for entry in decision.entries:
                 encoded = encode_entry(entry)
+                _check(NUL.search(encoded) is None, f"a NUL in {type(entry.body).__name__}", encoded)
                 _check(encode_entry(decode_entry(encoded)) == encoded, "an entry that changes when it is read", encoded)
                 if isinstance(entry.body, CdrIssued | CdrQuarantined):
                     cdr = entry.body.cdr

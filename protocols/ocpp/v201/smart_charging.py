@@ -25,7 +25,16 @@ from protocols.charger.operations.smart_charging import (
 )
 from protocols.ocpp.dialect import Payload, Result
 from protocols.ocpp.outcome import read_status
-from protocols.ocpp.reading import given, read_document, read_evse_id, read_int, read_number, read_stamp, write_stamp
+from protocols.ocpp.reading import (
+    given,
+    read_document,
+    read_evse_id,
+    read_int,
+    read_number,
+    read_stamp,
+    read_text,
+    write_stamp,
+)
 from protocols.ocpp.v201.datatypes import part, parts, read_optional_evse_id
 from protocols.ocpp.writing import filled, numbered, stamp
 
@@ -98,7 +107,7 @@ def read_get_composite_schedule(operation: GetCompositeSchedule, answers: Sequen
 def read_report_charging_profiles(station_id: str, payload: Any) -> ReportReceived:
     """K09 ReportChargingProfilesRequest. Its parts have no number."""
     evse_id = read_evse_id(payload.evseId, name="evseId", lowest=0)
-    source = payload.chargingLimitSource
+    source = _source(payload)
     items = (
         {"evseId": evse_id, "chargingLimitSource": source, "chargingProfile": profile}
         for profile in read_document(payload.chargingProfile)
@@ -118,7 +127,7 @@ def read_notify_charging_limit(station_id: str, payload: Any) -> ChargingLimitRe
     limit = payload.chargingLimit
     return ChargingLimitReported(
         station_id=station_id,
-        source=limit.chargingLimitSource,
+        source=_source(limit),
         is_grid_critical=given(limit.isGridCritical, False),
         evse_id=read_optional_evse_id(payload.evseId),
         schedules=tuple(read_document(given(payload.chargingSchedule, ()))),
@@ -129,7 +138,7 @@ def read_cleared_charging_limit(station_id: str, payload: Any) -> ChargingLimitC
     """K13 ClearedChargingLimitRequest."""
     return ChargingLimitCleared(
         station_id=station_id,
-        source=payload.chargingLimitSource,
+        source=_source(payload),
         evse_id=read_optional_evse_id(payload.evseId),
     )
 
@@ -152,6 +161,11 @@ def read_notify_ev_charging_schedule(station_id: str, payload: Any) -> EvSchedul
         time_base=read_stamp(payload.timeBase),
         schedule=read_document(payload.chargingSchedule),
     )
+
+
+def _source(limit: Any) -> str:
+    """Who set a limit: a list in 2.0.1, the station's own word in 2.1."""
+    return read_text(limit.chargingLimitSource) or "Other"
 
 
 def _schedule(schedule: ChargingSchedule) -> Payload:
