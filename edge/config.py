@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import available_timezones
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -28,11 +26,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from edge.config_contradictions import contradictions
 from edge.toml_lines import key_lines, line_of
 from protocols.errors import BadText
 from protocols.ocpi.tariff import ReservationRestrictionType, TariffDimensionType
 from protocols.ocpp.version import Version
-from protocols.sync.topics import EdgeAddress
 from protocols.timeline import Timeline
 
 TIMELINE_VARIABLE = "OHMSTEAD_TIMELINE"
@@ -492,84 +490,11 @@ def load(path: Path) -> EdgeConfig:
         # A list whose items are wrong is also reported as too short: said once, at the item.
         named = [e for e in error.errors(include_url=False) if not (e["type"] == "too_short" and e["input"])]
         found += [(tuple(e["loc"]), _reason(e["msg"])) for e in named]
-    found += _contradictions(raw)
+    found += contradictions(raw)
     if config is None or found:
         problems = [Problem(path, line_of(lines, at), f"{_dotted(at)}: {what}" if at else what) for at, what in found]
         raise BadConfig(sorted(set(problems), key=lambda p: (p.line or 0, p.text)))
     return config.model_copy(update={"data_dir": path.parent / config.data_dir})
-
-
-def _contradictions(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """What the fields alone cannot tell, asked of the raw file so that it is found beside other problems."""
-    yield from _bad_names(raw)
-    peers = [p.get("edge_id") for p in _tables(raw.get("peers"))]
-    for duplicate in _repeated([*peers, raw.get("edge_id")]):
-        at = ("peers", _last(peers, duplicate), "edge_id")
-        yield at, f"agent {duplicate!r} is this one or stands here a second time; [[peers]] are the others, once each"
-    tariffs = [t.get("id") for t in _tables(raw.get("tariffs"))]
-    if isinstance(default := raw.get("default_tariff"), str) and default not in tariffs:
-        yield ("default_tariff",), f"there is no tariff {default!r}; the tariffs are {tariffs}"
-    for duplicate in _repeated(tariffs):
-        yield ("tariffs", _last(tariffs, duplicate), "id"), f"tariff {duplicate!r} stands here a second time"
-    stations = _tables(raw.get("stations"))
-    ids = [s.get("id") for s in stations]
-    for duplicate in _repeated(ids):
-        yield ("stations", _last(ids, duplicate), "id"), f"station {duplicate!r} stands here a second time"
-    if "certificates" in raw:
-        yield from _half_a_ca(raw["certificates"])
-    for index, station in enumerate(stations):
-        if station and station.get("security_profile") != 3 and "password_hash" not in station:
-            yield ("stations", index, "password_hash"), "Field required, unless security_profile is 3"
-        if station.get("security_profile") in (2, 3) and not _has_proxies(raw):
-            what = "TLS ends in a proxy before the agent: name it in [ocpp] trusted_proxies, and set proxy_tls"
-            yield ("stations", index, "security_profile"), what
-        evses = _tables(station.get("evses"))
-        numbers = [e.get("id") for e in evses]
-        for duplicate in _repeated(numbers):
-            evse_at = ("stations", index, "evses", _last(numbers, duplicate), "id")
-            yield evse_at, f"EVSE {duplicate} of station {ids[index]!r} stands here a second time"
-        for number, evse in enumerate(evses):
-            if (tariff := evse.get("tariff")) is not None and tariff not in tariffs:
-                yield ("stations", index, "evses", number, "tariff"), f"there is no tariff {tariff!r}"
-
-
-def _bad_names(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    if isinstance(edge_id := raw.get("edge_id"), str):
-        try:
-            EdgeAddress(0, edge_id)
-        except BadText as error:
-            yield ("edge_id",), str(error)
-    location = raw.get("location")
-    zone = location.get("time_zone") if isinstance(location, dict) else None
-    if isinstance(zone, str) and zone not in available_timezones():
-        yield (
-            ("location", "time_zone"),
-            f"there is no time zone {zone!r}; an IANA name such as Europe/Berlin is expected",
-        )
-
-
-def _has_proxies(raw: dict[str, Any]) -> bool:
-    ocpp = raw.get("ocpp")
-    return isinstance(ocpp, dict) and bool(ocpp.get("trusted_proxies")) and ocpp.get("proxy_tls") is True
-
-
-def _half_a_ca(certificates: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    named = {"ca_file", "ca_key_file"} & set(certificates) if isinstance(certificates, dict) else set()
-    if len(named) == 1:
-        yield ("certificates", named.pop()), "ca_file and ca_key_file go together"
-
-
-def _tables(value: Any) -> list[dict[str, Any]]:
-    return [item if isinstance(item, dict) else {} for item in value] if isinstance(value, list) else []
-
-
-def _repeated(values: Sequence[Any]) -> list[Any]:
-    counted = Counter(value for value in values if isinstance(value, str | int))
-    return [value for value, count in counted.items() if count > 1]
-
-
-def _last(values: Sequence[Any], value: Any) -> int:
-    return len(values) - 1 - list(reversed(values)).index(value)
 
 
 def _reason(message: str) -> str:
