@@ -52,9 +52,11 @@ def checksum(station: Station) -> str:
 
 @pytest.mark.parametrize("station_id", ["CP01", "CP03"])
 async def test_lists_are_equal_by_checksum_and_a_reserved_bay_is_kept(tmp_path: Path, station_id: str) -> None:
-    settings = {"OHMSTEAD_EDGE_LOCAL_LISTS__ENABLED": "true"}
     day = scenarios.load(str(SCENARIOS / "busy.toml"))
-    async with a_site(tmp_path, speed=20.0, **settings) as site, fleet_at(site, day, tmp_path / "chargers") as fleet:
+    async with (
+        a_site(tmp_path, speed=20.0, OHMSTEAD_EDGE_LOCAL_LISTS__ENABLED="true") as site,
+        fleet_at(site, day, tmp_path / "chargers") as fleet,
+    ):
         station = fleet[station_id]
         await station.connect()
 
