@@ -22,9 +22,10 @@ from edge.chargers.habits import UNKNOWN_MODEL, Habits, Model
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.domain.events import SiteEvent, SiteReply
 from edge.ports import CallFailed, OnReply, Overloaded
-from protocols.charger.commands import Acknowledged, BootAnswer, IdTokenAnswer, TransactionAnswer
+from protocols.charger.commands import Acknowledged, BootAnswer, IdTokenAnswer, Judged, TransactionAnswer
 from protocols.charger.events import (
     BootReported,
+    DataTransferred,
     IdTokenPresented,
     TransactionBegan,
     TransactionContinued,
@@ -95,6 +96,8 @@ def _accept(event: SiteEvent) -> SiteReply:
             return TransactionAnswer(charger_transaction_id=transaction_id or "1017", id_token=ACCEPTED)
         case TransactionContinued() | TransactionFinished():
             return TransactionAnswer(charger_transaction_id=event.charger_transaction_id)
+        case DataTransferred():
+            return Judged(is_accepted=False)
         case _:
             return Acknowledged()
 

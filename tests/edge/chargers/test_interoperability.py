@@ -1,4 +1,4 @@
-"""Charge points that we did not write: the client side of the `ocpp` package, in both versions."""
+"""Charge points that we did not write: the client side of the `ocpp` package, in all versions."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ with warnings.catch_warnings():
     from ocpp.v16 import ChargePoint as ChargePoint16
     from ocpp.v16 import call as call16
     from ocpp.v16 import call_result as result16
+    from ocpp.v21 import ChargePoint as ChargePoint21
+    from ocpp.v21 import call as call21
+    from ocpp.v21 import call_result as result21
     from ocpp.v201 import ChargePoint as ChargePoint201
     from ocpp.v201 import call as call201
     from ocpp.v201 import call_result as result201
@@ -48,6 +51,14 @@ class Station201(ChargePoint201):  # type: ignore[misc]
         )
 
 
+class Station21(ChargePoint21):  # type: ignore[misc]
+    @on("RequestStartTransaction")
+    def on_request_start(self, id_token: dict[str, Any], remote_start_id: int, **_rest: Any) -> Any:
+        return result21.RequestStartTransaction(
+            status="Accepted", transaction_id=f"{id_token['id_token']}-{remote_start_id}"
+        )
+
+
 async def session_16(station: Any) -> None:
     boot = await station.call(call16.BootNotification(charge_point_model="M", charge_point_vendor="V"))
     assert (boot.status, boot.interval) == ("Accepted", 300)
@@ -63,20 +74,21 @@ async def session_16(station: Any) -> None:
     assert transfer.status == "UnknownVendorId"
 
 
-async def session_201(station: Any) -> None:
+async def session_201(station: Any, words: Any = call201) -> None:
+    """The same in 2.1, whose classes have the same names."""
     about = {"model": "M", "vendor_name": "V"}
-    boot = await station.call(call201.BootNotification(charging_station=about, reason="PowerUp"))
+    boot = await station.call(words.BootNotification(charging_station=about, reason="PowerUp"))
     assert (boot.status, boot.interval) == ("Accepted", 300)
-    await station.call(call201.Heartbeat())
-    await station.call(call201.StatusNotification(timestamp=AT, connector_status="Occupied", evse_id=1, connector_id=1))
+    await station.call(words.Heartbeat())
+    await station.call(words.StatusNotification(timestamp=AT, connector_status="Occupied", evse_id=1, connector_id=1))
     token = {"id_token": "04A2", "type": "ISO14443"}
-    assert (await station.call(call201.Authorize(id_token=token))).id_token_info["status"] == "Accepted"
+    assert (await station.call(words.Authorize(id_token=token))).id_token_info["status"] == "Accepted"
     register = {"value": 1.5, "unit_of_measure": {"unit": "kWh"}}
     for number, (kind, trigger) in enumerate(
         (("Started", "Authorized"), ("Updated", "MeterValuePeriodic"), ("Ended", "StopAuthorized"))
     ):
         answer = await station.call(
-            call201.TransactionEvent(
+            words.TransactionEvent(
                 event_type=kind,
                 timestamp=AT,
                 trigger_reason=trigger,
@@ -88,8 +100,12 @@ async def session_201(station: Any) -> None:
             )
         )
         assert (answer.id_token_info is not None) == (kind == "Started")
-    await station.call(call201.MeterValues(evse_id=1, meter_value=[{"timestamp": AT, "sampled_value": [register]}]))
-    assert (await station.call(call201.DataTransfer(vendor_id="V"))).status == "UnknownVendorId"
+    await station.call(words.MeterValues(evse_id=1, meter_value=[{"timestamp": AT, "sampled_value": [register]}]))
+    assert (await station.call(words.DataTransfer(vendor_id="V"))).status == "UnknownVendorId"
+
+
+async def session_21(station: Any) -> None:
+    await session_201(station, call21)
 
 
 async def run(server: Running, kind: Any, subprotocol: str, session: Any, action: str, payload: dict[str, Any]) -> Any:
@@ -120,10 +136,14 @@ async def test_ocpp_16() -> None:
         assert [event.meter_stop_wh for event in server.inbox.of(TransactionFinished)] == [2000]
 
 
-async def test_ocpp_201() -> None:
+@pytest.mark.parametrize(
+    ("kind", "subprotocol", "session"),
+    [(Station201, "ocpp2.0.1", session_201), (Station21, "ocpp2.1", session_21)],
+)
+async def test_ocpp_2(kind: Any, subprotocol: str, session: Any) -> None:
     async with running_server() as server:
         payload = {"remoteStartId": 7, "idToken": {"idToken": "04A2", "type": "Central"}}
-        answer = await run(server, Station201, "ocpp2.0.1", session_201, "RequestStartTransaction", payload)
+        answer = await run(server, kind, subprotocol, session, "RequestStartTransaction", payload)
         assert answer == {"status": "Accepted", "transactionId": "04A2-7"}
         assert [event.meter_start_wh for event in server.inbox.of(TransactionBegan)] == [1500]
         assert [event.samples[0].value for event in server.inbox.of(TransactionContinued)] == [1500]
