@@ -358,17 +358,11 @@ class CertificateSettings(_Strict):
 class Iso15118Settings(_Strict):
     """Who is asked about the certificates of vehicles. Without it such questions are answered with Failed."""
 
-    exi_url: str | None = Field(
-        default=None, pattern=r"^https?://\S+$", description="contract certificate service, see docs/iso15118.md"
-    )
+    exi_url: str | None = Field(default=None, pattern=r"^https?://\S+$", description="see docs/iso15118.md")
     exi_token_file: Path | None = Field(default=None, description="file with the bearer token for the service")
     ocsp: bool = Field(default=False, description="ask the responders that stations and certificates name")
-    ocsp_hosts: tuple[str, ...] = Field(
-        default=(), description="responders that may be asked though their address is not public"
-    )
-    trusted_file: Path | None = Field(
-        default=None, description="root and sub-CA certificates that contract certificates may come from, PEM"
-    )
+    ocsp_hosts: tuple[str, ...] = Field(default=(), description="those that may be asked without a public address")
+    trusted_file: Path | None = Field(default=None, description="roots and sub-CAs of contract certificates, PEM")
     timeout_s: float = Field(default=15, gt=0, le=60, description="then the station is told that nobody answered")
 
 

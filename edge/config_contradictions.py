@@ -1,4 +1,4 @@
-"""What the settings' fields cannot tell alone: names that stand twice, or nowhere, and settings that need each other."""
+"""What the fields of the settings cannot tell alone: names that stand twice, or nowhere, and what needs each other."""
 
 from __future__ import annotations
 
