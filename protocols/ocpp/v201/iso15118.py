@@ -18,7 +18,7 @@ from protocols.charger.inquiries import (
     HashedCertificate,
 )
 from protocols.ocpp.dialect import Payload, expect
-from protocols.ocpp.reading import given
+from protocols.ocpp.reading import given, read_text
 from protocols.ocpp.v201.authorization import read_authorize, render_authorize
 from protocols.ocpp.writing import filled
 
@@ -48,9 +48,9 @@ def read_get_15118_ev_certificate(station_id: str, payload: Any) -> ContractCert
     """M01, M02 Get15118EVCertificateRequest."""
     return ContractCertificateWanted(
         station_id=station_id,
-        schema_version=payload.iso15118SchemaVersion,
+        schema_version=read_text(payload.iso15118SchemaVersion) or "",
         action=payload.action,
-        exi_request=payload.exiRequest,
+        exi_request=read_text(payload.exiRequest) or "",
     )
 
 

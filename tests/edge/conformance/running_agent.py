@@ -45,6 +45,7 @@ host = "127.0.0.1"
 port = 0
 heartbeat_interval_s = 300
 trusted_proxies = ["127.0.0.1"]
+proxy_tls = true
 
 [local]
 port = 0
