@@ -16,7 +16,7 @@ from cloud.store.tables import cdrs, posting_legs, sessions
 from protocols.money import Price
 from protocols.ocpi.cdr import ChargingPeriod
 from protocols.sync.topics import EdgeAddress, Stream
-from protocols.sync.up import CdrIssued, Entry, PostingLeg, PostingMade
+from protocols.sync.up import CdrIssued, Entry, MoneyBody, PostingLeg, PostingMade
 from tests.cloud.samples import EPOCH, batch, cdr, minute
 
 COST = Price(excl_vat=Decimal("6.00"), incl_vat=Decimal("7.20"))
@@ -52,10 +52,8 @@ async def rows(store: Store, table: Any) -> list[Any]:
 
 
 async def test_it_is_there_once_and_shown_whole(store: Store) -> None:
-    entries = [
-        Entry(stream=Stream.MONEY, seq=seq, at=minute(seq), body=body)
-        for seq, body in enumerate((CdrIssued(cdr=BILL), POSTING), 1)
-    ]
+    bodies: tuple[MoneyBody, ...] = (CdrIssued(cdr=BILL), POSTING)
+    entries = [Entry(stream=Stream.MONEY, seq=seq, at=minute(seq), body=body) for seq, body in enumerate(bodies, 1)]
     for _ in range(2):
         stored = await store_batch(store, EdgeAddress(0, "edge-1"), batch(entries, EPOCH), minute(120))
         assert (stored.ack.seq, stored.dead) == (2, 0)
