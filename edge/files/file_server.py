@@ -32,6 +32,8 @@ from protocols.charger.jobs import FirmwareFile
 
 STALL_S: Final = 60.0
 """A station that neither takes nor sends a byte for so long is cut off."""
+IDLE_S: Final = 30.0
+MAX_CONNECTIONS: Final = 512
 MAX_DOWNLOADS: Final = 64
 MAX_UPLOADS: Final = 8
 RETRY_AFTER_S: Final = 60
@@ -50,6 +52,16 @@ class FileServerSettings:
     max_kept_bytes: int
     keep: timedelta
     stall_s: float = STALL_S
+    idle_s: float = IDLE_S
+    max_connections: int = MAX_CONNECTIONS
+
+
+class _Closed(asyncio.Protocol):
+    """For a connection that there is no room for."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
 
 
 class FileServer:
@@ -77,6 +89,7 @@ class FileServer:
         self._kept_bytes = 0
         self._uploading: set[tuple[str, str]] = set()
         self._downloads = 0
+        self._busy: set[Any] = set()
         self._log = structlog.get_logger("edge.files")
         metrics.watch(lambda: self._kept_bytes)
 
@@ -90,14 +103,41 @@ class FileServer:
         )
         await runner.setup()
         try:
-            site = web.TCPSite(runner, self._settings.host, self._settings.port, backlog=256)
-            await site.start()
-            port = runner.addresses[0][1]
-            self._log.info("files_listening", host=self._settings.host, port=port)
-            on_listening(port)
-            await self._tidy()
+            server = runner.server
+            if server is None:
+                raise RuntimeError("aiohttp has made no server")
+            loop, settings = asyncio.get_running_loop(), self._settings
+            door = partial(self._let_in, server)
+            async with await loop.create_server(door, settings.host, settings.port, backlog=256) as listening:
+                port = listening.sockets[0].getsockname()[1]
+                self._log.info("files_listening", host=settings.host, port=port)
+                on_listening(port)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._tidy(), name="files-tidy")
+                    tasks.create_task(self._show_out(server), name="files-idle")
         finally:
             await runner.cleanup()
+
+    def _let_in(self, server: web.Server) -> asyncio.BaseProtocol:
+        """No more connections than the agent can bear: its files are for the stations' sockets."""
+        if len(server.connections) >= self._settings.max_connections:
+            self._metrics.requests.labels("none", "full").inc()
+            return _Closed()
+        return server()
+
+    async def _show_out(self, server: web.Server) -> None:
+        """Close what is connected and asks for nothing, or takes for ever to say what it wants."""
+        loop = asyncio.get_running_loop()
+        idle_since_s: dict[Any, float] = {}
+        while True:
+            await asyncio.sleep(self._settings.idle_s / 4)
+            now_s = loop.time()
+            idle_since_s = {
+                each: idle_since_s.get(each, now_s) for each in server.connections if each not in self._busy
+            }
+            for connection, since_s in idle_since_s.items():
+                if now_s - since_s > self._settings.idle_s and connection.transport is not None:
+                    connection.transport.abort()
 
     async def _tidy(self) -> None:
         while True:
@@ -109,6 +149,7 @@ class FileServer:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         way = "put" if request.method in ("PUT", "POST") else "get"
+        self._busy.add(request.protocol)
         try:
             response = await self._offered(request)
         except web.HTTPException as refused:
@@ -120,6 +161,8 @@ class FileServer:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=408)  # for nobody
+        finally:
+            self._busy.discard(request.protocol)
         self._metrics.requests.labels(way, str(response.status)).inc()
         return response
 

@@ -305,6 +305,43 @@ async def test_a_station_that_sends_nothing_is_cut_off(tmp_path: Path) -> None:
         await wait_until(lambda: not place.cut_off())
 
 
+async def test_whoever_takes_for_ever_to_ask_is_shown_out_and_too_many_do_not_get_in(tmp_path: Path) -> None:
+    async with served(tmp_path, idle_s=0.4, max_connections=2) as place:
+        slow = [await asyncio.open_connection("127.0.0.1", place.port) for _ in range(2)]
+        for _, writer in slow:
+            writer.write(b"GET /get/")
+        await asyncio.sleep(0)
+        reader, third = await asyncio.open_connection("127.0.0.1", place.port)
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+        await wait_until(lambda: place.counted("none", "full") == 1)
+        for reader, _ in slow:
+            with contextlib.suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), 10) == b""
+        async with httpx.AsyncClient(trust_env=False) as http:  # there is room again
+            assert (await http.get(place.get())).content == CONTENT
+        for _, writer in (*slow, (None, third)):
+            writer.close()
+
+
+async def test_a_download_that_takes_long_is_not_idle(tmp_path: Path) -> None:
+    content = bytes(30_000_000)
+    async with served(tmp_path, content=content, idle_s=0.2) as place:
+        reader, writer = await asyncio.open_connection("127.0.0.1", place.port)
+        path = place.get().removeprefix(place.url)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b" 200 " in head
+        came = len(await reader.read(1000))
+        ends_s = asyncio.get_running_loop().time() + 0.6
+        while asyncio.get_running_loop().time() < ends_s:  # longer than anyone may be idle
+            came += len(await reader.read(1000))
+            await asyncio.sleep(0.01)
+        came += len(await reader.readexactly(len(content) - came))
+        assert came == len(content)
+        writer.close()
+
+
 async def test_a_station_that_asks_first_hears_go_on_or_no(place: Place) -> None:
     async def ask(path: str) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", place.port)
