@@ -24,34 +24,43 @@ _UNKNOWN_METHOD: Final = "unknown"
 def read_signed_16(meter_values: Iterable[Any]) -> tuple[SignedReading, ...]:
     """OCPP 1.6 §7.33: a sampled value of the format SignedData."""
     found = [
-        SignedReading(context=_context(item.context), data=item.value, encoding_method=_method_16(item.value))
+        item
         for meter_value in meter_values
         for item in meter_value.sampledValue
-        if item.format == "SignedData" and _may_be_kept(item.value)
+        if item.format is not UNSET and item.format == "SignedData"
     ]
-    return tuple(found)
+    return (
+        tuple(
+            SignedReading(context=_context(item.context), data=item.value, encoding_method=_method_16(item.value))
+            for item in found
+            if _may_be_kept(item.value)
+        )
+        if found
+        else ()
+    )
 
 
 def read_signed_201(meter_values: Iterable[Any]) -> tuple[SignedReading, ...]:
     """OCPP 2.0.1 SignedMeterValueType, beside the plain value. 2.1 may leave method and key out."""
-    found = []
-    for meter_value in meter_values:
-        for item in meter_value.sampledValue:
-            signed = item.signedMeterValue
-            if signed is UNSET or not _may_be_kept(signed.signedMeterData):
-                continue
-            unit = "Wh" if item.unitOfMeasure is UNSET else given(item.unitOfMeasure.unit, "Wh")
-            found.append(
-                SignedReading(
-                    context=_context(item.context),
-                    data=signed.signedMeterData,
-                    encoding_method=_told(signed.encodingMethod) or _UNKNOWN_METHOD,
-                    plain=f"{item.value} {unit}" if _told(unit) else str(item.value),
-                    signing_method=_told(given(signed.signingMethod)),
-                    public_key=_told(given(signed.publicKey)),
-                )
-            )
-    return tuple(found)
+    found = [
+        item for meter_value in meter_values for item in meter_value.sampledValue if item.signedMeterValue is not UNSET
+    ]
+    return (
+        tuple(_signed(item) for item in found if _may_be_kept(item.signedMeterValue.signedMeterData)) if found else ()
+    )
+
+
+def _signed(item: Any) -> SignedReading:
+    signed = item.signedMeterValue
+    unit = "Wh" if item.unitOfMeasure is UNSET else given(item.unitOfMeasure.unit, "Wh")
+    return SignedReading(
+        context=_context(item.context),
+        data=signed.signedMeterData,
+        encoding_method=_told(signed.encodingMethod) or _UNKNOWN_METHOD,
+        plain=f"{item.value} {unit}" if _told(unit) else str(item.value),
+        signing_method=_told(given(signed.signingMethod)),
+        public_key=_told(given(signed.publicKey)),
+    )
 
 
 def _may_be_kept(data: str) -> bool:
