@@ -87,4 +87,6 @@ async def test_a_job_is_ordered_and_cancelled(start_hub: StartHub, broker: Broke
         assert (await client.post("/v1/jobs", json={**order, "edge_id": "nobody"})).status_code == 404
         nobody = {"edge_id": "edge-1", "job": {"job": "get_log"}}
         assert (await client.post("/v1/jobs", json=nobody)).json()["code"] == "no_stations"
+        mistyped = {**order, "match": {"modell": "M*"}}  # would be all stations, if it were let through
+        assert (await client.post("/v1/jobs", json=mistyped)).status_code == 422
         assert (await client.post("/v1/jobs/none/cancel")).status_code == 404

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from protocols.charger.jobs import ApplyTemplateJob, FirmwareFile, StationPattern, StepStatus
+from protocols.charger.jobs import ApplyTemplateJob, FirmwareFile, StationPattern, StepStatus, UpdateFirmwareJob
 from protocols.charger.operations.smart_charging import ChargingProfile, ChargingSchedule, SchedulePeriod
 from protocols.charger.operations.variables import VariableName, VariableSetting
 from protocols.money import Price
@@ -365,5 +365,16 @@ MESSAGES = {
     ),
     "command_remote_stop": down.Command(
         id="c-2", issued_at=T0, expires_at=T1, body=down.RemoteStop(transaction_id="tx-1")
+    ),
+    "command_start_job": down.Command(
+        id="c-9",
+        issued_at=T0,
+        expires_at=T1,
+        body=down.StartJob(
+            job=UpdateFirmwareJob(file_id=FIRMWARE.file_id), match=StationPattern(model="M*"), at_once=10
+        ),
+    ),
+    "command_cancel_job": down.Command(
+        id="c-10", issued_at=T0, expires_at=T1, body=down.CancelJob(job_id="edge-7-0f6f1f6e-12")
     ),
 }
