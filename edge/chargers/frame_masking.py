@@ -109,7 +109,7 @@ class Masker:
             return None
         try:
             _WELL_FORMED.decode(raw)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return None
         low = raw.lower()
         if _SECRET_WORD.search(low) is not None:
@@ -279,7 +279,10 @@ class Masker:
 
 
 def _holds_secrets(value: list[Any]) -> bool:
-    low = orjson.dumps(value).lower()
+    try:
+        low = orjson.dumps(value).lower()
+    except TypeError:  # deeper than it goes
+        return True
     return not low.isascii() or _SECRET_WORD.search(low) is not None or b"token" in low or b"idtag" in low
 
 

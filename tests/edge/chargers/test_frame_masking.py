@@ -143,6 +143,9 @@ def test_any_bytes_can_be_masked(raw: bytes) -> None:
 
 
 def test_depth_and_length_are_bounded() -> None:
-    deep = b'[2,"1","DataTransfer",{"idTag":' + b"[" * 900 + b"1" + b"]" * 900 + b"}]"
-    assert len(MASKER.mask(deep)) < len(deep)
+    for depth in (100, 300, 900, 5_000):
+        for name in (b"idTag", b"data", b"meterValue", b"made up"):
+            inner = b"[" * depth + b'"%b"' % SECRET.encode() + b"]" * depth
+            deep = b'[2,"1","DataTransfer",{"idTag":"%b","%b":%b}]' % (SECRET.encode(), name, inner)
+            assert SECRET.encode() not in MASKER.mask(deep)
     assert len(MASKER.mask(b'[2,"1","' + b"x" * 200_000)) < 5_000
