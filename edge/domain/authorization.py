@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from protocols.charger.commands import IdTokenAnswer
-from protocols.ocpi.token import Token, token_key
+from protocols.charger.operations.fields import TokenKind
+from protocols.ocpi.token import Token, TokenType, token_key
 from protocols.terms import AuthorizationStatus
 
 
@@ -51,6 +52,11 @@ def judge(
     if is_charging_elsewhere and not token.concurrent:
         return AuthorizationStatus.CONCURRENT_TX
     return AuthorizationStatus.ACCEPTED
+
+
+def kind_of(token: Token) -> TokenKind:
+    """What kind of token it is to a station that tells them apart: a card, or one that somebody else vouches for."""
+    return "ISO14443" if token.type is TokenType.RFID else "Central"
 
 
 def answer(tokens: TokenList, uid: str, status: AuthorizationStatus) -> IdTokenAnswer:

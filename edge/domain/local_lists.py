@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Final, TypeGuard
 
 from edge.domain.asking import ask
+from edge.domain.authorization import kind_of
 from edge.domain.decision import Decision
 from edge.domain.list_book import ListGoal, Sending
 from edge.domain.site import Admission, Home, Site, Station
@@ -306,7 +307,9 @@ def _make_goal(site: Site, groups: Collection[str], max_tokens: int, longest_uid
             left_out += 1
         else:
             group_id = token.group_id if len(token.group_id or "") <= longest_uid else None
-            tokens[key] = ListedToken(token_uid=token.uid, group_id=group_id, expires_at=token.expires_at)
+            tokens[key] = ListedToken(
+                token_uid=token.uid, group_id=group_id, expires_at=token.expires_at, token_type=kind_of(token)
+            )
     return ListGoal(
         tokens_version=site.lists.tokens_version, tokens=tokens, checksum=checksum_of(tokens), left_out=left_out
     )
