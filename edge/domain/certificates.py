@@ -69,8 +69,9 @@ def judge_request(site: Site, decision: Decision, event: SigningRequested, now: 
         return
     if reason is not None:
         decision.reply = Judged(is_accepted=False, reason=reason)
-        text = f"no certificate was signed for station {event.station_id}: {reason}"
-        decision.raise_alarm(site, now, REFUSED, Severity.WARNING, text, event.station_id)
+        if site.rules.certificates.is_signing:  # elsewhere stations may ask all day, and nobody wants them to have one
+            text = f"no certificate was signed for station {event.station_id}: {reason}"
+            decision.raise_alarm(site, now, REFUSED, Severity.WARNING, text, event.station_id)
         return
     signing.count += 1
     signing.under_way, signing.since = csr_hash, now

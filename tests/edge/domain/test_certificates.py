@@ -143,6 +143,7 @@ def test_a_good_request_clears_the_alarm_once_the_station_has_its_certificate() 
 def test_without_a_ca_nothing_is_signed() -> None:
     play = Play()
     assert "no CA" in refusal(want(play))
+    assert play.site.alarms == {}
 
 
 def test_a_stranger_gets_no_certificate() -> None:
