@@ -12,7 +12,7 @@ from typing import Final
 
 from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.asking import ask, number
-from edge.domain.authorization import judge
+from edge.domain.authorization import judge, kind_of
 from edge.domain.billing import bill_reservation
 from edge.domain.decision import Decision
 from edge.domain.events import Refused
@@ -20,6 +20,7 @@ from edge.domain.site import EvseStatus, Home, Site, Station
 from edge.domain.transaction import Transaction
 from protocols.charger.events import ReservationStatusReported
 from protocols.charger.operations.availability import ReserveNow
+from protocols.charger.operations.fields import TokenKind
 from protocols.ocpi.token import token_key
 from protocols.sync.topics import Stream
 from protocols.sync.up import ReservationEnd, ReservationEnded, ReservationMade
@@ -54,7 +55,12 @@ def prepare(site: Site, station: Station, reserve: ReserveNow, now: datetime) ->
     if is_16 and group_id is not None and len(group_id) > MAX_ID_TAG:
         group_id = None
     chosen = reserve.reservation_id
-    return replace(reserve, reservation_id=number(site, now) if chosen is None else chosen, group_id=group_id)
+    return replace(
+        reserve,
+        reservation_id=number(site, now) if chosen is None else chosen,
+        group_id=group_id,
+        token_type=reserve.token_type or _kind(site, reserve.token_uid),
+    )
 
 
 def make(site: Site, decision: Decision, station: Station, reserve: ReserveNow, now: datetime) -> None:
@@ -225,6 +231,7 @@ def renew(site: Site, decision: Decision, station: Station, now: datetime) -> No
                 evse_id=made.evse_id,
                 group_id=made.group_id if len(made.group_id or "") <= MAX_ID_TAG else None,
                 reservation_id=made.reservation_id,
+                token_type=_kind(site, made.token_uid),
             )
             ask(site, decision, station.station_id, again, now)
 
@@ -265,6 +272,11 @@ def _is_for(site: Site, made: ReservationMade, token_uid: str) -> bool:
     if token_key(made.token_uid) == token_key(token_uid):
         return True
     return made.group_id is not None and _group(site, token_uid) == made.group_id
+
+
+def _kind(site: Site, token_uid: str) -> TokenKind | None:
+    token = site.tokens.find(token_uid)
+    return kind_of(token) if token is not None else None
 
 
 def _group(site: Site, token_uid: str) -> str | None:
