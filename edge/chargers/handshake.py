@@ -103,7 +103,8 @@ class Gate:
         if proof.common_name is not None:
             name = policy.certificate_name or station_id
             is_own = hmac.compare_digest(proof.common_name.encode(), name.encode())
-            return is_own and self._credentials.is_known(station_id) and proof.serial_number not in self._revoked
+            is_good = bool(proof.serial_number) and proof.serial_number not in self._revoked
+            return is_own and is_good and self._credentials.is_known(station_id)
         if policy.security_profile == 3 or (policy.security_profile == 2 and not proof.is_tls):
             if is_password:  # it is the station: somebody has to look at its settings, or at the proxy's
                 profile = policy.security_profile

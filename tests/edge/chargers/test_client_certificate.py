@@ -146,6 +146,7 @@ def test_a_certificate_of_another_name_is_refused_whatever_the_password(profile:
 @pytest.mark.parametrize("profile", [1, 2, 3])
 def test_a_revoked_certificate_is_refused_whatever_the_password(profile: int) -> None:
     assert not enters(gate(profile, revoked=frozenset({"0A"})), certificate())
+    assert not enters(gate(profile), certificate(serial="")), "whether it was revoked cannot be told"
 
 
 def test_the_name_may_be_another_than_the_id_where_the_settings_say_so() -> None:
