@@ -46,13 +46,16 @@ class Control:
         charging_profile: dict[str, Any] | None = None,
         **_: Any,
     ) -> dict[str, Any]:
+        profile = None if charging_profile is None else profile_of(evse_id or 0, charging_profile)
+        if charging_profile is not None and profile is None:
+            return {"status": "Rejected"}
         event = RemoteStart(
             id_token=id_token["id_token"],
             token_type=id_token["type"],
             evse_id=evse_id,
             remote_start_id=remote_start_id,
             group=None if group_id_token is None else group_id_token["id_token"],
-            profile=None if charging_profile is None else profile_of(evse_id or 0, charging_profile),
+            profile=profile,
         )
         status = self._desk.ask(event)
         evse = self._desk.charger.evses.get(evse_id or 0)

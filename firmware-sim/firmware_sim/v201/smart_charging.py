@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from firmware_sim.blocks.charging_profiles import ChargingProfile, Kind, Purpose
@@ -31,6 +30,8 @@ class SmartCharging:
 
     def set_profile(self, evse_id: int, charging_profile: dict[str, Any], **_: Any) -> dict[str, Any]:
         profile = profile_of(evse_id, charging_profile)
+        if profile is None:
+            return {"status": "Rejected", "status_info": {"reason_code": "UnsupportedParam"}}
         status, reason = self._desk.act(lambda model: charging.set_profile(model, profile))
         return {"status": status, "status_info": None if reason is None else {"reason_code": reason}}
 
@@ -64,8 +65,15 @@ class SmartCharging:
         return self._desk.act(lambda model: _composite(model, evse_id, duration, unit))
 
 
-def profile_of(evse_id: int, told: dict[str, Any]) -> ChargingProfile:
-    """A 2.0.1 ChargingProfileType in the words of the blocks; of several schedules the first counts."""
+def profile_of(evse_id: int, told: dict[str, Any]) -> ChargingProfile | None:
+    """A 2.0.1 ChargingProfileType in the words of the blocks; of several schedules the first counts.
+
+    None for what only 2.1 has: other purposes, dynamic profiles, setpoints in the place of limits.
+    """
+    schedule = told["charging_schedule"][0]
+    is_known = told["charging_profile_kind"] in tuple(Kind) and told["charging_profile_purpose"] in tuple(Purpose)
+    if not is_known or any("limit" not in each for each in schedule["charging_schedule_period"]):
+        return None
     return ChargingProfile(
         profile_id=told["id"],
         evse_id=evse_id,
@@ -76,28 +84,36 @@ def profile_of(evse_id: int, told: dict[str, Any]) -> ChargingProfile:
         valid_from=moment(told["valid_from"]) if "valid_from" in told else None,
         valid_to=moment(told["valid_to"]) if "valid_to" in told else None,
         transaction_id=told.get("transaction_id"),
-        schedule=schedule_of(told["charging_schedule"][0]),
+        schedule=schedule_of(schedule),
         told=told,
     )
 
 
 def external(evse_id: int, limit_w: int) -> ChargingProfile:
     """The profile that an energy manager's limit amounts to."""
+    schedule = {
+        "id": 1,
+        "start_schedule": "1970-01-01T00:00:00Z",
+        "charging_rate_unit": "W",
+        "charging_schedule_period": [{"start_period": 0, "limit": limit_w}],
+    }
     told = {
         "id": -1,
         "stack_level": 0,
         "charging_profile_purpose": Purpose.EXTERNAL.value,
         "charging_profile_kind": Kind.ABSOLUTE.value,
-        "charging_schedule": [
-            {
-                "id": 1,
-                "start_schedule": "1970-01-01T00:00:00Z",
-                "charging_rate_unit": "W",
-                "charging_schedule_period": [{"start_period": 0, "limit": limit_w}],
-            }
-        ],
+        "charging_schedule": [schedule],
     }
-    return replace(profile_of(evse_id, told), source="EMS")
+    return ChargingProfile(
+        profile_id=-1,
+        evse_id=evse_id,
+        stack_level=0,
+        purpose=Purpose.EXTERNAL,
+        kind=Kind.ABSOLUTE,
+        schedule=schedule_of(schedule),
+        source="EMS",
+        told=told,
+    )
 
 
 def _composite(model: StationModel, evse_id: int, duration_s: int, unit: str) -> dict[str, Any]:
