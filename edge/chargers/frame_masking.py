@@ -31,12 +31,19 @@ SHORTEST_SCRUBBED: Final = 4
 
 _SHORT: Final = re.compile(rb'\[(?:2,"[\w.:-]*","Heartbeat",\{\}|3,"[\w.:-]*",\{(?:"currentTime":"[\w.:+-]*")?\})\]')
 """Most of what is ever said: a heartbeat, its answer, and answers that say nothing."""
-_PROPER: Final = re.compile(rb'\s*\[\s*(?:2\s*,\s*"[^"\\]*"\s*,\s*"\w+"|3\s*,\s*"[^"\\]*")\s*,\s*\{')
+_PROPER: Final = re.compile(rb'\s*\[\s*(?:2\s*,\s*"[^"\\]*"\s*,\s*"(\w+)"|3\s*,\s*"[^"\\]*")\s*,\s*\{')
 """Up to the payload of a CALL or CALLRESULT, which begins as an object should."""
 _TOKEN: Final = re.compile(
     rb'("(?:idTag|parentIdTag|idToken)"\s*:\s*)"([^"\\]*)"|"(?:idTagInfo|idTokenInfo|idToken|groupIdToken)"\s*:\s*\{'
 )
 """Every place where a frame of the standard names a token, each with one of the two words in it."""
+_WITH_TOKEN: Final = frozenset(
+    {
+        *(b"Authorize", b"StartTransaction", b"StopTransaction", b"RemoteStartTransaction"),
+        *(b"RequestStartTransaction", b"ReserveNow", b"SendLocalList"),
+    }
+)
+"""They carry a token, by whatever name: one without is looked at closely."""
 _WELL_FORMED: Final = msgspec.json.Decoder(msgspec.Raw)
 """Reads JSON over without making anything of it."""
 _SECRET_WORD: Final = re.compile(rb"\\|@|key|pass|_tag|rfid|emaid|secret|pin|pwd|psk|customer|credential")
@@ -105,7 +112,7 @@ class Masker:
     def _masked_quickly(self, raw: bytes) -> bytes | None:
         """The way of nearly all frames: a CALL or CALLRESULT in ASCII, without escapes, that has none of the words of
         secrets in it, or only tokens where they belong. None for any other."""
-        if not raw.isascii() or not raw.endswith(b"}]") or _PROPER.match(raw) is None:
+        if not raw.isascii() or not raw.endswith(b"}]") or (proper := _PROPER.match(raw)) is None:
             return None
         try:
             _WELL_FORMED.decode(raw)
@@ -115,10 +122,10 @@ class Masker:
         if _SECRET_WORD.search(low) is not None:
             return None
         words = low.count(b"token") + low.count(b"idtag")
-        if words == 0:
-            return None if b'"authorize"' in low else raw  # which has a token, whatever it is called
         found: list[bytes] = []
-        masked, replaced = _TOKEN.subn(partial(self._masked_token, found), raw)
+        masked, replaced = _TOKEN.subn(partial(self._masked_token, found), raw) if words else (raw, 0)
+        if not found and proper[1] in _WITH_TOKEN:
+            return None
         is_all = replaced == words and not any(text in masked for text in found if len(text) >= SHORTEST_SCRUBBED)
         return masked if is_all else None
 

@@ -43,9 +43,14 @@ TOKEN_PLACES: list[tuple[str, Any]] = [
     ("Authorize", {"IdTag": SECRET}),
     ("Authorize", {"id_tag": SECRET}),
     ("Authorize", {"idTag": [SECRET, {"a": SECRET}]}),
-    ("Authorize", {"tagged": SECRET}),
     ("Authorize", SECRET),
 ]
+MISNAMED: list[tuple[str, Any]] = [
+    ("Authorize", {"tagged": SECRET}),
+    ("Authorize", {"idToken": {"idloken": SECRET, "type": "Central"}}),
+    ("StopTransaction", {"transactionId": 1, "idTa": SECRET, "meterStop": 1}),
+]
+"""What gives a token away there is the action alone."""
 ANSWERS: list[Any] = [
     {"idTagInfo": {"status": "Accepted", "parentIdTag": SECRET}},
     {"idTokenInfo": {"status": "Accepted", "groupIdToken": {"idToken": SECRET, "type": "Central"}}},
@@ -57,7 +62,14 @@ FRAMES = [orjson.dumps([2, "m1", action, payload]) for action, payload in TOKEN_
 ]
 
 
-@pytest.mark.parametrize("raw", [*FRAMES, orjson.dumps([4, "m", "FormationViolation", f"bad idTag {SECRET}", {}])])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *FRAMES,
+        *(orjson.dumps([2, "m1", *each]) for each in MISNAMED),
+        orjson.dumps([4, "m", "FormationViolation", f"bad idTag {SECRET}", {}]),
+    ],
+)
 def test_no_secret_is_shown_but_what_is_around_it(raw: bytes) -> None:
     shown = MASKER.mask(raw)
     assert SECRET.encode() not in shown
