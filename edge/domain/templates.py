@@ -28,11 +28,14 @@ def outcome_of(
     """`statuses` in the order of the settings; `told` is the result of GetVariables.
 
     A setting is good when it was taken and reads the same; one that waits for a reboot, or that nobody may read, is
-    good on the station's word.
+    good on the station's word. One that the station took and then does not know is not.
     """
     values = {_key(each): each.get("value") for each in told.get("variables", ())}
     # A station of OCPP 1.6 may tell a key under the component that 2.0.1 has for it.
     by_variable = {str(each.get("variable")).casefold(): each.get("value") for each in told.get("variables", ())}
+    missing = [each for each in told.get("unknown", ()) if str(each.get("status", "")).startswith("Unknown")]
+    unknown = {_key(each) for each in missing}
+    unknown_keys = {str(each.get("variable")).casefold() for each in missing}
     rows, bad, reboots = [], 0, 0
     for number, setting in enumerate(settings):
         status = statuses[number] if number < len(statuses) else "Rejected"
@@ -41,6 +44,9 @@ def outcome_of(
         if read is None and not setting.name.component:
             read = by_variable.get(setting.name.variable.casefold())
         is_equal = None if read is None else same(read, setting.value)
+        is_old_key = not setting.name.component and setting.name.variable.casefold() in unknown_keys
+        if read is None and (_key(name) in unknown or is_old_key):
+            is_equal = False
         reboots += status == "RebootRequired"
         bad += status not in TAKEN or (is_equal is False and status == "Accepted")
         rows.append({**name, "wanted": setting.value, "status": status, "read": read, "is_equal": is_equal})

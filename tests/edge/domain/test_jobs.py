@@ -359,6 +359,16 @@ def test_a_template_is_set_read_back_and_compared() -> None:
     assert play.ended == (0, 2, 0)
 
 
+@pytest.mark.parametrize(("status", "is_good"), [("UnknownVariable", False), ("Rejected", True)])
+def test_a_setting_that_was_taken_and_cannot_be_read_is_good_unless_it_is_not_known(status: str, is_good: bool) -> None:
+    play = JobPlay()
+    (command,) = play.start(ApplyTemplateJob(name="t", settings=SETTINGS[:1]), "B").commands
+    row = {"component": "OCPPCommCtrlr", "variable": "HeartbeatInterval"}  # as 2.0.1 has that key
+    (reading,) = play.answer(command, variables=[{**row, "status": "Accepted"}]).commands
+    play.answer(reading, variables=[], unknown=[{**row, "status": status}])
+    assert play.ended == ((1, 0, 0) if is_good else (0, 1, 0))
+
+
 def test_a_template_that_a_station_cannot_even_read() -> None:
     play = JobPlay()
     (command,) = play.start(ApplyTemplateJob(name="t", settings=SETTINGS), "B").commands
