@@ -114,6 +114,8 @@ class Masker:
         secrets in it, or only tokens where they belong. None for any other."""
         if not raw.isascii() or not raw.endswith(b"}]") or (proper := _PROPER.match(raw)) is None:
             return None
+        if proper[1] is not None and proper[1].decode() not in self._words():
+            return None  # nobody knows what is in it
         try:
             _WELL_FORMED.decode(raw)
         except (msgspec.DecodeError, RecursionError):
@@ -144,7 +146,7 @@ class Masker:
         found: set[str] = set()
         match frame:
             case [2 | 6 as kind, str() as message_id, str() as action, dict() as payload]:
-                is_secret = action in _ABOUT_PEOPLE
+                is_secret = action in _ABOUT_PEOPLE or action not in self._words()
                 shown = [kind, message_id, action, self._shown(payload, found, 0, is_about_secret=is_secret)]
             case [3, str() as message_id, dict() as payload]:
                 shown = [3, message_id, self._shown(payload, found, 0)]
