@@ -17,6 +17,10 @@ from protocols.sync.up import AlarmCleared, AlarmRaised, Body, CommandFinished, 
 from protocols.terms import EvseRef
 
 _ACKNOWLEDGED: Final = Acknowledged()
+MAX_OPEN_ALARMS: Final = 10_000
+"""All of them are in memory, and who wants to fill it must not be able to."""
+TOO_MANY_ALARMS: Final = "too_many_alarms"
+_TOO_MANY_ID: Final = f"{TOO_MANY_ALARMS}:agent"
 
 
 @dataclass(slots=True, init=False)
@@ -64,6 +68,11 @@ class Decision:
         alarm_id = f"{alarm}:{about}"
         if alarm_id in site.alarms:
             return
+        if len(site.alarms) >= MAX_OPEN_ALARMS:
+            if _TOO_MANY_ID in site.alarms:
+                return
+            alarm, alarm_id, severity, about = TOO_MANY_ALARMS, _TOO_MANY_ID, Severity.CRITICAL, "agent"
+            text = f"{MAX_OPEN_ALARMS} alarms are open and further ones are not raised: see to these, and look at bills"
         is_station = isinstance(about, str) and about in site.stations
         raised = AlarmRaised(
             alarm_id=alarm_id,
@@ -80,3 +89,5 @@ class Decision:
         alarm_id = f"{alarm}:{about}"
         if site.alarms.pop(alarm_id, None) is not None:
             self.journal(site, now, AlarmCleared(alarm_id=alarm_id))
+            if len(site.alarms) == MAX_OPEN_ALARMS and alarm != TOO_MANY_ALARMS:
+                self.clear_alarm(site, now, TOO_MANY_ALARMS, "agent")

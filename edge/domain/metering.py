@@ -105,7 +105,7 @@ def show_samples(site: Site, status: EvseStatus, samples: tuple[Sample, ...], no
                 whole_w = sample.value
             else:
                 by_phase_w = (by_phase_w or 0) + sample.value
-        elif sample.measurand is state_of_charge:
+        elif sample.measurand is state_of_charge and 0 <= sample.value <= 100:
             status.state_of_charge_percent = sample.value
     if is_fresh:
         status.read_at = now
