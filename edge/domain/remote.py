@@ -141,7 +141,9 @@ def _finish(
         return
     # What was asked is not needed again; the id is.
     site.commands[command_id] = OpenCommand(command_id=command_id, expires_at=command.expires_at, is_finished=True)
-    finished = CommandFinished(command_id=command_id, outcome=outcome, detail=detail, result=result)
+    finished = CommandFinished(
+        command_id=command_id, outcome=outcome, detail=_storable(detail), result=_storable(result)
+    )
     decision.journal(site, now, finished)
     decision.outcomes.append(finished)
     decision.reply = Refused(reason=detail) if outcome is not Outcome.ACCEPTED else Done(text=detail or "accepted")
@@ -208,3 +210,16 @@ def note_ack(site: Site, decision: Decision, ack: Ack, now: datetime) -> None:
         severity = Severity.CRITICAL if ack.stream is Stream.MONEY else Severity.WARNING
         text = f"the hub cannot read entry {rejected.seq} of {ack.stream}: {rejected.reason}"
         decision.raise_alarm(site, now, "entry_rejected", severity, text, f"{ack.stream}-{rejected.seq}")
+
+
+def _storable(told: Any) -> Any:
+    """What a station or an operator wrote, without NUL, which no database of the hub can hold."""
+    match told:
+        case str():
+            return told.replace("\0", "")
+        case dict():
+            return {_storable(name): _storable(value) for name, value in told.items()}
+        case list() | tuple():
+            return [_storable(item) for item in told]
+        case _:
+            return told

@@ -230,3 +230,13 @@ def test_the_banner_of_the_screens_follows_the_uplink(play: Play) -> None:
     assert (totals(play.site, play.now).is_uplink_online, totals(play.site, play.now).uplink_since) == (True, since)
     play.tell(UplinkChanged(is_online=False))
     assert (totals(play.site, play.now).is_uplink_online, totals(play.site, play.now).uplink_since) == (False, play.now)
+
+
+def test_what_no_database_can_hold_is_left_out_of_an_outcome(play: Play) -> None:
+    """A NUL in a station's answer, or in a name that an operator asked for, would be a dead letter at the hub."""
+    command = start(play)
+    play.tell(command)
+    told = {"a\0": ["x\0y", {"b": "\0"}, 1, None]}
+    play.tell(CommandAnswered(station_id="A", command_id="c1", is_accepted=False, detail="n\0o", result=told))
+    (finished,) = play.found(CommandFinished)
+    assert (finished.detail, finished.result) == ("no", {"a": ["xy", {"b": ""}, 1, None]})
