@@ -28,7 +28,8 @@ from edge.ports import Chargers, Clock, Commit, Errands, Ledger, OnReply, Overlo
 from protocols.charger.events import MeterValuesReported
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import Command
-from protocols.sync.up import Birth, CommandFinished, EvseLive, Outcome
+from protocols.sync.present import Birth, EvseLive
+from protocols.sync.up import CommandFinished, Outcome
 from protocols.terms import EvseRef
 
 log = structlog.get_logger("agent")

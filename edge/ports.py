@@ -18,8 +18,9 @@ from protocols.charger.inquiries import Inquiry
 from protocols.site.requests import ClaimStations
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import Command, RejectedEntry
+from protocols.sync.present import Birth, EvseLive
 from protocols.sync.topics import Stream
-from protocols.sync.up import Birth, CommandFinished, Entry, EvseLive, UnknownStopReceived
+from protocols.sync.up import CommandFinished, Entry, UnknownStopReceived
 from protocols.terms import EvseRef
 
 Clock = Callable[[], datetime]

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.ingest.changes import Origin, Row
 from cloud.store.engine import insert_into
 from cloud.store.tables import deviations
-from protocols.sync.up import DeviationSeen
+from protocols.sync.upkeep import DeviationSeen
 
 
 async def write(connection: AsyncConnection, origin: Origin, seen: Sequence[tuple[DeviationSeen, datetime]]) -> None:

@@ -16,7 +16,7 @@ from cloud.ingest.changes import Origin, Row
 from cloud.store.engine import insert_into, insert_missing, upsert
 from cloud.store.tables import firmware_files, job_steps, jobs, station_reports, station_variables
 from protocols.charger.jobs import AnyJob, FirmwareFile, Job, StepStatus
-from protocols.sync.up import (
+from protocols.sync.upkeep import (
     DeviceBody,
     FirmwareAdded,
     FirmwareRemoved,

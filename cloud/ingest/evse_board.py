@@ -24,8 +24,8 @@ from cloud.store.engine import upsert
 from cloud.store.feed import FeedEvent, FeedKind
 from cloud.store.tables import charging_stations, evses
 from protocols.ocpi.location import Evse
+from protocols.sync.present import EvseLive
 from protocols.sync.topics import EdgeAddress
-from protocols.sync.up import EvseLive
 from protocols.terms import EvseState
 
 HISTORICAL_AFTER: Final = timedelta(minutes=5)

@@ -29,8 +29,8 @@ from cloud.store.engine import Store, is_database_away
 from protocols.errors import BadEntry, BadText
 from protocols.sync.codec import decode, decode_batch, encode
 from protocols.sync.down import Ack
+from protocols.sync.present import Birth, EdgeState, Live
 from protocols.sync.topics import HUB_LISTENS, EdgeAddress, Heard, Stream, parse_topic
-from protocols.sync.up import Birth, EdgeState, Live
 
 MQTT_TIMEOUT_S: Final = 5.0
 MAX_WAITING_MESSAGES: Final = 2_000

@@ -31,8 +31,9 @@ from cloud.store.tables import (
 )
 from protocols.errors import BadEntry
 from protocols.sync.down import Ack
+from protocols.sync.present import Birth, EdgeState, EvseLive, StreamPosition
 from protocols.sync.topics import EdgeAddress, Stream
-from protocols.sync.up import AlarmRaised, Birth, EdgeState, EvseLive, Severity, StreamPosition
+from protocols.sync.up import AlarmRaised, Severity
 
 LiveValue = tuple[EvseLive, datetime]
 Lives = Mapping[tuple[EdgeAddress, str], Sequence[LiveValue]]

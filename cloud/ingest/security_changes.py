@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.ingest.changes import Origin, Row, SecurityBody
 from cloud.store.engine import insert_missing, upsert
 from cloud.store.tables import security_events, station_certificates
-from protocols.sync.up import CertificateAccepted, CertificateIssued, CertificateRevoked, SecurityEventSeen
+from protocols.sync.upkeep import CertificateAccepted, CertificateIssued, CertificateRevoked, SecurityEventSeen
 
 
 async def write(connection: AsyncConnection, origin: Origin, told: Sequence[tuple[SecurityBody, datetime]]) -> None:

@@ -14,7 +14,7 @@ from edge.domain.decision import Decision
 from edge.domain.site import Site, Station
 from protocols.charger.events import CommandAnswered, StatusReported
 from protocols.charger.operations.availability import ChangeAvailability
-from protocols.sync.up import AvailabilityChanged
+from protocols.sync.upkeep import AvailabilityChanged
 from protocols.terms import ConnectorStatus, EvseRef
 
 _SCHEDULED: Final = "Scheduled"

@@ -16,14 +16,8 @@ from protocols.charger.events import DeviationNoticed
 from protocols.money import ROUNDING_RULE
 from protocols.ocpi.cdr import Cdr, ChargingPeriod
 from protocols.sync.topics import Stream
-from protocols.sync.up import (
-    CdrIssued,
-    CdrQuarantined,
-    ReservationEnd,
-    ReservationMade,
-    Severity,
-    TransactionEnded,
-)
+from protocols.sync.up import CdrIssued, CdrQuarantined, Severity, TransactionEnded
+from protocols.sync.upkeep import ReservationEnd, ReservationMade
 
 SUPERSEDED: Final = "Superseded"
 """Why a transaction ended whose end the station never told: another one began at its EVSE."""

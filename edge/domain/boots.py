@@ -17,7 +17,7 @@ from edge.domain.events import Done, Refused, StationLetIn
 from edge.domain.site import Admission, Booted, Home, Site, Station
 from protocols.charger.commands import BootAnswer
 from protocols.charger.operations.variables import TriggerMessage
-from protocols.sync.up import StationAccepted
+from protocols.sync.upkeep import StationAccepted
 from protocols.terms import EvseRef
 
 RETRY_S: Final = 60

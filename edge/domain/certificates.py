@@ -25,12 +25,12 @@ from protocols.charger.operations.certificates import (
     SendSignedCertificate,
 )
 from protocols.charger.operations.variables import TriggerMessage
-from protocols.sync.up import (
+from protocols.sync.up import Severity
+from protocols.sync.upkeep import (
     CertificateAccepted,
     CertificateIssued,
     CertificateRevoked,
     InstalledCertificatesReported,
-    Severity,
     StationPasswordChanged,
 )
 

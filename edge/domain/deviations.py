@@ -7,7 +7,7 @@ from datetime import datetime
 from edge.domain.decision import Decision
 from edge.domain.site import Site
 from protocols.charger.events import DeviationNoticed
-from protocols.sync.up import DeviationSeen
+from protocols.sync.upkeep import DeviationSeen
 
 
 def note(site: Site, decision: Decision, event: DeviationNoticed, now: datetime) -> None:

@@ -22,14 +22,8 @@ from protocols.charger.commands import Operation, RawCall
 from protocols.charger.events import CommandAnswered, FirmwarePublishingReported, MonitorsTriggered, ReportReceived
 from protocols.charger.operations.monitoring import ClearVariableMonitoring, SetVariableMonitoring
 from protocols.charger.operations.variables import GetBaseReport, GetVariables, SetVariables
-from protocols.sync.up import (
-    MonitorEventsReported,
-    MonitorsLearned,
-    ReportKept,
-    Severity,
-    VariableReading,
-    VariablesRead,
-)
+from protocols.sync.up import Severity
+from protocols.sync.upkeep import MonitorEventsReported, MonitorsLearned, ReportKept, VariableReading, VariablesRead
 
 VARIABLES: Final = "variables"
 MONITORS: Final = "monitors"

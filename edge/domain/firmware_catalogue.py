@@ -9,7 +9,7 @@ from edge.domain.decision import Decision
 from edge.domain.events import Done, FirmwareFileAdded, FirmwareFileRemoved, Refused
 from edge.domain.site import Site
 from protocols.charger.jobs import UpdateFirmwareJob
-from protocols.sync.up import FirmwareAdded, FirmwareRemoved
+from protocols.sync.upkeep import FirmwareAdded, FirmwareRemoved
 
 MAX_FIRMWARE_FILES: Final = 200
 

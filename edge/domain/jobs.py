@@ -24,7 +24,7 @@ from protocols.charger.operations.firmware import GetDiagnostics, GetLog, Update
 from protocols.charger.operations.variables import GetVariables, SetVariables
 from protocols.sync.down import CancelJob, StartJob
 from protocols.sync.topics import Stream
-from protocols.sync.up import JobBegun, JobEnded, JobStepChanged
+from protocols.sync.upkeep import JobBegun, JobEnded, JobStepChanged
 
 UNREACHED: Final = ("NotConnected", "Timeout", "Busy")
 """How the detail of an answer begins that the station never gave."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from protocols.charger.operations.availability import ListedToken
-from protocols.sync.up import LocalListSettled
+from protocols.sync.upkeep import LocalListSettled
 
 MAX_TOKENS_HELD: Final = 100_000
 """On the lists that stations were sent in this run: they are brought up to date by what is different. A station whose

@@ -26,7 +26,8 @@ from edge.domain.site import Admission, Home, Site, Station
 from protocols.charger.events import CommandAnswered
 from protocols.charger.operations.availability import ClearCache, GetLocalListVersion, ListedToken, SendLocalList
 from protocols.ocpi.token import Token
-from protocols.sync.up import LocalListSettled, Severity, VariableReading
+from protocols.sync.up import Severity
+from protocols.sync.upkeep import LocalListSettled, VariableReading
 
 ANSWERED_WITHIN: Final = timedelta(minutes=5)
 RETRY_AFTER: Final = timedelta(minutes=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from protocols.sync.up import VariableReading
+from protocols.sync.upkeep import VariableReading
 
 SECRETS: Final = frozenset({"authorizationkey", "basicauthpassword", "password", "vpnpassword", "apnpassword"})
 MAX_VALUE_CHARS: Final = 2_500

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from protocols.sync.up import ReservationMade
+from protocols.sync.upkeep import ReservationMade
 from protocols.terms import EvseRef
 
 _NONE: Final[Mapping[int, ReservationMade]] = MappingProxyType({})

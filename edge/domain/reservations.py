@@ -23,7 +23,7 @@ from protocols.charger.operations.availability import ReserveNow
 from protocols.charger.operations.fields import TokenKind
 from protocols.ocpi.token import token_key
 from protocols.sync.topics import Stream
-from protocols.sync.up import ReservationEnd, ReservationEnded, ReservationMade
+from protocols.sync.upkeep import ReservationEnd, ReservationEnded, ReservationMade
 from protocols.terms import AuthorizationStatus, ConnectorStatus, EvseRef
 
 LATE: Final = timedelta(minutes=2)

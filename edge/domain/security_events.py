@@ -17,7 +17,8 @@ from edge.domain.events import AlarmDismissed, Done, Refused
 from edge.domain.site import Site
 from edge.domain.station_security import SecurityTally
 from protocols.charger.events import SecurityEventReported
-from protocols.sync.up import AlarmCleared, SecurityEventSeen, Severity
+from protocols.sync.up import AlarmCleared, Severity
+from protocols.sync.upkeep import SecurityEventSeen
 
 SECURITY_EVENT: Final = "security_event"
 WINDOW: Final = timedelta(minutes=10)

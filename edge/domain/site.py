@@ -26,7 +26,8 @@ from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import token_key
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmRaised, AvailabilityChanged, ChargingLimitChanged, UnknownStopReceived
+from protocols.sync.up import AlarmRaised, UnknownStopReceived
+from protocols.sync.upkeep import AvailabilityChanged, ChargingLimitChanged
 from protocols.terms import ChargingState, ConnectorStatus, EvseRef
 
 MAX_EVSES_PER_STATION: Final = 64

@@ -33,7 +33,8 @@ from protocols.charger.operations.smart_charging import (
     SetChargingProfile,
 )
 from protocols.errors import BadText
-from protocols.sync.up import ChargingLimitChanged, ChargingProfileCleared, ChargingProfileSet, Severity
+from protocols.sync.up import Severity
+from protocols.sync.upkeep import ChargingLimitChanged, ChargingProfileCleared, ChargingProfileSet
 from protocols.terms import EvseRef
 
 READ_BACK: Final = timedelta(hours=1)

@@ -11,8 +11,9 @@ from edge.domain.running_cost import running_cost
 from edge.domain.site import EvseStatus, Site, Station
 from edge.domain.smart_charging import limit_now
 from protocols.site.view import EvseView, SiteTotals, Snapshot
+from protocols.sync.present import Birth, EvseLive, StreamPosition
 from protocols.sync.topics import Stream
-from protocols.sync.up import Birth, EvseLive, ReservationMade, StreamPosition
+from protocols.sync.upkeep import ReservationMade
 from protocols.terms import ChargingState, ConnectorStatus, EvseRef, EvseState
 
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from edge.domain.local_lists import learn_limits
 from edge.domain.site import Site
 from edge.ledger.queries import queries
-from protocols.sync.up import AvailabilityChanged, LocalListSettled, ReservationMade, VariableReading
+from protocols.sync.upkeep import AvailabilityChanged, LocalListSettled, ReservationMade, VariableReading
 from protocols.terms import EvseRef
 
 _RESERVATION: Final = TypeAdapter(ReservationMade)

@@ -7,7 +7,7 @@ from typing import Final, assert_never
 import msgspec
 
 from edge.ledger.rows import Rows
-from protocols.sync.up import (
+from protocols.sync.upkeep import (
     DeviceBody,
     FirmwareAdded,
     FirmwareRemoved,

@@ -15,7 +15,7 @@ from edge.domain.jobs import reopen
 from edge.domain.site import Site
 from edge.ledger.queries import queries
 from protocols.charger.jobs import FirmwareFile, StepStatus
-from protocols.sync.up import JobBegun, JobStepChanged
+from protocols.sync.upkeep import JobBegun, JobStepChanged
 
 FIRMWARE: Final = TypeAdapter(FirmwareFile)
 JOB: Final = TypeAdapter(JobBegun)

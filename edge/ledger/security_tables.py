@@ -15,7 +15,7 @@ from edge.domain.site import Site
 from edge.domain.station_security import SecurityTally, StationCertificate
 from edge.ledger.queries import queries
 from edge.ledger.rows import Rows
-from protocols.sync.up import (
+from protocols.sync.upkeep import (
     CertificateAccepted,
     CertificateIssued,
     CertificateRevoked,

@@ -11,8 +11,8 @@ from edge.ports import Journal, Window
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.settings import UplinkSettings
 from protocols.sync import codec
+from protocols.sync.present import Live
 from protocols.sync.topics import EdgeAddress
-from protocols.sync.up import Live
 from protocols.terms import EvseRef
 
 

@@ -20,8 +20,8 @@ from edge.uplink.send_window import SendWindow
 from edge.uplink.settings import UplinkSettings
 from protocols.sync import codec
 from protocols.sync.down import Ack
+from protocols.sync.present import EdgeState
 from protocols.sync.topics import EdgeAddress, Stream
-from protocols.sync.up import EdgeState
 
 ENTRY_BYTES: Final = codec.MAX_BATCH_BYTES - codec.MAX_BATCH_ENTRIES - 512
 """What the entries of a batch may take, so that with its head and commas it stays within MAX_BATCH_BYTES."""

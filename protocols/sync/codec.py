@@ -17,8 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from protocols.errors import BadEntry
 from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.present import SCHEMA_VERSION, Birth, EdgeState, Live
 from protocols.sync.topics import Stream
-from protocols.sync.up import SCHEMA_VERSION, Birth, EdgeState, Entry, Live
+from protocols.sync.up import Entry
 
 COMPRESS_ABOVE_BYTES: Final = 1024
 MAX_BATCH_ENTRIES: Final = 500

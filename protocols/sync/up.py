@@ -14,105 +14,24 @@ from pydantic import AwareDatetime, Discriminator, JsonValue
 
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
-from protocols.sync.present import (
-    SCHEMA_VERSION as SCHEMA_VERSION,
-)
-from protocols.sync.present import (
-    Birth as Birth,
-)
-from protocols.sync.present import (
-    EdgeState as EdgeState,
-)
-from protocols.sync.present import (
-    EvseLive as EvseLive,
-)
-from protocols.sync.present import (
-    Live as Live,
-)
-from protocols.sync.present import (
-    StreamPosition as StreamPosition,
-)
 from protocols.sync.topics import Count, Stream
 from protocols.sync.upkeep import (
-    AvailabilityChanged as AvailabilityChanged,
-)
-from protocols.sync.upkeep import (
-    CertificateAccepted as CertificateAccepted,
-)
-from protocols.sync.upkeep import (
-    CertificateIssued as CertificateIssued,
-)
-from protocols.sync.upkeep import (
-    CertificateRevoked as CertificateRevoked,
-)
-from protocols.sync.upkeep import (
-    ChargingLimitChanged as ChargingLimitChanged,
-)
-from protocols.sync.upkeep import (
-    ChargingProfileCleared as ChargingProfileCleared,
-)
-from protocols.sync.upkeep import (
-    ChargingProfileSet as ChargingProfileSet,
-)
-from protocols.sync.upkeep import (
-    DeviationSeen as DeviationSeen,
-)
-from protocols.sync.upkeep import (
-    DeviceBody as DeviceBody,
-)
-from protocols.sync.upkeep import (
-    FirmwareAdded as FirmwareAdded,
-)
-from protocols.sync.upkeep import (
-    FirmwareRemoved as FirmwareRemoved,
-)
-from protocols.sync.upkeep import (
-    InstalledCertificatesReported as InstalledCertificatesReported,
-)
-from protocols.sync.upkeep import (
-    JobBegun as JobBegun,
-)
-from protocols.sync.upkeep import (
-    JobEnded as JobEnded,
-)
-from protocols.sync.upkeep import (
-    JobStepChanged as JobStepChanged,
-)
-from protocols.sync.upkeep import (
-    LocalListSettled as LocalListSettled,
-)
-from protocols.sync.upkeep import (
-    MonitorEventsReported as MonitorEventsReported,
-)
-from protocols.sync.upkeep import (
-    MonitorsLearned as MonitorsLearned,
-)
-from protocols.sync.upkeep import (
-    ReportKept as ReportKept,
-)
-from protocols.sync.upkeep import (
-    ReservationEnd as ReservationEnd,
-)
-from protocols.sync.upkeep import (
-    ReservationEnded as ReservationEnded,
-)
-from protocols.sync.upkeep import (
-    ReservationMade as ReservationMade,
-)
-from protocols.sync.upkeep import (
-    SecurityEventSeen as SecurityEventSeen,
-)
-from protocols.sync.upkeep import (
-    StationAccepted as StationAccepted,
-)
-from protocols.sync.upkeep import (
-    StationPasswordChanged as StationPasswordChanged,
-)
-from protocols.sync.upkeep import (
-    VariableReading as VariableReading,
-)
-from protocols.sync.upkeep import (
-    VariablesRead as VariablesRead,
+    AvailabilityChanged,
+    CertificateAccepted,
+    CertificateIssued,
+    CertificateRevoked,
+    ChargingLimitChanged,
+    ChargingProfileCleared,
+    ChargingProfileSet,
+    DeviationSeen,
+    DeviceBody,
+    InstalledCertificatesReported,
+    LocalListSettled,
+    ReservationEnded,
+    ReservationMade,
+    SecurityEventSeen,
+    StationAccepted,
+    StationPasswordChanged,
 )
 from protocols.terms import ChargingState, ConnectorStatus, Measurand, ReadingContext
 

@@ -10,8 +10,9 @@ import aiomqtt
 
 from protocols.sync.codec import decode, encode
 from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.present import Birth, EdgeState, Live
 from protocols.sync.topics import EdgeAddress, Stream, parse_topic
-from protocols.sync.up import Birth, EdgeState, Entry, Live
+from protocols.sync.up import Entry
 from tests.cloud.samples import EDGE, EPOCH, wire
 from tests.kit import Broker, wait_until
 

@@ -16,30 +16,30 @@ from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
 from protocols.sync.codec import Batch, decode_batch, encode_batch, encode_entry
+from protocols.sync.present import Birth, EvseLive, StreamPosition
 from protocols.sync.topics import EdgeAddress, Stream
 from protocols.sync.up import (
-    Birth,
     CdrIssued,
     ConnectorStatusChanged,
     Entry,
     EventBody,
-    EvseLive,
-    FirmwareAdded,
-    JobBegun,
-    JobStepChanged,
     MeterValuesSampled,
     MoneyBody,
-    MonitorEventsReported,
-    MonitorsLearned,
     PostingLeg,
     PostingMade,
-    ReportKept,
     SampledValue,
     StationBooted,
     StationConnectionChanged,
-    StreamPosition,
     TransactionEnded,
     TransactionStarted,
+)
+from protocols.sync.upkeep import (
+    FirmwareAdded,
+    JobBegun,
+    JobStepChanged,
+    MonitorEventsReported,
+    MonitorsLearned,
+    ReportKept,
     VariableReading,
     VariablesRead,
 )

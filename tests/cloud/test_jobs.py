@@ -8,7 +8,8 @@ from typing import Any
 from protocols.charger.jobs import GetLogJob, StationPattern
 from protocols.sync.down import CancelJob, StartJob
 from protocols.sync.topics import Stream
-from protocols.sync.up import CommandFinished, Entry, JobEnded, Outcome, ReportKept, VariableReading, VariablesRead
+from protocols.sync.up import CommandFinished, Entry, Outcome
+from protocols.sync.upkeep import JobEnded, ReportKept, VariableReading, VariablesRead
 from tests.cloud.conftest import StartHub
 from tests.cloud.edge_double import connected
 from tests.cloud.samples import birth, device_journal, event_journal, minute

@@ -13,7 +13,8 @@ from cloud.ingest.batches import store_batch
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
 from protocols.sync.topics import Stream
-from protocols.sync.up import DeviationSeen, Entry
+from protocols.sync.up import Entry
+from protocols.sync.upkeep import DeviationSeen
 from tests.cloud.rest.test_matrix import OWN, as_key, hub_over
 from tests.cloud.samples import EDGE, batch, minute
 

@@ -17,8 +17,8 @@ from cloud.store import feed
 from cloud.store.engine import Store
 from cloud.store.tables import cdrs, posting_legs
 from cloud.store.tables import feed as feed_rows
+from protocols.sync.present import EdgeState, EvseLive, Live, StreamPosition
 from protocols.sync.topics import Stream
-from protocols.sync.up import EdgeState, EvseLive, Live, StreamPosition
 from protocols.terms import EvseState
 from tests.cloud.conftest import RunningHub, StartHub, eventually
 from tests.cloud.edge_double import connected

@@ -12,8 +12,8 @@ from cloud.ingest.presence import forget_presence, store_birth, store_lives, sto
 from cloud.store.engine import Store
 from cloud.store.tables import alarms, edge_documents, edges, evses, locations
 from protocols.errors import BadEntry
+from protocols.sync.present import EdgeState, EvseLive, StreamPosition
 from protocols.sync.topics import Stream
-from protocols.sync.up import EdgeState, EvseLive, StreamPosition
 from protocols.terms import EvseState
 from tests.cloud.samples import EDGE, EPOCH, NEXT_EPOCH, batch, birth, event_journal, location, minute, money_journal
 

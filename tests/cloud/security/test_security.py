@@ -12,13 +12,8 @@ from cloud.ingest.batches import store_batch
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
 from protocols.sync.topics import Stream
-from protocols.sync.up import (
-    CertificateAccepted,
-    CertificateIssued,
-    CertificateRevoked,
-    Entry,
-    SecurityEventSeen,
-)
+from protocols.sync.up import Entry
+from protocols.sync.upkeep import CertificateAccepted, CertificateIssued, CertificateRevoked, SecurityEventSeen
 from tests.cloud.rest.test_matrix import FOREIGN, OWN, as_key, hub_over
 from tests.cloud.samples import EDGE, batch, minute
 

@@ -15,8 +15,8 @@ from websockets.typing import Subprotocol
 
 from cloud.store.keys import Scope
 from cloud.stream import api as stream
+from protocols.sync.present import EdgeState
 from protocols.sync.topics import Stream
-from protocols.sync.up import EdgeState
 from tests.cloud.conftest import RunningHub, StartHub, eventually
 from tests.cloud.edge_double import connected
 from tests.cloud.samples import EPOCH, birth, event_journal, money_journal

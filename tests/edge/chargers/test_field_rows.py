@@ -24,13 +24,8 @@ from edge.ports import OnReply
 from protocols.charger.abilities import OCPP_16
 from protocols.charger.events import StationConnected, StationDisconnected
 from protocols.ocpp.version import Version
-from protocols.sync.up import (
-    CdrIssued,
-    CdrQuarantined,
-    DeviationSeen,
-    TransactionStarted,
-    UnknownStopReceived,
-)
+from protocols.sync.up import CdrIssued, CdrQuarantined, TransactionStarted, UnknownStopReceived
+from protocols.sync.upkeep import DeviationSeen
 from tests.edge.chargers.test_conversation import NoFleet, Wire
 from tests.edge.domain.site_kit import Play
 

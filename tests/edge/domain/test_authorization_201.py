@@ -12,7 +12,8 @@ from protocols.charger.operations.availability import ReserveNow
 from protocols.charger.operations.messages import DisplayMessage, SetDisplayMessage
 from protocols.charger.operations.transactions import StartTransaction
 from protocols.ocpi.token import Token
-from protocols.sync.up import CdrIssued, IdTokenRefused, ReservationEnd, ReservationEnded
+from protocols.sync.up import CdrIssued, IdTokenRefused
+from protocols.sync.upkeep import ReservationEnd, ReservationEnded
 from protocols.terms import AuthorizationStatus
 from tests.edge.domain.site_kit import Play
 from tests.edge.domain.station_kit import order, reply

@@ -8,7 +8,7 @@ from edge.domain.events import Ticked
 from edge.domain.view import evse_view, stations
 from protocols.charger.operations.availability import ChangeAvailability, ReserveNow
 from protocols.charger.operations.transactions import StartTransaction
-from protocols.sync.up import AvailabilityChanged
+from protocols.sync.upkeep import AvailabilityChanged
 from protocols.terms import ConnectorStatus, EvseRef
 from tests.edge.domain.site_kit import Play
 from tests.edge.domain.station_kit import boot, done, order, reply, why_not

@@ -16,7 +16,8 @@ from protocols.charger.commands import BootAnswer, IdTokenAnswer, TransactionAns
 from protocols.charger.events import IdTokenPresented, StationConnected
 from protocols.charger.operations.transactions import StartTransaction
 from protocols.charger.operations.variables import Reset, TriggerMessage
-from protocols.sync.up import CdrIssued, StationAccepted
+from protocols.sync.up import CdrIssued
+from protocols.sync.upkeep import StationAccepted
 from protocols.terms import ConnectorStatus
 from tests.edge.domain.site_kit import Play, new_site
 from tests.edge.domain.station_kit import boot, order, why_not

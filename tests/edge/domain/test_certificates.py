@@ -26,7 +26,7 @@ from protocols.charger.operations.certificates import (
 )
 from protocols.charger.operations.variables import TriggerMessage
 from protocols.sync.down import Command, Operate
-from protocols.sync.up import (
+from protocols.sync.upkeep import (
     CertificateAccepted,
     CertificateIssued,
     CertificateRevoked,

@@ -23,16 +23,8 @@ from protocols.charger.events import (
 from protocols.charger.operations.monitoring import ClearVariableMonitoring, SetVariableMonitoring, VariableMonitor
 from protocols.charger.operations.variables import GetBaseReport, SetVariables, VariableName, VariableSetting
 from protocols.sync.down import Command, Operate
-from protocols.sync.up import (
-    AlarmCleared,
-    AlarmRaised,
-    MonitorEventsReported,
-    MonitorsLearned,
-    ReportKept,
-    Severity,
-    VariableReading,
-    VariablesRead,
-)
+from protocols.sync.up import AlarmCleared, AlarmRaised, Severity
+from protocols.sync.upkeep import MonitorEventsReported, MonitorsLearned, ReportKept, VariableReading, VariablesRead
 from tests.edge.domain.site_kit import Play, new_site
 
 

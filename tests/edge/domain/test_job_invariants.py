@@ -13,7 +13,7 @@ from protocols.charger.commands import ChargerCommand
 from protocols.charger.events import StationConnected, StationDisconnected
 from protocols.charger.jobs import ApplyTemplateJob, GetLogJob, StepStatus
 from protocols.sync.down import CancelJob
-from protocols.sync.up import JobEnded, JobStepChanged
+from protocols.sync.upkeep import JobEnded, JobStepChanged
 from tests.edge.domain.test_jobs import SETTINGS, SIGNED, UPDATE, JobPlay
 
 STATION = st.sampled_from(["A", "B"])

@@ -48,7 +48,8 @@ from protocols.charger.operations.variables import (
     VariableSetting,
 )
 from protocols.sync.down import CancelJob, Command, StartJob
-from protocols.sync.up import CommandFinished, JobBegun, JobEnded, JobStepChanged, Outcome
+from protocols.sync.up import CommandFinished, Outcome
+from protocols.sync.upkeep import JobBegun, JobEnded, JobStepChanged
 from tests.edge.domain.site_kit import START, Play, new_site
 
 OFFERS = Offers(public_url="http://files:9002", key=b"k" * 32, good_for=timedelta(days=1))

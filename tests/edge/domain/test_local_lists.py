@@ -20,7 +20,7 @@ from protocols.charger.events import StationDisconnected
 from protocols.charger.operations.availability import ClearCache, GetLocalListVersion, ListedToken, SendLocalList
 from protocols.ocpi.token import Token
 from protocols.sync.down import DesiredTokens
-from protocols.sync.up import LocalListSettled, VariableReading
+from protocols.sync.upkeep import LocalListSettled, VariableReading
 from tests.edge.domain.site_kit import START, Play, new_site
 from tests.edge.domain.station_kit import boot, order, reply, why_not
 

@@ -21,10 +21,10 @@ from protocols.sync.up import (
     AlarmRaised,
     CdrIssued,
     CdrQuarantined,
-    DeviationSeen,
     MeterValuesSampled,
     UnknownStopSettled,
 )
+from protocols.sync.upkeep import DeviationSeen
 from protocols.terms import ChargingState, ConnectorStatus, Measurand, ReadingContext
 from tests.edge.domain.site_kit import START, Play, new_site, register
 

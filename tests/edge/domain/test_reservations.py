@@ -19,14 +19,8 @@ from protocols.charger.events import IdTokenPresented, ReservationStatusReported
 from protocols.charger.operations.availability import CancelReservation, ReserveNow
 from protocols.charger.operations.transactions import StartTransaction
 from protocols.ocpi.tariff import Tariff
-from protocols.sync.up import (
-    CdrIssued,
-    PostingMade,
-    ReservationEnd,
-    ReservationEnded,
-    ReservationMade,
-    TransactionStarted,
-)
+from protocols.sync.up import CdrIssued, PostingMade, TransactionStarted
+from protocols.sync.upkeep import ReservationEnd, ReservationEnded, ReservationMade
 from protocols.terms import ConnectorStatus, EvseRef, EvseState
 from tests.edge.domain.site_kit import START, Play, component, new_site, reserving
 from tests.edge.domain.station_kit import boot, done, order, reply, why_not

@@ -7,7 +7,8 @@ import pytest
 from edge.domain.events import AlarmDismissed, Done, Refused
 from edge.domain.security_events import KINDS, MAX_JOURNALED_PER_WINDOW, MAX_TYPES_PER_STATION, OTHER
 from protocols.charger.events import SecurityEventReported
-from protocols.sync.up import AlarmCleared, AlarmRaised, SecurityEventSeen, Severity
+from protocols.sync.up import AlarmCleared, AlarmRaised, Severity
+from protocols.sync.upkeep import SecurityEventSeen
 from tests.edge.domain.site_kit import Play
 
 TAMPER = "TamperDetectionActivated"

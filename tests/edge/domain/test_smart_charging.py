@@ -31,7 +31,8 @@ from protocols.charger.operations.smart_charging import (
     SetChargingProfile,
 )
 from protocols.sync.down import Command, Operate
-from protocols.sync.up import AlarmCleared, AlarmRaised, ChargingProfileCleared, ChargingProfileSet
+from protocols.sync.up import AlarmCleared, AlarmRaised
+from protocols.sync.upkeep import ChargingProfileCleared, ChargingProfileSet
 from protocols.terms import EvseRef, Measurand
 from tests.edge.domain.site_kit import START, Play
 

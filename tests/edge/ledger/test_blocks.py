@@ -16,7 +16,8 @@ from edge.ledger.restore import restore
 from protocols.charger.operations.availability import ChangeAvailability, GetLocalListVersion, ReserveNow, SendLocalList
 from protocols.charger.operations.variables import GetVariables, VariableName
 from protocols.ocpi.token import Token
-from protocols.sync.up import CdrIssued, LocalListSettled, ReservationEnd, ReservationEnded
+from protocols.sync.up import CdrIssued
+from protocols.sync.upkeep import LocalListSettled, ReservationEnd, ReservationEnded
 from protocols.terms import EvseRef
 from tests.edge.domain.site_kit import START, component, reserving
 from tests.edge.domain.station_kit import done, order, reply

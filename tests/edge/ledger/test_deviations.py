@@ -10,7 +10,8 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.queries import queries
 from edge.ledger.rows import Rows
 from protocols.sync.topics import Stream
-from protocols.sync.up import DeviationSeen, Entry
+from protocols.sync.up import Entry
+from protocols.sync.upkeep import DeviationSeen
 from tests.edge.domain.site_kit import START
 
 

@@ -22,7 +22,8 @@ from protocols.charger.operations.transactions import UnlockConnector
 from protocols.charger.operations.variables import Reset
 from protocols.site.view import SHOWN, Answer, EvseView, Patch, SiteTotals, Snapshot
 from protocols.sync.down import CancelJob, Command, Operate, StartJob
-from protocols.sync.up import Birth, CommandFinished, EvseLive, Outcome
+from protocols.sync.present import Birth, EvseLive
+from protocols.sync.up import CommandFinished, Outcome
 from protocols.terms import EvseRef, EvseState
 from tests.kit import wait_until
 

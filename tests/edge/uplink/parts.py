@@ -21,19 +21,9 @@ from protocols.ocpi.location import Location
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync import codec
 from protocols.sync.down import Ack, RejectedEntry
+from protocols.sync.present import Birth, EdgeState, EvseLive, Live, StreamPosition
 from protocols.sync.topics import HUB_LISTENS, EdgeAddress, Heard, Stream, parse_topic
-from protocols.sync.up import (
-    AlarmCleared,
-    Birth,
-    EdgeState,
-    Entry,
-    EvseLive,
-    Live,
-    MeterValuesSampled,
-    SampledValue,
-    StreamPosition,
-    TransactionEnded,
-)
+from protocols.sync.up import AlarmCleared, Entry, MeterValuesSampled, SampledValue, TransactionEnded
 from protocols.terms import EvseRef, EvseState, Measurand
 from tests.kit import Broker, wait_until
 

@@ -13,7 +13,7 @@ from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine, SignedData, Signe
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
 from protocols.ocpi.token import Token
-from protocols.sync import down, up
+from protocols.sync import down, present, up, upkeep
 from protocols.sync.topics import Stream
 from protocols.terms import ChargingState, ConnectorStatus, EvseState, Measurand, ReadingContext
 
@@ -162,9 +162,9 @@ EVENT_BODIES = (
     up.DocumentApplied(document="tokens", version=4),
     up.TokensChanged(source="hub", tokens=(TOKEN,), is_complete=True),
     up.UnknownStopSettled(station_id="CS-1", charger_transaction_id="99", transaction_id="tx-1"),
-    up.FirmwareAdded(file=FIRMWARE),
-    up.FirmwareRemoved(file_id="9f86d081884c7d65"),
-    up.JobBegun(
+    upkeep.FirmwareAdded(file=FIRMWARE),
+    upkeep.FirmwareRemoved(file_id="9f86d081884c7d65"),
+    upkeep.JobBegun(
         job_id="edge-7-0f6f1f6e-12",
         job=ApplyTemplateJob(
             name="fleet",
@@ -175,7 +175,7 @@ EVENT_BODIES = (
         at_once=5,
         ends_at=T1,
     ),
-    up.JobStepChanged(
+    upkeep.JobStepChanged(
         job_id="edge-7-0f6f1f6e-12",
         station_id="CS-1",
         status=StepStatus.DONE,
@@ -184,17 +184,19 @@ EVENT_BODIES = (
         request_id=7,
         result={"variables": [{"variable": "HeartbeatInterval", "status": "Accepted", "is_equal": True}]},
     ),
-    up.JobEnded(job_id="edge-7-0f6f1f6e-12", done=1, failed=1, cancelled=0),
-    up.VariablesRead(
+    upkeep.JobEnded(job_id="edge-7-0f6f1f6e-12", done=1, failed=1, cancelled=0),
+    upkeep.VariablesRead(
         station_id="CS-1",
         variables=(
-            up.VariableReading("OCPPCommCtrlr", "HeartbeatInterval", "300", "ReadWrite", data_type="integer", unit="s"),
+            upkeep.VariableReading(
+                "OCPPCommCtrlr", "HeartbeatInterval", "300", "ReadWrite", data_type="integer", unit="s"
+            ),
         ),
         report_id=17,
         is_complete=True,
         identity=4_021_965,
     ),
-    up.ReportKept(
+    upkeep.ReportKept(
         station_id="CS-1",
         report="display_messages",
         request_id=9,
@@ -202,9 +204,11 @@ EVENT_BODIES = (
         is_last=True,
         items=({"id": 1, "priority": "InFront", "message": {"format": "UTF8", "content": "你好"}},),
     ),
-    up.MonitorsLearned(station_id="CS-1", severities={4: 2, 5: None}),
-    up.MonitorEventsReported(station_id="CS-1", events=({"eventId": 1, "trigger": "Alerting", "actualValue": "91"},)),
-    up.DeviationSeen(
+    upkeep.MonitorsLearned(station_id="CS-1", severities={4: 2, 5: None}),
+    upkeep.MonitorEventsReported(
+        station_id="CS-1", events=({"eventId": 1, "trigger": "Alerting", "actualValue": "91"},)
+    ),
+    upkeep.DeviationSeen(
         station_id="CS-1",
         vendor="Wallbox 电",
         model="M1",
@@ -216,7 +220,7 @@ EVENT_BODIES = (
         count=3,
         frame='[2,"1","MeterValues",{}]',
     ),
-    up.ChargingProfileSet(
+    upkeep.ChargingProfileSet(
         station_id="CS-1",
         evse_id=1,
         installed_at=T1,
@@ -228,9 +232,9 @@ EVENT_BODIES = (
             ),
         ),
     ),
-    up.ChargingProfileCleared(station_id="CS-1", profile_id=7),
-    up.ChargingLimitChanged(station_id="CS-1", source="EMS", evse_id=1, limit_w=4000, is_grid_critical=True),
-    up.ReservationMade(
+    upkeep.ChargingProfileCleared(station_id="CS-1", profile_id=7),
+    upkeep.ChargingLimitChanged(station_id="CS-1", source="EMS", evse_id=1, limit_w=4000, is_grid_critical=True),
+    upkeep.ReservationMade(
         station_id="CS-1",
         reservation_id=7,
         evse_id=1,
@@ -242,15 +246,15 @@ EVENT_BODIES = (
         session_id="edge-7-0f6f1f6e-r7",
         tariff=TARIFF,
     ),
-    up.ReservationEnded(
+    upkeep.ReservationEnded(
         station_id="CS-1",
         reservation_id=7,
         session_id="edge-7-0f6f1f6e-r7",
-        reason=up.ReservationEnd.USED,
+        reason=upkeep.ReservationEnd.USED,
         ended_at=T1,
         transaction_id="tx-1",
     ),
-    up.LocalListSettled(
+    upkeep.LocalListSettled(
         station_id="CS-1",
         firmware_version="1.2",
         version=9,
@@ -259,9 +263,9 @@ EVENT_BODIES = (
         tokens=41,
         left_out=1,
     ),
-    up.AvailabilityChanged(station_id="CS-1", evse_id=1, is_operative=False, is_scheduled=True),
-    up.StationAccepted(station_id="CS-1"),
-    up.SecurityEventSeen(
+    upkeep.AvailabilityChanged(station_id="CS-1", evse_id=1, is_operative=False, is_scheduled=True),
+    upkeep.StationAccepted(station_id="CS-1"),
+    upkeep.SecurityEventSeen(
         station_id="CS-1",
         type="TamperDetectionActivated",
         count=7,
@@ -270,7 +274,7 @@ EVENT_BODIES = (
         tech_info="door open",
         left_out=2,
     ),
-    up.CertificateIssued(
+    upkeep.CertificateIssued(
         station_id="CS-1",
         certificate_type="ChargingStationCertificate",
         serial_number="0A1B2C",
@@ -280,9 +284,9 @@ EVENT_BODIES = (
         not_after=T1,
         certificate="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
     ),
-    up.CertificateAccepted(station_id="CS-1", serial_number="0A1B2C", not_before=T0, not_after=T1),
-    up.CertificateRevoked(station_id="CS-1", serial_number="0A1B2C"),
-    up.InstalledCertificatesReported(
+    upkeep.CertificateAccepted(station_id="CS-1", serial_number="0A1B2C", not_before=T0, not_after=T1),
+    upkeep.CertificateRevoked(station_id="CS-1", serial_number="0A1B2C"),
+    upkeep.InstalledCertificatesReported(
         station_id="CS-1",
         certificates=(
             {
@@ -295,7 +299,7 @@ EVENT_BODIES = (
             },
         ),
     ),
-    up.StationPasswordChanged(
+    upkeep.StationPasswordChanged(
         station_id="CS-1", stage="offered", hashes=("blake2b$00$11",), instead_of="blake2b$22$33"
     ),
 )
@@ -322,7 +326,7 @@ ENTRIES = tuple(
     for seq, body in enumerate(bodies, 1)
 )
 
-LIVE = up.EvseLive(
+LIVE = present.EvseLive(
     station_id="CS-1",
     evse_id=1,
     state=EvseState.CHARGING,
@@ -341,18 +345,18 @@ LOCATION = Location(
     evses=(Evse(station_id="CS-1", evse_id=1, label="A1", max_power_w=22_000, tariff_id="standard"),),
 )
 MESSAGES = {
-    "birth": up.Birth(
+    "birth": present.Birth(
         edge_id="edge-7",
         epoch=EPOCH,
         software_version="0.1.0",
         at=T0,
         location=LOCATION,
         evses=(LIVE,),
-        streams=(up.StreamPosition(stream=Stream.MONEY, last_seq=12, acked_seq=10, first_seq=3),),
+        streams=(present.StreamPosition(stream=Stream.MONEY, last_seq=12, acked_seq=10, first_seq=3),),
         documents={"tokens": 4},
     ),
-    "state": up.EdgeState(status="offline", epoch=EPOCH),
-    "live": up.Live(epoch=EPOCH, at=T0, evses=(LIVE,)),
+    "state": present.EdgeState(status="offline", epoch=EPOCH),
+    "live": present.Live(epoch=EPOCH, at=T0, evses=(LIVE,)),
     "ack": down.Ack(
         epoch=EPOCH, stream=Stream.MONEY, seq=12, rejected=(down.RejectedEntry(seq=7, reason="no such tariff"),)
     ),

@@ -23,8 +23,9 @@ from protocols.charger.operations.variables import VariableName, VariableSetting
 from protocols.errors import BadEntry
 from protocols.sync import codec
 from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.present import Birth, EdgeState, Live
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmRaised, Birth, EdgeState, Entry, EventBody, Live, MoneyBody, Severity, stream_of
+from protocols.sync.up import AlarmRaised, Entry, EventBody, MoneyBody, Severity, stream_of
 from tests.protocols.sync.samples import ENTRIES, EPOCH, MESSAGES, T0
 
 KINDS = (Birth, EdgeState, Live, Ack, DesiredTokens, Command)
