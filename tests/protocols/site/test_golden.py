@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from protocols.charger.jobs import GetLogJob
 from protocols.charger.operations.variables import Reset
 from protocols.ocpi.token import Token
 from protocols.site import requests, view
 from protocols.terms import EvseState
+from tests.protocols.sync.samples import FIRMWARE
 
 FRAMES = Path(__file__).parents[2] / "frames" / "site"
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -73,6 +75,13 @@ ASKED: tuple[requests.Request, ...] = (
             ),
         ),
     ),
+    requests.BeginJob(id="20", job=GetLogJob(log_type="SecurityLog"), station_ids=("CS-1",), at_once=2),
+    requests.StopJob(id="21", job_id="edge-1-0f6f1f6e-12"),
+    requests.GetJobs(id="22", job_id="edge-1-0f6f1f6e-12"),
+    requests.AddFirmware(id="23", file=FIRMWARE),
+    requests.RemoveFirmware(id="24", file_id=FIRMWARE.file_id),
+    requests.ReadVariables(id="25", station_id="CS-1"),
+    requests.ReadReport(id="26", station_id="CS-1", report="monitors"),
 )
 CASES = [(view.SHOWN, message) for message in SHOWN] + [(requests.REQUEST, message) for message in ASKED]
 

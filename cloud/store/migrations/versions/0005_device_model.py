@@ -8,7 +8,7 @@ from alembic import op
 from cloud.store.types import UtcTime
 
 revision = "0005"
-down_revision = "0008"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -7,7 +7,7 @@ from alembic import op
 
 from cloud.store.types import UtcTime
 
-revision = "0008"
+revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
