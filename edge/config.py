@@ -335,7 +335,7 @@ class FrameLogSettings(_Strict):
     )
     keep_days: int = Field(default=14, ge=1, le=3_650, description="no frame is kept longer, in site time")
     max_frames_per_s: int = Field(
-        default=5_000,
+        default=2_000,
         ge=1,
         le=1_000_000,
         description="what comes beyond it is left out and counted",
