@@ -74,8 +74,8 @@ async def test_an_agent_is_killed_and_comes_back_later(tmp_path: Path) -> None:
         victim, *others = node.agents
         was_there = await victim.online()
         assert was_there
-        billed_before = len(victim.bills())
         await victim.kill()
+        billed_before = len(victim.bills())  # not earlier: it bills until it is dead
         await wait_until(lambda: are_at(others, STATIONS), 20)
         await wait_until(lambda: knows_of(others, "peer_unreachable"), 20)
         served = Counter(bill.station_id for agent in others for bill in agent.bills())
