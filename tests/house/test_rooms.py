@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -67,6 +68,18 @@ def test_locks_name_no_address() -> None:
     pinned = re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)
     assert len(pinned) > 50
     assert lock.count("--hash=sha256:") >= len(pinned)
+
+
+def test_locks_of_npm_name_no_address_either() -> None:
+    """Nor who wants money for a package; each is pinned by version and hash."""
+    locks = [path for path in (ROOT / "tests").rglob("package-lock.json") if "node_modules" not in path.parts]
+    assert locks
+    for path in locks:
+        text = path.read_text(encoding="utf-8")
+        assert "://" not in text, path
+        packages = {name: package for name, package in json.loads(text)["packages"].items() if name}
+        assert packages
+        assert all(package["version"] and package["integrity"].startswith("sha") for package in packages.values())
 
 
 def test_the_read_me_says_its_two_commands_first() -> None:
