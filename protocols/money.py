@@ -9,6 +9,7 @@ ROUNDING_RULE = "line-half-up-2"
 """The rule's id, printed on every bill: exact until the line, each line half-up to 2 decimals, total = sum of lines."""
 
 ZERO = Decimal("0.00")
+_CENT = Decimal("0.01")
 
 
 def round_cents(numerator: int, denominator: int) -> int:
@@ -19,7 +20,7 @@ def round_cents(numerator: int, denominator: int) -> int:
 
 def from_cents(cents: int) -> Decimal:
     """Hundredths as a sum of money with 2 decimals."""
-    return Decimal(cents).scaleb(-2)
+    return _CENT * cents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from decimal import Decimal
 
-from protocols.money import ZERO
 from protocols.ocpi.cdr import Cdr
 from protocols.sync.up import PostingLeg, PostingMade
 
@@ -21,15 +19,16 @@ def customer_account(contract_id: str) -> str:
 
 def post_cdr(cdr: Cdr, posting_id: str) -> PostingMade:
     """The posting of an issued bill: the customer owes the total, revenue and each VAT rate earn their share."""
-    vat: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+    vat: dict[str, Decimal] = {}
     for line in cdr.lines:
-        if line.cost.incl_vat != line.cost.excl_vat:
-            vat[f"vat:{line.vat}"] += line.cost.incl_vat - line.cost.excl_vat
+        if tax := line.cost.incl_vat - line.cost.excl_vat:
+            account = f"vat:{line.vat}"
+            vat[account] = vat[account] + tax if account in vat else tax
     legs = [
         PostingLeg(account=customer_account(cdr.contract_id), amount=cdr.total_cost.incl_vat),
         PostingLeg(account=REVENUE, amount=-cdr.total_cost.excl_vat),
-        *(PostingLeg(account=account, amount=-amount) for account, amount in sorted(vat.items())),
     ]
+    legs += [PostingLeg(account=account, amount=-vat[account]) for account in sorted(vat)]
     return PostingMade(
         posting_id=posting_id, key=f"cdr:{cdr.id}", cdr_id=cdr.id, currency=cdr.currency, legs=tuple(legs)
     )

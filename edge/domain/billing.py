@@ -163,8 +163,9 @@ def doubt_order(site: Site, decision: Decision, transaction: Transaction, *, has
 def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime, reason: str) -> Cdr:
     periods = transaction.charging_periods(ended_at)
     bill = price_session(transaction.tariff, periods)
-    is_time_priced = prices_time(transaction.tariff) or bill.reservation is not None
-    doubts = [d for d in transaction.doubts if d is not Doubt.CLOCK or is_time_priced]
+    doubts = transaction.doubts
+    if Doubt.CLOCK in doubts and bill.reservation is None and not prices_time(transaction.tariff):
+        doubts = [doubt for doubt in doubts if doubt is not Doubt.CLOCK]
     start_wh = transaction.meter_start_wh if transaction.meter_start_wh is not None else stop_wh
     return Cdr(
         id=money_id(site),
@@ -178,9 +179,9 @@ def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime
         end_date_time=ended_at,
         meter_start_wh=start_wh,
         meter_stop_wh=stop_wh,
-        total_energy_wh=sum(period.energy_wh for period in periods),
-        total_time_s=sum(period.time_s for period in periods),
-        total_parking_time_s=sum(period.parking_time_s for period in periods),
+        total_energy_wh=bill.energy_wh,
+        total_time_s=bill.time_s,
+        total_parking_time_s=bill.parking_time_s,
         currency=transaction.tariff.currency,
         tariff=transaction.tariff,
         charging_periods=periods,
@@ -189,8 +190,8 @@ def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime
         stop_reason=reason,
         rounding_rule=ROUNDING_RULE,
         engine=ENGINE,
-        quarantine=tuple(_reason(transaction, doubt) for doubt in doubts),
-        total_reservation_time_s=sum(period.reservation_time_s for period in periods),
+        quarantine=tuple([_reason(transaction, doubt) for doubt in doubts]),
+        total_reservation_time_s=bill.reservation_time_s,
         total_reservation_cost=bill.reservation,
         signed_data=transaction.signed,
     )

@@ -10,8 +10,9 @@ priced by RESERVATION_EXPIRES as well, and where that has a TIME, by that TIME i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
 
 from protocols.money import ZERO, Price, from_cents, round_cents
 from protocols.ocpi.cdr import ChargingPeriod, PriceLine
@@ -26,25 +27,52 @@ _TIME, _PARKING_TIME = TariffDimensionType.TIME, TariffDimensionType.PARKING_TIM
 _RESERVED, _EXPIRED = ReservationRestrictionType.RESERVATION, ReservationRestrictionType.RESERVATION_EXPIRES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bill:
-    """The lines of a session and their sum; `reservation` is what of it the reservation cost, None without one."""
+class Bill(Struct, frozen=True, kw_only=True):
+    """The lines of a session and their sum; `reservation` is what of it the reservation cost, None without one. And
+    what the bill is for: the periods' dimensions, each in all."""
 
     lines: tuple[PriceLine, ...]
     total: Price
     reservation: Price | None = None
+    energy_wh: int = 0
+    time_s: int = 0
+    parking_time_s: int = 0
+    reservation_time_s: int = 0
 
 
 def price_session(tariff: Tariff, periods: Sequence[ChargingPeriod]) -> Bill:
     """The bill of a session that consists of these periods, in order, the reserved time that it used among them. Units
     as in ChargingPeriod."""
-    reserved_s = sum([period.reservation_time_s for period in periods])
-    if not reserved_s:
-        lines = _session_lines(tariff, periods)
-        return Bill(lines=tuple(lines), total=_total(lines))
-    reserved = _reservation_lines(tariff, reserved_s, is_expired=False)
-    lines = reserved + _session_lines(tariff, [period for period in periods if not period.reservation_time_s])
-    return Bill(lines=tuple(lines), total=_total(lines), reservation=_total(reserved))
+    energy_wh = time_s = parking_time_s = reserved_s = 0
+    for period in periods:
+        energy_wh += period.energy_wh
+        time_s += period.time_s
+        parking_time_s += period.parking_time_s
+        reserved_s += period.reservation_time_s
+    reserved = _reservation_lines(tariff, reserved_s, is_expired=False) if reserved_s else []
+    prices = _prices(tariff)
+    stepped = _last_billable_time(prices, periods)
+    lines = list(reserved)
+    for dimension, quantity, units_per_price in (
+        (_FLAT, 1, 1),
+        (_ENERGY, energy_wh, 1000),
+        (_TIME, time_s, 3600),
+        (_PARKING_TIME, parking_time_s, 3600),
+    ):
+        component = prices.get(dimension) if quantity else None
+        if component is not None:
+            is_stepped = dimension is _ENERGY or dimension is stepped
+            billed = _step_up(quantity, component.step_size) if is_stepped else quantity
+            lines.append(_line(component, quantity, billed, units_per_price))
+    return Bill(
+        lines=tuple(lines),
+        total=_total(lines),
+        reservation=_total(reserved) if reserved_s else None,
+        energy_wh=energy_wh,
+        time_s=time_s,
+        parking_time_s=parking_time_s,
+        reservation_time_s=reserved_s,
+    )
 
 
 def price_reservation(tariff: Tariff, reserved_s: int, *, is_expired: bool) -> Bill:
@@ -54,29 +82,12 @@ def price_reservation(tariff: Tariff, reserved_s: int, *, is_expired: bool) -> B
     return Bill(lines=tuple(lines), total=total, reservation=total)
 
 
-def _session_lines(tariff: Tariff, periods: Sequence[ChargingPeriod]) -> list[PriceLine]:
-    stepped = _last_billable_time(tariff, periods)
-    lines = []
-    for dimension, quantity, units_per_price in (
-        (_FLAT, 1, 1),
-        (_ENERGY, sum([period.energy_wh for period in periods]), 1000),
-        (_TIME, sum([period.time_s for period in periods]), 3600),
-        (_PARKING_TIME, sum([period.parking_time_s for period in periods]), 3600),
-    ):
-        component = _component(tariff, dimension) if quantity else None
-        if component is not None:
-            is_stepped = dimension is _ENERGY or dimension is stepped
-            billed = _step_up(quantity, component.step_size) if is_stepped else quantity
-            lines.append(_line(component, quantity, billed, units_per_price))
-    return lines
-
-
 def _reservation_lines(tariff: Tariff, reserved_s: int, *, is_expired: bool) -> list[PriceLine]:
     kinds = (_EXPIRED, _RESERVED) if is_expired else (_RESERVED,)
-    flats = [(kind, _component(tariff, _FLAT, kind)) for kind in kinds]
-    lines = [_line(flat, 1, 1, 1, kind) for kind, flat in flats if flat is not None]
+    prices = {kind: _prices(tariff, kind) for kind in kinds}
+    lines = [_line(prices[kind][_FLAT], 1, 1, 1, kind) for kind in kinds if _FLAT in prices[kind]]
     for kind in kinds:
-        time = _component(tariff, _TIME, kind)
+        time = prices[kind].get(_TIME)
         if time is not None:
             if reserved_s:
                 lines.append(_line(time, reserved_s, _step_up(reserved_s, time.step_size), 3600, kind))
@@ -104,6 +115,8 @@ def _line(
 
 
 def _total(lines: Sequence[PriceLine]) -> Price:
+    if len(lines) == 1:
+        return lines[0].cost
     return Price(
         excl_vat=sum([line.cost.excl_vat for line in lines], ZERO),
         incl_vat=sum([line.cost.incl_vat for line in lines], ZERO),
@@ -112,27 +125,30 @@ def _total(lines: Sequence[PriceLine]) -> Price:
 
 def prices_time(tariff: Tariff) -> bool:
     """Whether a wrong clock would make a wrong bill."""
-    return any(_component(tariff, dimension) is not None for dimension in (_TIME, _PARKING_TIME))
+    prices = _prices(tariff)
+    return _TIME in prices or _PARKING_TIME in prices
 
 
-def _component(
-    tariff: Tariff, dimension: TariffDimensionType, reservation: ReservationRestrictionType | None = None
-) -> PriceComponent | None:
+def _prices(
+    tariff: Tariff, reservation: ReservationRestrictionType | None = None
+) -> dict[TariffDimensionType, PriceComponent]:
+    """Of each dimension the first component, among the elements for this kind of reservation or for sessions."""
+    prices: dict[TariffDimensionType, PriceComponent] = {}
     for element in tariff.elements:
         restricted_to = element.restrictions.reservation if element.restrictions is not None else None
-        if restricted_to is not reservation:
-            continue
-        for component in element.price_components:
-            if component.type is dimension:
-                return component
-    return None
+        if restricted_to is reservation:
+            for component in element.price_components:
+                prices.setdefault(component.type, component)
+    return prices
 
 
-def _last_billable_time(tariff: Tariff, periods: Sequence[ChargingPeriod]) -> TariffDimensionType | None:
+def _last_billable_time(
+    prices: Mapping[TariffDimensionType, PriceComponent], periods: Sequence[ChargingPeriod]
+) -> TariffDimensionType | None:
     for period in reversed(periods):
-        if period.parking_time_s and _component(tariff, _PARKING_TIME):
+        if period.parking_time_s and _PARKING_TIME in prices:
             return _PARKING_TIME
-        if period.time_s and _component(tariff, _TIME):
+        if period.time_s and _TIME in prices:
             return _TIME
     return None
 
