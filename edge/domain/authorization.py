@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from protocols.charger.commands import IdTokenAnswer
@@ -24,26 +24,27 @@ class TokenList:
     hub: dict[str, Token] = field(default_factory=dict)
 
     def find(self, uid: str) -> Token | None:
+        """The token as it counts here: not `valid` where either source blocks it."""
         key = token_key(uid)
-        return self.hub.get(key) or self.site.get(key)
-
-    def is_blocked(self, uid: str) -> bool:
-        key = token_key(uid)
-        return any(not source[key].valid for source in (self.site, self.hub) if key in source)
+        own, token = self.site.get(key), self.hub.get(key)
+        if token is None:
+            return own
+        if own is not None and token.valid and not own.valid:
+            return replace(token, valid=False)
+        return token
 
     def __len__(self) -> int:
         return len(self.site.keys() | self.hub.keys())
 
 
 def judge(
-    tokens: TokenList, uid: str, now: datetime, *, allowed_groups: Collection[str], is_charging_elsewhere: bool
+    token: Token | None, now: datetime, *, allowed_groups: Collection[str], is_charging_elsewhere: bool
 ) -> AuthorizationStatus:
-    """Judge a token. `allowed_groups` of the station, empty for all; a token that charges elsewhere may not, unless
-    it is a concurrent one (OCPP 2.0.1 C01, OCPI 2.2.1 §12)."""
-    token = tokens.find(uid)
+    """Judge a token of the list; None is not on it. `allowed_groups` of the station, empty for all; a token that
+    charges elsewhere may not, unless it is a concurrent one (OCPP 2.0.1 C01, OCPI 2.2.1 §12)."""
     if token is None:
         return AuthorizationStatus.UNKNOWN
-    if tokens.is_blocked(uid):
+    if not token.valid:
         return AuthorizationStatus.BLOCKED
     if token.expires_at is not None and token.expires_at <= now:
         return AuthorizationStatus.EXPIRED
@@ -59,9 +60,8 @@ def kind_of(token: Token) -> TokenKind:
     return "ISO14443" if token.type is TokenType.RFID else "Central"
 
 
-def answer(tokens: TokenList, uid: str, status: AuthorizationStatus) -> IdTokenAnswer:
+def answer(token: Token | None, status: AuthorizationStatus) -> IdTokenAnswer:
     """What the charger is told about a token."""
-    token = tokens.find(uid)
     if token is None:
         return IdTokenAnswer(status=status)
     return IdTokenAnswer(status=status, group_id=token.group_id, expires_at=token.expires_at, language=token.language)

@@ -80,11 +80,11 @@ def known_token(site: Site, token_uid: str | None, now: datetime) -> IdTokenAnsw
     if token is None:
         return IdTokenAnswer(status=AuthorizationStatus.UNKNOWN)
     status = AuthorizationStatus.ACCEPTED
-    if site.tokens.is_blocked(token_uid):
+    if not token.valid:
         status = AuthorizationStatus.BLOCKED
     elif token.expires_at is not None and token.expires_at <= now:
         status = AuthorizationStatus.EXPIRED
-    return answer(site.tokens, token_uid, status)
+    return answer(token, status)
 
 
 def _judge(
@@ -100,13 +100,8 @@ def _judge(
 ) -> IdTokenAnswer:
     """Where it is to begin at an EVSE `ref`, then not while that is kept for somebody else at `at`."""
     station = site.station(station_id)
-    verdict = judge(
-        site.tokens,
-        token_uid,
-        now,
-        allowed_groups=station.rules.allowed_groups,
-        is_charging_elsewhere=elsewhere,
-    )
+    token = site.tokens.find(token_uid)
+    verdict = judge(token, now, allowed_groups=station.rules.allowed_groups, is_charging_elsewhere=elsewhere)
     if verdict is AuthorizationStatus.ACCEPTED:
         if site.admission(station) is not Admission.ACCEPT:
             verdict = AuthorizationStatus.INVALID
@@ -114,7 +109,7 @@ def _judge(
             verdict = AuthorizationStatus.NOT_AT_THIS_TIME
     if verdict is not AuthorizationStatus.ACCEPTED:
         decision.journal(site, now, IdTokenRefused(station_id=station_id, token_uid=token_uid, status=str(verdict)))
-    return answer(site.tokens, token_uid, verdict)
+    return answer(token, verdict)
 
 
 def _charges(site: Site, token_uid: str) -> bool:

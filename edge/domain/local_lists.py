@@ -300,7 +300,7 @@ def _make_goal(site: Site, groups: Collection[str], max_tokens: int, longest_uid
     left_out = 0
     for key in sorted(site.tokens.hub.keys() | site.tokens.site.keys()):
         token = site.tokens.find(key)
-        if token is None or site.tokens.is_blocked(key):
+        if token is None or not token.valid:
             continue
         if (token.expires_at is not None and token.expires_at <= as_of) or (groups and token.group_id not in groups):
             continue

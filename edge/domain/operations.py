@@ -132,8 +132,7 @@ def _prepare_start(site: Site, station: Station, start: StartTransaction, now: d
     if kept is not None:
         return Refused(reason=f"EVSE {ref} is reserved for somebody else until {kept.expires_at.isoformat()}")
     verdict = judge(
-        site.tokens,
-        start.token_uid,
+        site.tokens.find(start.token_uid),
         now,
         allowed_groups=station.rules.allowed_groups,
         is_charging_elsewhere=bool(site.by_token(start.token_uid)),

@@ -191,7 +191,8 @@ def block_token(site: Site, decision: Decision, event: TokenBlocked, now: dateti
     site.tokens.site[changed.key] = changed
     seq = decision.journal(site, now, TokensChanged(source="site", tokens=(changed,))).seq
     local_lists.note_change(site, {token.key: token}, {changed.key: changed}, seq, now)
-    if not event.is_blocked and site.tokens.is_blocked(event.uid):
+    hubs = site.tokens.hub.get(changed.key)
+    if not event.is_blocked and hubs is not None and not hubs.valid:
         decision.reply = Refused(reason="the site's block is lifted, but the hub blocks this token: unblock it there")
         return
     decision.reply = Done(text="token blocked" if event.is_blocked else "token may charge again")
