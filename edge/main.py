@@ -250,9 +250,9 @@ def certificates_revoke(
 @alarms_app.command("list")
 def alarms_list(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List the open alarms."""
-    table = Table("id", "severity", "what is wrong")
+    table = Table("id", "severity", "station", "what is wrong")
     for alarm in ask(load_settings(config), GetStatus(id="1")).result["alarms"]:
-        table.add_row(plain(alarm["id"]), alarm["severity"], plain(alarm["text"]))
+        table.add_row(plain(alarm["id"]), alarm["severity"], plain(alarm["station_id"] or "-"), plain(alarm["text"]))
     console().print(table)
 
 

@@ -63,7 +63,7 @@ def end_transaction(
         transaction.move(Cause.FINISHED_SUSPECT)
         decision.journal(site, now, CdrQuarantined(cdr=cdr))
         text = f"bill {cdr.id} at {transaction.ref} waits for a person: {'; '.join(cdr.quarantine)}"
-        decision.raise_alarm(site, now, "bill_quarantined", Severity.WARNING, text, cdr.id)
+        decision.raise_alarm(site, now, "bill_quarantined", Severity.WARNING, text, cdr.id, transaction.ref)
     else:
         transaction.move(Cause.FINISHED_SOUND)
         decision.journal(site, now, CdrIssued(cdr=cdr))

@@ -62,25 +62,33 @@ class Decision:
         self.checkpoints[transaction.transaction_id] = transaction
 
     def raise_alarm(
-        self, site: Site, now: datetime, alarm: str, severity: Severity, text: str, about: EvseRef | str
+        self,
+        site: Site,
+        now: datetime,
+        alarm: str,
+        severity: Severity,
+        text: str,
+        about: EvseRef | str,
+        place: EvseRef | str | None = None,
     ) -> None:
-        """Raise an alarm once; `about` is an EVSE, a station id, or the name of some other thing of the site."""
+        """Raise an alarm once; `about` is an EVSE, a station id, or the name of some other thing of the site, and then
+        `place` is the EVSE or the station where that thing is."""
         alarm_id = f"{alarm}:{about}"
         if alarm_id in site.alarms:
             return
         if len(site.alarms) >= MAX_OPEN_ALARMS:
             if _TOO_MANY_ID in site.alarms:
                 return
-            alarm, alarm_id, severity, about = TOO_MANY_ALARMS, _TOO_MANY_ID, Severity.CRITICAL, "agent"
+            alarm, alarm_id, severity, place = TOO_MANY_ALARMS, _TOO_MANY_ID, Severity.CRITICAL, "agent"
             text = f"{MAX_OPEN_ALARMS} alarms are open and further ones are not raised: see to these, and look at bills"
-        is_station = isinstance(about, str) and about in site.stations
+        where = about if place is None else place
         raised = AlarmRaised(
             alarm_id=alarm_id,
             alarm=alarm,
             severity=severity,
             text=text,
-            station_id=about.station_id if isinstance(about, EvseRef) else about if is_station else None,
-            evse_id=about.evse_id if isinstance(about, EvseRef) else None,
+            station_id=where.station_id if isinstance(where, EvseRef) else where if where in site.stations else None,
+            evse_id=where.evse_id if isinstance(where, EvseRef) else None,
         )
         site.alarms[alarm_id] = raised
         self.journal(site, now, raised)

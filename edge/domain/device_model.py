@@ -24,6 +24,7 @@ from protocols.charger.operations.monitoring import ClearVariableMonitoring, Set
 from protocols.charger.operations.variables import GetBaseReport, GetVariables, SetVariables
 from protocols.sync.up import Severity
 from protocols.sync.upkeep import MonitorEventsReported, MonitorsLearned, ReportKept, VariableReading, VariablesRead
+from protocols.terms import EvseRef
 
 VARIABLES: Final = "variables"
 MONITORS: Final = "monitors"
@@ -302,7 +303,7 @@ def note_monitors(site: Site, decision: Decision, event: MonitorsTriggered, now:
 
 
 def _alarm(site: Site, decision: Decision, station_id: str, event: Mapping[str, Any], now: datetime) -> None:
-    what = _place(event)
+    what = _name(event)
     about = f"{station_id}/{what}"
     if event.get("cleared") is True:
         decision.clear_alarm(site, now, MONITOR_ALARM, about)
@@ -316,10 +317,11 @@ def _alarm(site: Site, decision: Decision, station_id: str, event: Mapping[str, 
     value, info = event.get("actualValue"), event.get("techInfo") or ""
     text = f"{what} of {station_id} is {value}" + (f": {info}" if info else "")
     level = Severity.WARNING if severity is None else Severity.CRITICAL
-    decision.raise_alarm(site, now, MONITOR_ALARM, level, text[:500], about)
+    ref = EvseRef(station_id, ((event.get("component") or {}).get("evse") or {}).get("id", 0))
+    decision.raise_alarm(site, now, MONITOR_ALARM, level, text[:500], about, ref if ref in site.evses else station_id)
 
 
-def _place(event: Mapping[str, Any]) -> str:
+def _name(event: Mapping[str, Any]) -> str:
     """Component and variable in a few words; monitors of one variable share an alarm."""
     component, variable = event.get("component") or {}, event.get("variable") or {}
     evse = component.get("evse") or {}

@@ -144,7 +144,14 @@ def status(site: Site, now: datetime) -> dict[str, Any]:
         "power_w": site.power_w,
         "tokens": len(site.tokens),
         "alarms": [
-            {"id": alarm.alarm_id, "alarm": alarm.alarm, "severity": alarm.severity, "text": alarm.text}
+            {
+                "id": alarm.alarm_id,
+                "alarm": alarm.alarm,
+                "severity": alarm.severity,
+                "text": alarm.text,
+                "station_id": alarm.station_id,
+                "evse_id": alarm.evse_id,
+            }
             for alarm in site.alarms.values()
         ],
         "telemetry": {

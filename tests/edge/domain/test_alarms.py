@@ -23,3 +23,24 @@ def test_beyond_so_many_one_alarm_stands_for_all_others(monkeypatch: pytest.Monk
     assert cleared == ["bill_quarantined:bill-0", f"{TOO_MANY_ALARMS}:agent", "bill_quarantined:bill-1"]
     decision.raise_alarm(site, START, "bill_quarantined", Severity.WARNING, "look", "bill-9")
     assert "bill_quarantined:bill-9" in site.alarms
+
+
+def test_an_alarm_names_the_station_and_the_evse_where_it_can() -> None:
+    site, decision = new_site(), Decision()
+    ref = next(iter(site.evses))
+    for about, place in (
+        (ref, None),
+        (ref.station_id, None),
+        ("bill-1", ref),
+        (f"{ref.station_id}/Temperature", ref.station_id),
+        ("agent", None),
+    ):
+        decision.raise_alarm(site, START, "look", Severity.WARNING, "look", about, place)
+    raised = [entry.body for entry in decision.entries if isinstance(entry.body, AlarmRaised)]
+    assert [(alarm.station_id, alarm.evse_id) for alarm in raised] == [
+        (ref.station_id, ref.evse_id),
+        (ref.station_id, None),
+        (ref.station_id, ref.evse_id),
+        (ref.station_id, None),
+        (None, None),
+    ]

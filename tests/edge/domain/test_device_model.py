@@ -261,11 +261,19 @@ def test_a_severe_monitor_is_an_alarm_until_it_is_cleared() -> None:
     report(play, alert())
     (alarm,) = play.found(AlarmRaised)
     assert (alarm.severity, alarm.alarm_id) == (Severity.CRITICAL, "monitor_alerting:B/EVSE.1.Temperature")
+    assert (alarm.station_id, alarm.evse_id) == ("B", 1)
     report(play, alert())
     assert len(play.found(AlarmRaised)) == 1
     report(play, alert(cleared=True))
     assert [cleared.alarm_id for cleared in play.found(AlarmCleared)] == [alarm.alarm_id]
     assert len(play.found(MonitorEventsReported)) == 3
+
+
+def test_an_alarm_of_a_monitor_names_the_station_where_the_evse_is_none_of_the_site() -> None:
+    play = Play()
+    for component in ({"name": "EVSE", "evse": {"id": 99}}, {"name": "Controller"}):
+        report(play, alert(component=component))
+    assert [(alarm.station_id, alarm.evse_id) for alarm in play.found(AlarmRaised)] == [("B", None)] * 2
 
 
 def test_a_mild_monitor_is_an_event_alone() -> None:
