@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery
-from cloud.store.tables import charging_stations, commands, edges, evses, jobs, sessions
+from cloud.store.station_tables import jobs
+from cloud.store.tables import charging_stations, commands, edges, evses, sessions
 
 SORT = (commands.c.issued_at, commands.c.id)
 Kind = Literal["remote_start", "remote_stop", "operate", "call_station", "start_job", "cancel_job"]

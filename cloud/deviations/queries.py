@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery
-from cloud.store.tables import deviations
+from cloud.store.station_tables import deviations
 
 SORT = (deviations.c.first_at, deviations.c.id)
 

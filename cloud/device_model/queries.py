@@ -8,7 +8,8 @@ from sqlalchemy import Select, select
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery
-from cloud.store.tables import charging_stations, station_reports, station_variables
+from cloud.store.station_tables import station_reports, station_variables
+from cloud.store.tables import charging_stations
 
 SORT = (
     station_variables.c.component, station_variables.c.variable, station_variables.c.station_id,

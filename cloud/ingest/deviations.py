@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.changes import Origin, Row
 from cloud.store.engine import insert_into
-from cloud.store.tables import deviations
+from cloud.store.station_tables import deviations
 from protocols.sync.upkeep import DeviationSeen
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.changes import Origin, Row
 from cloud.store.engine import insert_into, insert_missing, upsert
-from cloud.store.tables import firmware_files, job_steps, jobs, station_reports, station_variables
+from cloud.store.station_tables import firmware_files, job_steps, jobs, station_reports, station_variables
 from protocols.charger.jobs import AnyJob, FirmwareFile, Job, StepStatus
 from protocols.sync.upkeep import (
     DeviceBody,

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.changes import Origin, Row, SecurityBody
 from cloud.store.engine import insert_missing, upsert
-from cloud.store.tables import security_events, station_certificates
+from cloud.store.station_tables import security_events, station_certificates
 from protocols.sync.upkeep import CertificateAccepted, CertificateIssued, CertificateRevoked, SecurityEventSeen
 
 

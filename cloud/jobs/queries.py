@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery
-from cloud.store.tables import firmware_files, job_steps, jobs
+from cloud.store.station_tables import firmware_files, job_steps, jobs
 from protocols.charger.jobs import StepStatus
 
 SORT = (jobs.c.begun_at, jobs.c.id)

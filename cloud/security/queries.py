@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery
-from cloud.store.tables import security_events, station_certificates
+from cloud.store.station_tables import security_events, station_certificates
 
 EVENT_SORT = (security_events.c.first_at, security_events.c.id)
 CERTIFICATE_SORT = (station_certificates.c.issued_at, station_certificates.c.serial_number)

@@ -1,12 +1,10 @@
-"""The tables as they stand after the newest migration; a test compares the two.
+"""The tables as they stand after the newest migration; a test compares the two. More of them: `station_tables`.
 
 Every row belongs to a domain, and what an edge names (its stations, sessions, bills) belongs to that edge.
 Energy is in Wh, power in W, money exact, times UTC by the site's clock.
 """
 
 from __future__ import annotations
-
-from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -15,7 +13,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -23,24 +20,14 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from cloud.store.columns import METADATA, domain, key
 from cloud.store.types import Money, UtcTime
-
-METADATA: Final = MetaData()
-
-
-def _domain() -> Column[int]:
-    return Column("domain", SmallInteger, primary_key=True, autoincrement=False)
-
-
-def _key(name: str) -> Column[str]:
-    return Column(name, String, primary_key=True)
-
 
 edges = Table(
     "edges",
     METADATA,
-    _domain(),
-    _key("edge_id"),
+    domain(),
+    key("edge_id"),
     Column("epoch", String),
     Column("status", String, nullable=False),  # online, offline, or unknown while the hub has no broker
     Column("status_epoch", String),
@@ -55,10 +42,10 @@ edges = Table(
 stream_positions = Table(
     "stream_positions",
     METADATA,
-    _domain(),
-    _key("edge_id"),
-    _key("epoch"),
-    _key("stream"),
+    domain(),
+    key("edge_id"),
+    key("epoch"),
+    key("stream"),
     Column("seq", BigInteger, nullable=False),  # contiguous: everything up to here is committed
     Column("dead", Integer, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
@@ -67,10 +54,10 @@ stream_positions = Table(
 entries = Table(
     "entries",
     METADATA,
-    _domain(),
-    _key("edge_id"),
-    _key("epoch"),
-    _key("stream"),
+    domain(),
+    key("edge_id"),
+    key("epoch"),
+    key("stream"),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("raw", Text, nullable=False),
 )
@@ -78,10 +65,10 @@ entries = Table(
 dead_letters = Table(
     "dead_letters",
     METADATA,
-    _domain(),
-    _key("edge_id"),
-    _key("epoch"),
-    _key("stream"),
+    domain(),
+    key("edge_id"),
+    key("epoch"),
+    key("stream"),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("reason", Text, nullable=False),
     Column("raw", Text, nullable=False),
@@ -91,8 +78,8 @@ dead_letters = Table(
 locations = Table(
     "locations",
     METADATA,
-    _domain(),
-    _key("id"),
+    domain(),
+    key("id"),
     Column("edge_id", String, nullable=False),
     Column("name", String, nullable=False),
     Column("country_code", String, nullable=False),
@@ -107,9 +94,9 @@ locations = Table(
 charging_stations = Table(
     "charging_stations",
     METADATA,
-    _domain(),
-    _key("edge_id"),
-    _key("station_id"),
+    domain(),
+    key("edge_id"),
+    key("station_id"),
     Column("location_id", String),
     Column("is_online", Boolean),  # NULL until the edge has said so
     Column("online_at", UtcTime),
@@ -126,9 +113,9 @@ charging_stations = Table(
 evses = Table(
     "evses",
     METADATA,
-    _domain(),
-    _key("edge_id"),
-    _key("station_id"),
+    domain(),
+    key("edge_id"),
+    key("station_id"),
     Column("evse_id", Integer, primary_key=True, autoincrement=False),
     Column("label", String, nullable=False),
     Column("max_power_w", BigInteger),
@@ -148,8 +135,8 @@ evses = Table(
 sessions = Table(
     "sessions",
     METADATA,
-    _domain(),
-    _key("id"),
+    domain(),
+    key("id"),
     Column("edge_id", String, nullable=False),
     Column("location_id", String),
     Column("station_id", String, nullable=False),
@@ -178,8 +165,8 @@ sessions = Table(
 cdrs = Table(
     "cdrs",
     METADATA,
-    _domain(),
-    _key("id"),
+    domain(),
+    key("id"),
     Column("edge_id", String, nullable=False),
     Column("session_id", String, nullable=False),
     Column("location_id", String, nullable=False),
@@ -203,8 +190,8 @@ cdrs = Table(
 postings = Table(
     "postings",
     METADATA,
-    _domain(),
-    _key("posting_id"),
+    domain(),
+    key("posting_id"),
     Column("edge_id", String, nullable=False),
     Column("key", String, nullable=False),
     Column("cdr_id", String, nullable=False),
@@ -216,8 +203,8 @@ postings = Table(
 posting_legs = Table(
     "posting_legs",
     METADATA,
-    _domain(),
-    _key("posting_id"),
+    domain(),
+    key("posting_id"),
     Column("leg", SmallInteger, primary_key=True, autoincrement=False),
     Column("account", String, nullable=False),
     Column("amount", Money, nullable=False),
@@ -228,10 +215,10 @@ posting_legs = Table(
 tokens = Table(
     "tokens",
     METADATA,
-    _domain(),
-    _key("source"),  # hub: the domain's document, with an empty edge_id; site: that edge's own list
-    _key("edge_id"),
-    _key("key"),
+    domain(),
+    key("source"),  # hub: the domain's document, with an empty edge_id; site: that edge's own list
+    key("edge_id"),
+    key("key"),
     Column("uid", String, nullable=False),
     Column("contract_id", String, nullable=False),
     Column("type", String, nullable=False),
@@ -248,17 +235,17 @@ tokens = Table(
 documents = Table(
     "documents",
     METADATA,
-    _domain(),
-    _key("name"),
+    domain(),
+    key("name"),
     Column("version", BigInteger, nullable=False),
 )
 
 edge_documents = Table(
     "edge_documents",
     METADATA,
-    _domain(),
-    _key("edge_id"),
-    _key("name"),
+    domain(),
+    key("edge_id"),
+    key("name"),
     Column("epoch", String, nullable=False),
     Column("version", BigInteger, nullable=False),  # the one applied
     Column("refused_version", BigInteger),
@@ -269,8 +256,8 @@ edge_documents = Table(
 commands = Table(
     "commands",
     METADATA,
-    _domain(),
-    _key("id"),
+    domain(),
+    key("id"),
     Column("edge_id", String, nullable=False),
     Column("command", String, nullable=False),
     Column("station_id", String),
@@ -293,8 +280,8 @@ commands = Table(
 alarms = Table(
     "alarms",
     METADATA,
-    _domain(),
-    _key("id"),
+    domain(),
+    key("id"),
     Column("edge_id", String, nullable=False),
     Column("location_id", String),
     Column("alarm_id", String, nullable=False),
@@ -307,142 +294,6 @@ alarms = Table(
     Column("cleared_at", UtcTime),
     Index("alarms_by_raise", "domain", "raised_at", "id"),
     Index("alarms_by_cause", "domain", "edge_id", "alarm_id"),
-)
-
-security_events = Table(
-    "security_events",
-    METADATA,
-    _domain(),
-    _key("id"),  # derived from the edge, the station and the type
-    Column("edge_id", String, nullable=False),
-    Column("station_id", String, nullable=False),
-    Column("type", String, nullable=False),
-    Column("is_critical", Boolean, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    Column("first_at", UtcTime, nullable=False),
-    Column("last_at", UtcTime, nullable=False),
-    Column("tech_info", String),  # of the last one
-    Index("security_events_by_first", "domain", "first_at", "id"),
-)
-station_certificates = Table(
-    "station_certificates",
-    METADATA,
-    _domain(),
-    _key("edge_id"),
-    _key("serial_number"),
-    Column("station_id", String, nullable=False),
-    Column("certificate_type", String, nullable=False),
-    Column("common_name", String, nullable=False),
-    Column("fingerprint", String, nullable=False),
-    Column("not_before", UtcTime, nullable=False),
-    Column("not_after", UtcTime, nullable=False),
-    Column("issued_at", UtcTime, nullable=False),
-    Column("accepted_at", UtcTime),
-    Column("revoked_at", UtcTime),
-    Index("station_certificates_by_issue", "domain", "issued_at", "serial_number"),
-)
-deviations = Table(
-    "deviations",
-    METADATA,
-    _domain(),
-    _key("id"),  # derived from the edge and all that names the kind
-    Column("edge_id", String, nullable=False),
-    Column("vendor", String, nullable=False),
-    Column("model", String, nullable=False),
-    Column("firmware_version", String, nullable=False),
-    Column("action", String, nullable=False),
-    Column("path", String, nullable=False),
-    Column("problem", String, nullable=False),
-    Column("remedy", String, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    Column("first_at", UtcTime, nullable=False),
-    Column("last_at", UtcTime, nullable=False),
-    Column("station_id", String, nullable=False),  # that showed it last
-    Column("frame", Text),  # the first one, what is secret masked
-    Index("deviations_by_first", "domain", "first_at", "id"),
-)
-
-firmware_files = Table(
-    "firmware_files",
-    METADATA,
-    _domain(),
-    _key("edge_id"),
-    _key("file_id"),
-    Column("vendor", String, nullable=False),
-    Column("model", String, nullable=False),
-    Column("version", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("size_bytes", BigInteger, nullable=False),
-    Column("sha256", String, nullable=False),
-    Column("is_signed", Boolean, nullable=False),
-    Column("added_at", UtcTime, nullable=False),
-)
-
-jobs = Table(
-    "jobs",
-    METADATA,
-    _domain(),
-    _key("id"),  # holds the edge and its epoch
-    Column("edge_id", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("document", Text, nullable=False),  # JSON: what is done, protocols.charger.jobs
-    Column("stations", Integer, nullable=False),
-    Column("at_once", Integer, nullable=False),
-    Column("begun_at", UtcTime, nullable=False),
-    Column("ends_at", UtcTime, nullable=False),
-    Column("ended_at", UtcTime),
-    Index("jobs_by_begin", "domain", "begun_at", "id"),
-)
-
-job_steps = Table(
-    "job_steps",
-    METADATA,
-    _domain(),
-    _key("job_id"),
-    _key("station_id"),
-    Column("status", String, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("result", Text),  # JSON
-    Column("changed_at", UtcTime, nullable=False),
-)
-
-station_variables = Table(
-    "station_variables",
-    METADATA,
-    _domain(),
-    _key("id"),  # derived from the edge, the station and all that names the variable
-    Column("edge_id", String, nullable=False),
-    Column("station_id", String, nullable=False),
-    Column("component", String, nullable=False),
-    Column("component_instance", String),
-    Column("evse_id", Integer),
-    Column("connector_id", Integer),
-    Column("variable", String, nullable=False),
-    Column("variable_instance", String),
-    Column("attribute", String, nullable=False),
-    Column("value", Text),
-    Column("mutability", String),
-    Column("data_type", String),
-    Column("unit", String),
-    Column("report_id", BigInteger),
-    Column("read_at", UtcTime, nullable=False),
-    Index("station_variables_by_name", "domain", "component", "variable", "station_id", "id"),
-    Index("station_variables_by_station", "domain", "edge_id", "station_id"),
-)
-
-station_reports = Table(
-    "station_reports",
-    METADATA,
-    _domain(),
-    _key("edge_id"),
-    _key("station_id"),
-    _key("report"),  # monitors, customer_information, display_messages, firmware_publishing
-    Column("seq_no", Integer, primary_key=True, autoincrement=False),
-    Column("request_id", BigInteger, nullable=False),
-    Column("at", UtcTime, nullable=False),
-    Column("is_last", Boolean, nullable=False),
-    Column("items", Text, nullable=False),  # JSON, as OCPP 2.0.1 writes them
 )
 
 feed = Table(
@@ -469,7 +320,7 @@ feed_head = Table(
 api_keys = Table(
     "api_keys",
     METADATA,
-    _key("id"),
+    key("id"),
     Column("digest", String, nullable=False),
     Column("domain", SmallInteger, nullable=False),
     Column("scope", String, nullable=False),

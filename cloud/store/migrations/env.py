@@ -4,7 +4,5 @@ from __future__ import annotations
 
 from alembic import context
 
-from cloud.store.tables import METADATA
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
+context.configure(connection=context.config.attributes["connection"])
 context.run_migrations()

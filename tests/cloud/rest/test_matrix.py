@@ -20,9 +20,11 @@ from cloud.live import Bell, BrokerPresence
 from cloud.metrics import Metrics
 from cloud.rest.context import Hub
 from cloud.store import keys
+from cloud.store.columns import METADATA
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
-from cloud.store.tables import METADATA, commands, deviations, tokens
+from cloud.store.station_tables import deviations
+from cloud.store.tables import commands, tokens
 from protocols.sync.codec import decode_batch, encode_batch, encode_entry
 from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmRaised, Entry, Severity

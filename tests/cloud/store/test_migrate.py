@@ -12,10 +12,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 import cloud.store.migrate
+import cloud.store.station_tables
+import cloud.store.tables
 from cloud.store import feed
+from cloud.store.columns import METADATA
 from cloud.store.engine import Store
 from cloud.store.migrate import SchemaTooNew, migrate
-from cloud.store.tables import METADATA
 
 MIGRATIONS = Path(cloud.store.migrate.__file__).with_name("migrations")
 
