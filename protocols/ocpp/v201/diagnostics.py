@@ -10,7 +10,6 @@ from protocols.charger.operations.firmware import GetLog
 from protocols.charger.operations.monitoring import (
     ClearVariableMonitoring,
     GetCustomerInformation,
-    GetMonitoringReport,
     SetMonitoringBase,
     SetMonitoringLevel,
     SetVariableMonitoring,
@@ -29,6 +28,7 @@ from protocols.ocpp.v201.datatypes import (
     write_id_token,
     write_variable,
 )
+from protocols.ocpp.v201.reports import read_part
 from protocols.ocpp.v201.variables import told_problems
 from protocols.ocpp.writing import filled, numbered, stamp
 
@@ -61,28 +61,6 @@ def read_log_status(station_id: str, payload: Any) -> LogStatusReported:
     """N01 LogStatusNotificationRequest."""
     return LogStatusReported(
         station_id=station_id, status=payload.status, request_id=read_int(given(payload.requestId))
-    )
-
-
-def write_get_monitoring_report(operation: GetMonitoringReport) -> Payload:
-    """N02 GetMonitoringReportRequest."""
-    return filled(
-        requestId=numbered(operation.request_id),
-        monitoringCriteria=list(operation.criteria) or None,
-        componentVariable=[write_variable(name) for name in operation.names] or None,
-    )
-
-
-def read_notify_monitoring_report(station_id: str, payload: Any) -> ReportReceived:
-    """N02 NotifyMonitoringReportRequest."""
-    return ReportReceived(
-        station_id=station_id,
-        kind="monitors",
-        request_id=read_number(payload.requestId, name="requestId"),
-        seq_no=read_number(payload.seqNo, name="seqNo"),
-        is_last=not given(payload.tbc, False),
-        items=tuple(read_document(given(payload.monitor, ()))),
-        at=read_stamp(payload.generatedAt),
     )
 
 
@@ -167,15 +145,7 @@ def write_customer_information(operation: GetCustomerInformation) -> Payload:
 
 def read_notify_customer_information(station_id: str, payload: Any) -> ReportReceived:
     """N09 NotifyCustomerInformationRequest."""
-    return ReportReceived(
-        station_id=station_id,
-        kind="customer_information",
-        request_id=read_number(payload.requestId, name="requestId"),
-        seq_no=read_number(payload.seqNo, name="seqNo"),
-        is_last=not given(payload.tbc, False),
-        items=({"data": read_block(payload.data) or ""},),
-        at=read_stamp(payload.generatedAt),
-    )
+    return read_part(station_id, "customer_information", payload, ({"data": read_block(payload.data) or ""},))
 
 
 def _monitor(monitor: VariableMonitor) -> Payload:

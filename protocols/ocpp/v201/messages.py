@@ -71,6 +71,7 @@ from protocols.ocpp.v201 import (
     metering,
     provisioning,
     remote_control,
+    reports,
     reservations,
     smart_charging,
     tariff_and_cost,
@@ -79,6 +80,7 @@ from protocols.ocpp.v201 import (
 )
 from protocols.ocpp.v201.availability import read_status_notification, write_change_availability
 from protocols.ocpp.v201.datatypes import render_judged
+from protocols.ocpp.v201.raw_calls import RAW
 from protocols.ocpp.version import Version
 from protocols.ocpp.writing import Read, one_call
 
@@ -102,8 +104,8 @@ REQUESTS: Final[Mapping[str, Decided | Relayed | Immediate]] = MappingProxyType(
         "NotifyEVChargingNeeds": Decided(smart_charging.read_notify_ev_charging_needs, render_judged),
         "NotifyEVChargingSchedule": Decided(smart_charging.read_notify_ev_charging_schedule, render_judged),
         "NotifyEvent": Decided(diagnostics.read_notify_event, no_content),
-        "NotifyMonitoringReport": Decided(diagnostics.read_notify_monitoring_report, no_content),
-        "NotifyReport": Decided(variables.read_notify_report, no_content),
+        "NotifyMonitoringReport": Decided(reports.read_notify_monitoring_report, no_content),
+        "NotifyReport": Decided(reports.read_notify_report, no_content),
         "PublishFirmwareStatusNotification": Decided(firmware.read_publish_firmware_status, no_content),
         "ReportChargingProfiles": Decided(smart_charging.read_report_charging_profiles, no_content),
         "ReservationStatusUpdate": Decided(reservations.read_reservation_status_update, no_content),
@@ -120,7 +122,7 @@ def operations(version: Version) -> Mapping[type, Operated]:
     table: dict[type, tuple[str, Callable[[Any], Payload], Read]] = {
         # B: provisioning
         GetBaseReport: ("GetBaseReport", variables.write_get_base_report, accepting("EmptyResultSet")),
-        GetReport: ("GetReport", variables.write_get_report, accepting("EmptyResultSet")),
+        GetReport: ("GetReport", reports.write_get_report, accepting("EmptyResultSet")),
         GetVariables: ("GetVariables", variables.write_get_variables, variables.read_get_variables),
         Reset: ("Reset", variables.write_reset, read_status),
         SetNetworkProfile: ("SetNetworkProfile", variables.write_set_network_profile, read_status),
@@ -188,7 +190,7 @@ def operations(version: Version) -> Mapping[type, Operated]:
         GetLog: ("GetLog", diagnostics.write_get_log, diagnostics.read_get_log),
         GetMonitoringReport: (
             "GetMonitoringReport",
-            diagnostics.write_get_monitoring_report,
+            reports.write_get_monitoring_report,
             accepting("EmptyResultSet"),
         ),
         SetMonitoringBase: ("SetMonitoringBase", diagnostics.write_set_monitoring_base, read_status),
@@ -208,5 +210,5 @@ def operations(version: Version) -> Mapping[type, Operated]:
 
 
 DIALECT: Final = Dialect(
-    version=Version.V201, abilities=OCPP_201, requests=REQUESTS, operations=operations(Version.V201)
+    version=Version.V201, abilities=OCPP_201, requests=REQUESTS, operations=operations(Version.V201), raw=RAW
 )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from protocols.charger.events import ReportReceived
 from protocols.charger.operations.variables import (
     GetBaseReport,
-    GetReport,
     GetVariables,
     Reset,
     SetNetworkProfile,
     SetVariables,
 )
 from protocols.ocpp.dialect import Payload, Result
-from protocols.ocpp.reading import given, read_document, read_number, read_stamp, read_text
+from protocols.ocpp.reading import read_text
 from protocols.ocpp.v201.datatypes import (
     part,
     parts,
@@ -92,28 +90,6 @@ def told_problems(items: list[Payload]) -> str:
 def write_get_base_report(operation: GetBaseReport) -> Payload:
     """B07 GetBaseReportRequest."""
     return {"requestId": numbered(operation.request_id), "reportBase": operation.report_base}
-
-
-def write_get_report(operation: GetReport) -> Payload:
-    """B08 GetReportRequest. Without criteria and names the station reports all that it has."""
-    return filled(
-        requestId=numbered(operation.request_id),
-        componentCriteria=list(operation.criteria) or None,
-        componentVariable=[write_variable(name) for name in operation.names] or None,
-    )
-
-
-def read_notify_report(station_id: str, payload: Any) -> ReportReceived:
-    """B07, B08 NotifyReportRequest."""
-    return ReportReceived(
-        station_id=station_id,
-        kind="variables",
-        request_id=read_number(payload.requestId, name="requestId"),
-        seq_no=read_number(payload.seqNo, name="seqNo"),
-        is_last=not given(payload.tbc, False),
-        items=tuple(read_document(given(payload.reportData, ()))),
-        at=read_stamp(payload.generatedAt),
-    )
 
 
 def write_set_network_profile(operation: SetNetworkProfile) -> Payload:
