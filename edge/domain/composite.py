@@ -1,7 +1,7 @@
 """Charging profiles merged: the most that an EVSE may draw, over time (OCPP 1.6 §3.13, 2.0.1 K01, K08).
 
 Of the profiles of one purpose the one with the highest stack level counts; a TxProfile takes the place of the
-TxDefaultProfiles; what is left over of several purposes is the lowest. All in W: amperes are taken at `NOMINAL_V`.
+TxDefaultProfiles; what is left over of several purposes is the lowest. All in W: amperes are at the nominal voltage.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from protocols.charger.operations.smart_charging import ChargingProfile, ChargingSchedule, SchedulePeriod
+from protocols.charger.operations.smart_charging import (
+    ChargingProfile,
+    ChargingSchedule,
+    SchedulePeriod,
+    watts_per_ampere,
+)
 
-NOMINAL_V: Final = 230
-USUAL_PHASES: Final = 3
-"""Of a limit that does not say how many (OCPP 1.6 §7.14)."""
 _RECURS: Final = {"Daily": timedelta(days=1), "Weekly": timedelta(days=7)}
 
 
@@ -86,7 +88,7 @@ def watts(period: SchedulePeriod, schedule: ChargingSchedule) -> int:
     """The period's limit in W, rounded down."""
     if schedule.rate_unit == "W":
         return int(period.limit)
-    return int(period.limit * NOMINAL_V * (period.number_phases or USUAL_PHASES))
+    return int(period.limit * watts_per_ampere(period))
 
 
 def _concerns(installed: InstalledProfile, evse_id: int, running: Running | None) -> bool:

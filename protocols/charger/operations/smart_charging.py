@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
@@ -12,6 +12,10 @@ from protocols.charger.operations.fields import EvseOrStation, Number, RequestId
 Purpose = Literal["ChargingStationExternalConstraints", "ChargingStationMaxProfile", "TxDefaultProfile", "TxProfile"]
 """1.6 calls ChargingStationMaxProfile ChargePointMaxProfile and has no external constraints."""
 RateUnit = Literal["W", "A"]
+
+NOMINAL_V: Final = 230
+USUAL_PHASES: Final = 3
+"""Of a limit that does not say how many (OCPP 1.6 §7.14, 2.0.1 ChargingSchedulePeriodType)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,11 @@ class SchedulePeriod:
     limit: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     number_phases: Annotated[int, Field(ge=0, le=3)] | None = None
     phase_to_use: Annotated[int, Field(ge=0, le=3)] | None = None
+
+
+def watts_per_ampere(period: SchedulePeriod) -> int:
+    """What an ampere of the period comes to, in W over all its phases."""
+    return NOMINAL_V * (period.number_phases or USUAL_PHASES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

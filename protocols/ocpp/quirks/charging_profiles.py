@@ -13,13 +13,12 @@ from protocols.charger.operations.smart_charging import (
     GetCompositeSchedule,
     SchedulePeriod,
     SetChargingProfile,
+    watts_per_ampere,
 )
 from protocols.charger.operations.transactions import StartTransaction
 from protocols.errors import BadText
 from protocols.ocpp.quirks.model import ProfileDialect, ProfileKind, ProfilePurpose, Quirks
 
-NOMINAL_V: Final = 230
-_USUAL_PHASES: Final = 3
 _PURPOSES: Final = {
     ProfilePurpose.STATION_MAX: "ChargingStationMaxProfile",
     ProfilePurpose.TX_DEFAULT: "TxDefaultProfile",
@@ -84,6 +83,6 @@ def _in_unit(schedule: ChargingSchedule, dialect: ProfileDialect, model: str) ->
 
 def _converted(period: SchedulePeriod, wanted: str) -> float:
     """To one digit behind the point (OCPP 1.6 §7.14), never more than was meant."""
-    volts = NOMINAL_V * (period.number_phases or _USUAL_PHASES)
-    value = period.limit / volts if wanted == "A" else period.limit * volts
+    factor = watts_per_ampere(period)
+    value = period.limit / factor if wanted == "A" else period.limit * factor
     return int(value * 10) / 10
