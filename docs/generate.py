@@ -15,6 +15,7 @@ from cloud.metrics import Metrics
 from docs import quirk_table
 from docs.ocpp_coverage import coverage
 from edge.chargers.charger_metrics import ChargerMetrics
+from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.config import EdgeConfig
 from edge.domain.transaction import TABLE
 from edge.files.file_metrics import FileMetrics
@@ -118,7 +119,7 @@ def _default(info: FieldInfo) -> str:
 
 def _metrics() -> str:
     edge = CollectorRegistry()
-    for make in (AgentMetrics, ChargerMetrics, FileMetrics, LedgerMetrics, UplinkMetrics):
+    for make in (AgentMetrics, ChargerMetrics, FileMetrics, LedgerMetrics, ModbusMetrics, UplinkMetrics):
         make(edge)
     parts = []
     for room, place, registry in (

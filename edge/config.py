@@ -17,8 +17,6 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     IPvAnyNetwork,
     ValidationError,
@@ -27,6 +25,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from edge.config_contradictions import contradictions
+from edge.config_fields import EvseSettings, Name, Port, StationId, Strict
+from edge.modbus_config import ModbusSettings
 from edge.toml_lines import key_lines, line_of
 from protocols.errors import BadText
 from protocols.ocpi.tariff import ReservationRestrictionType, TariffDimensionType
@@ -65,16 +65,7 @@ def _a_timeline(text: str) -> str:
     return text
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-Port = Annotated[int, Field(ge=0, le=65535)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
-StationId = Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9*_=:+|@.\-]+$")]
-
-
-class LocationSettings(_Strict):
+class LocationSettings(Strict):
     """The site, in OCPI's words."""
 
     id: Name = Field(description="the Location's id, at most 36 characters in OCPI")
@@ -87,7 +78,7 @@ class LocationSettings(_Strict):
     country: str = Field(default="", max_length=3, description="ISO 3166 alpha-3")
 
 
-class OcppSettings(_Strict):
+class OcppSettings(Strict):
     """The port for chargers."""
 
     host: str = Field(default="0.0.0.0", description="address to listen on")
@@ -125,14 +116,14 @@ class OcppSettings(_Strict):
     )
 
 
-class LocalSettings(_Strict):
+class LocalSettings(Strict):
     """The WebSocket for the screens, the staff and the command line of this machine; always on loopback."""
 
     host: str = Field(default="127.0.0.1", description="a loopback address")
     port: Port = Field(default=9001, description="port to listen on; 0 takes a free one and logs it")
 
 
-class PeerSettings(_Strict):
+class PeerSettings(Strict):
     """Another agent of a node: both serve the same stations, whichever the proxy before them chooses."""
 
     edge_id: Name = Field(description="the other agent's edge_id")
@@ -140,7 +131,7 @@ class PeerSettings(_Strict):
     token_file: Path = Field(description="`local.token` in its data folder; both agents run as one user")
 
 
-class UplinkSettings(_Strict):
+class UplinkSettings(Strict):
     """The broker between this site and the hub. Without this table the site runs on its own."""
 
     host: Name = Field(description="the broker's name or address")
@@ -160,7 +151,7 @@ class UplinkSettings(_Strict):
     silent_after_s: float = Field(default=30, gt=0, description="without an Ack so long the hub counts as away")
 
 
-class PriceComponentSettings(_Strict):
+class PriceComponentSettings(Strict):
     """OCPI 2.2.1 §11.4.2."""
 
     type: TariffDimensionType = Field(description="ENERGY, TIME, PARKING_TIME or FLAT")
@@ -169,7 +160,7 @@ class PriceComponentSettings(_Strict):
     step_size: int = Field(default=1, ge=0, le=1_000_000, description="Wh or seconds that are billed as one")
 
 
-class TariffRestrictionsSettings(_Strict):
+class TariffRestrictionsSettings(Strict):
     """OCPI 2.2.1 §11.4.6: of its restrictions only the one that makes an element one for reservations."""
 
     reservation: ReservationRestrictionType = Field(
@@ -177,7 +168,7 @@ class TariffRestrictionsSettings(_Strict):
     )
 
 
-class TariffElementSettings(_Strict):
+class TariffElementSettings(Strict):
     """OCPI 2.2.1 §11.4.4."""
 
     price_components: tuple[PriceComponentSettings, ...] = Field(min_length=1, description="one per dimension")
@@ -193,7 +184,7 @@ class TariffElementSettings(_Strict):
         return self
 
 
-class TariffSettings(_Strict):
+class TariffSettings(Strict):
     """OCPI 2.2.1 §11.3.1."""
 
     id: Name = Field(description="the tariff's id")
@@ -202,18 +193,12 @@ class TariffSettings(_Strict):
         min_length=1, description="the first with a dimension prices it"
     )
     tariff_alt_text: str = Field(default="", max_length=512, description="the tariff in words")
+    bills_estimates: bool = Field(
+        default=False, description="bill energy that a charger without a meter makes of its power; otherwise kept back"
+    )
 
 
-class EvseSettings(_Strict):
-    """A bay."""
-
-    id: int = Field(ge=1, le=64, description="the EVSE's number in its station, from 1; an OCPP 1.6 connectorId")
-    label: Name = Field(description="what is painted on the bay")
-    max_power_kw: Decimal = Field(default=Decimal(22), gt=0, le=2000, decimal_places=3, description="rated power")
-    tariff: str | None = Field(default=None, description="a tariff's id; the default tariff without it")
-
-
-class StationSettings(_Strict):
+class StationSettings(Strict):
     """A charging station that may connect."""
 
     id: StationId = Field(description="the charging station's id, the last part of its URL")
@@ -248,7 +233,7 @@ class StationSettings(_Strict):
     evses: tuple[EvseSettings, ...] = Field(min_length=1, max_length=64, description="its EVSEs")
 
 
-class TransactionSettings(_Strict):
+class TransactionSettings(Strict):
     """How transactions are kept."""
 
     checkpoint_s: int = Field(default=60, ge=1, le=3600, description="site time between checkpoints of a transaction")
@@ -256,7 +241,7 @@ class TransactionSettings(_Strict):
     silent_after_s: int = Field(default=300, ge=10, description="meter values older than this are shown as old")
 
 
-class MeasurandSettings(_Strict):
+class MeasurandSettings(Strict):
     """When a reading of a measurand is worth keeping. What is not set stays as it is."""
 
     deadband: int | None = Field(default=None, ge=1, description="a smaller change is no news; W, mA, mV, percent, Wh")
@@ -267,7 +252,7 @@ class MeasurandSettings(_Strict):
     max_s: int | None = Field(default=None, ge=1, le=86_400, description="kept at least so often, changed or not")
 
 
-class TelemetrySettings(_Strict):
+class TelemetrySettings(Strict):
     """Which meter values are kept and sent to the hub; bills and screens do not depend on it."""
 
     enabled: bool = Field(
@@ -284,13 +269,13 @@ class TelemetrySettings(_Strict):
     energy_register: MeasurandSettings = Field(default=MeasurandSettings(), description="the meter")
 
 
-class ReservationSettings(_Strict):
+class ReservationSettings(Strict):
     """Reservations of EVSEs; what they cost stands in the tariffs."""
 
     max_hours: int = Field(default=24, ge=1, le=24 * 31, description="an EVSE is reserved for so long at most")
 
 
-class LocalListSettings(_Strict):
+class LocalListSettings(Strict):
     """The lists of tokens that stations charge by while they cannot reach the site. A list that is kept replaces what
     the station had; one that nobody keeps is the operator's own matter."""
 
@@ -312,7 +297,7 @@ class LocalListSettings(_Strict):
     )
 
 
-class LedgerSettings(_Strict):
+class LedgerSettings(Strict):
     """How long things are kept, in site time. Bills and postings are kept for ever."""
 
     keep_journal_days: int = Field(
@@ -326,7 +311,7 @@ class LedgerSettings(_Strict):
     )
 
 
-class FrameLogSettings(_Strict):
+class FrameLogSettings(Strict):
     """Every OCPP frame, secrets masked, for `ohmstead-edge frames`."""
 
     enabled: bool = Field(default=True, description="keep the frames that chargers and the site exchange")
@@ -343,7 +328,7 @@ class FrameLogSettings(_Strict):
     stations: frozenset[StationId] = Field(default=frozenset(), description="only these stations; none for all")
 
 
-class CertificateSettings(_Strict):
+class CertificateSettings(Strict):
     """The site CA, which signs the stations' certificates. `ohmstead-edge ca init` makes one in the data folder."""
 
     ca_file: Path | None = Field(
@@ -355,7 +340,7 @@ class CertificateSettings(_Strict):
     warn_days: int = Field(default=7, ge=1, le=365, description="an alarm when it still was not, so long before")
 
 
-class Iso15118Settings(_Strict):
+class Iso15118Settings(Strict):
     """Who is asked about the certificates of vehicles. Without it such questions are answered with Failed."""
 
     exi_url: str | None = Field(default=None, pattern=r"^https?://\S+$", description="see docs/iso15118.md")
@@ -366,7 +351,7 @@ class Iso15118Settings(_Strict):
     timeout_s: float = Field(default=15, gt=0, le=60, description="then the station is told that nobody answered")
 
 
-class FilesSettings(_Strict):
+class FilesSettings(Strict):
     """The file server for stations: firmware out, logs in. Without this table there is none."""
 
     public_url: str = Field(
@@ -385,7 +370,7 @@ class FilesSettings(_Strict):
     )
 
 
-class JobSettings(_Strict):
+class JobSettings(Strict):
     """What is done at many stations: firmware, logs, templates."""
 
     at_once: int = Field(default=5, ge=1, le=1000, description="stations of a job that are at it at the same time")
@@ -397,7 +382,7 @@ class JobSettings(_Strict):
     )
 
 
-class DeviceModelSettings(_Strict):
+class DeviceModelSettings(Strict):
     """What stations tell of their variables."""
 
     ask_after_boot: bool = Field(
@@ -407,7 +392,7 @@ class DeviceModelSettings(_Strict):
     every_s: float = Field(default=5, ge=0.1, le=3_600, description="one station after the other, so far apart")
 
 
-class LogSettings(_Strict):
+class LogSettings(Strict):
     """What is written to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least severe level")
@@ -447,6 +432,7 @@ class EdgeConfig(BaseSettings):
     device_model: DeviceModelSettings = Field(default_factory=DeviceModelSettings, description="stations' variables")
     log: LogSettings = Field(default_factory=LogSettings, description="logging")
     stations: tuple[StationSettings, ...] = Field(default=(), description="the charging stations")
+    modbus: tuple[ModbusSettings, ...] = Field(default=(), description="the chargers that are polled over Modbus")
     tariffs: tuple[TariffSettings, ...] = Field(min_length=1, description="the tariffs")
 
     @classmethod

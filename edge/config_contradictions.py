@@ -29,20 +29,42 @@ def contradictions(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...],
         yield ("stations", _last(ids, duplicate), "id"), f"station {duplicate!r} stands here a second time"
     if "certificates" in raw:
         yield from _half_a_ca(raw["certificates"])
+    yield from _bad_modbus(raw, ids, tariffs)
     for index, station in enumerate(stations):
         if station and station.get("security_profile") != 3 and "password_hash" not in station:
             yield ("stations", index, "password_hash"), "Field required, unless security_profile is 3"
         if station.get("security_profile") in (2, 3) and not _has_proxies(raw):
             what = "TLS ends in a proxy before the agent: name it in [ocpp] trusted_proxies, and set proxy_tls"
             yield ("stations", index, "security_profile"), what
-        evses = _tables(station.get("evses"))
-        numbers = [e.get("id") for e in evses]
-        for duplicate in _repeated(numbers):
-            evse_at = ("stations", index, "evses", _last(numbers, duplicate), "id")
-            yield evse_at, f"EVSE {duplicate} of station {ids[index]!r} stands here a second time"
-        for number, evse in enumerate(evses):
-            if (tariff := evse.get("tariff")) is not None and tariff not in tariffs:
-                yield ("stations", index, "evses", number, "tariff"), f"there is no tariff {tariff!r}"
+        yield from _bad_evses(("stations", index), station, tariffs)
+
+
+def _bad_evses(
+    at: tuple[str | int, ...], station: dict[str, Any], tariffs: Sequence[Any]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    evses = _tables(station.get("evses"))
+    numbers = [e.get("id") for e in evses]
+    for duplicate in _repeated(numbers):
+        evse_at = (*at, "evses", _last(numbers, duplicate), "id")
+        yield evse_at, f"EVSE {duplicate} of station {station.get('id')!r} stands here a second time"
+    for number, evse in enumerate(evses):
+        if (tariff := evse.get("tariff")) is not None and tariff not in tariffs:
+            yield (*at, "evses", number, "tariff"), f"there is no tariff {tariff!r}"
+
+
+def _bad_modbus(
+    raw: dict[str, Any], station_ids: Sequence[Any], tariffs: Sequence[Any]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    devices = _tables(raw.get("modbus"))
+    ids = [d.get("id") for d in devices]
+    both = [each for each in ids if isinstance(each, str) and each in station_ids]
+    for duplicate in {*_repeated(ids), *both}:
+        yield ("modbus", _last(ids, duplicate), "id"), f"station {duplicate!r} stands here a second time"
+    places = [f"{d.get('address')} unit {d.get('unit', 'of the profile ' + str(d.get('profile')))}" for d in devices]
+    for duplicate in _repeated(places):
+        yield ("modbus", _last(places, duplicate), "address"), f"two devices are at {duplicate}"
+    for index, device in enumerate(devices):
+        yield from _bad_evses(("modbus", index), device, tariffs)
 
 
 def _bad_names(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
