@@ -27,6 +27,10 @@ from protocols.ocpp.writing import filled, numbered
 
 _TAKEN: Final = frozenset({"Accepted", "RebootRequired"})
 _PROBLEMS_TOLD: Final = 3
+_NETWORK_PROFILE: Final = (
+    *("ocppVersion", "ocppTransport", "ocppCsmsUrl", "messageTimeout", "securityProfile", "ocppInterface"),
+    *("identity", "basicAuthPassword", "vpn", "apn"),
+)
 
 
 def write_set_variables(operation: SetVariables) -> Payload:
@@ -93,8 +97,10 @@ def write_get_base_report(operation: GetBaseReport) -> Payload:
 
 
 def write_set_network_profile(operation: SetNetworkProfile) -> Payload:
-    """B09 SetNetworkProfileRequest."""
-    return {"configurationSlot": operation.configuration_slot, "connectionData": operation.connection_data}
+    """B09 SetNetworkProfileRequest; its profile in the order of NetworkConnectionProfileType, whoever wrote it."""
+    given = operation.connection_data
+    ordered = {name: given[name] for name in _NETWORK_PROFILE if name in given}
+    return {"configurationSlot": operation.configuration_slot, "connectionData": ordered | given}
 
 
 def write_reset(operation: Reset) -> Payload:
