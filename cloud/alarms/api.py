@@ -12,8 +12,8 @@ from starlette.responses import Response
 from cloud.alarms import queries
 from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
-from cloud.rest.paging import answer, read_page
-from cloud.rest.problems import documented, not_found
+from cloud.rest.paging import read_one, read_page
+from cloud.rest.problems import documented
 from cloud.store.documents import alarm_document
 from protocols.sync.up import Severity
 
@@ -71,11 +71,7 @@ async def list_alarms(hub: TheHub, who: Reader, wanted: Annotated[queries.AlarmQ
 
 async def get_alarm(hub: TheHub, who: Reader, alarm_row_id: str) -> Response:
     """One alarm."""
-    async with hub.store.read() as connection:
-        row = (await connection.execute(queries.one(who.domain, alarm_row_id))).mappings().one_or_none()
-    if row is None:
-        raise not_found("alarm", alarm_row_id)
-    return answer(alarm_document(row))
+    return await read_one(hub, queries.one(who.domain, alarm_row_id), alarm_document, "alarm", alarm_row_id)
 
 
 def routes() -> APIRouter:

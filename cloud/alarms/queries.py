@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import Select, select
 
 from cloud.rest.fields import Name
-from cloud.rest.paging import PageQuery
+from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.tables import alarms
 from protocols.sync.up import Severity
 
@@ -27,10 +27,7 @@ class AlarmQuery(PageQuery):
 
 def many(domain: int, wanted: AlarmQuery) -> Select[Any]:
     query = select(alarms).where(alarms.c.domain == domain)
-    for name in ("severity", "location_id", "edge_id", "station_id", "alarm"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(alarms.c[name] == value)
+    query = narrowed(query, alarms, wanted, "severity", "location_id", "edge_id", "station_id", "alarm")
     match wanted.status:
         case "open":
             return query.where(alarms.c.cleared_at.is_(None))

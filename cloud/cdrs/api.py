@@ -12,8 +12,8 @@ from starlette.responses import Response
 from cloud.cdrs import queries
 from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
-from cloud.rest.paging import answer, read_page
-from cloud.rest.problems import documented, not_found
+from cloud.rest.paging import read_one, read_page
+from cloud.rest.problems import documented
 from protocols.money import Price
 from protocols.ocpi.cdr import ChargingPeriod, PriceLine, SignedData
 from protocols.ocpi.tariff import Tariff
@@ -127,11 +127,7 @@ async def list_cdrs(hub: TheHub, who: Reader, wanted: Annotated[queries.CdrQuery
 
 async def get_cdr(hub: TheHub, who: Reader, cdr_id: str) -> Response:
     """One bill."""
-    async with hub.store.read() as connection:
-        row = (await connection.execute(queries.one(who.domain, cdr_id))).mappings().one_or_none()
-    if row is None:
-        raise not_found("CDR", cdr_id)
-    return answer(queries.shown(row))
+    return await read_one(hub, queries.one(who.domain, cdr_id), queries.shown, "CDR", cdr_id)
 
 
 def routes() -> APIRouter:

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy import RowMapping, Select, select
 
 from cloud.rest.fields import EvseNumber, Name
-from cloud.rest.paging import PageQuery
+from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.documents import to_json
 from cloud.store.tables import cdrs
 
@@ -30,11 +30,10 @@ class CdrQuery(PageQuery):
 
 
 def many(domain: int, wanted: CdrQuery) -> Select[Any]:
-    query = select(*_SHOWN).where(cdrs.c.domain == domain)
-    for name in ("location_id", "station_id", "evse_id", "token_uid", "contract_id", "session_id", "status"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(cdrs.c[name] == value)
+    query: Select[Any] = select(*_SHOWN).where(cdrs.c.domain == domain)
+    query = narrowed(
+        query, cdrs, wanted, "location_id", "station_id", "evse_id", "token_uid", "contract_id", "session_id", "status"
+    )
     if wanted.date_from is not None:
         query = query.where(cdrs.c.end_date_time >= wanted.date_from)
     if wanted.date_to is not None:

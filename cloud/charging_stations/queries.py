@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, Select, and_, exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
-from cloud.rest.paging import PageQuery
+from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.documents import evse_document
 from cloud.store.tables import charging_stations, edges, evses
 from protocols.terms import EvseState
@@ -30,10 +30,7 @@ class StationQuery(PageQuery):
 
 def many(domain: int, wanted: StationQuery) -> Select[Any]:
     query = _all(domain)
-    for name in ("location_id", "edge_id", "station_id", "is_online"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(charging_stations.c[name] == value)
+    query = narrowed(query, charging_stations, wanted, "location_id", "edge_id", "station_id", "is_online")
     if wanted.evse_state is not None:
         here = and_(
             evses.c.domain == charging_stations.c.domain,

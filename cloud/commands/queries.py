@@ -10,7 +10,7 @@ from sqlalchemy import Label, RowMapping, Select, and_, case, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
-from cloud.rest.paging import PageQuery
+from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.station_tables import jobs
 from cloud.store.tables import charging_stations, commands, edges, evses, sessions
 
@@ -37,10 +37,7 @@ class CommandQuery(PageQuery):
 def many(domain: int, wanted: CommandQuery, now: datetime) -> Select[Any]:
     shown_status = status_at(now)
     query = _all(domain, shown_status)
-    for name in ("command", "operation", "edge_id", "station_id"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(commands.c[name] == value)
+    query = narrowed(query, commands, wanted, "command", "operation", "edge_id", "station_id")
     if wanted.status is not None:
         query = query.where(shown_status.element == wanted.status)
     return query

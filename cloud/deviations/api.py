@@ -12,8 +12,8 @@ from starlette.responses import Response
 from cloud.deviations import queries
 from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
-from cloud.rest.paging import answer, read_page
-from cloud.rest.problems import documented, not_found
+from cloud.rest.paging import read_one, read_page
+from cloud.rest.problems import documented
 from cloud.store.documents import deviation_document
 
 
@@ -75,11 +75,7 @@ async def list_deviations(hub: TheHub, who: Reader, wanted: Annotated[queries.De
 
 async def get_deviation(hub: TheHub, who: Reader, deviation_id: str) -> Response:
     """One deviation."""
-    async with hub.store.read() as connection:
-        row = (await connection.execute(queries.one(who.domain, deviation_id))).mappings().one_or_none()
-    if row is None:
-        raise not_found("deviation", deviation_id)
-    return answer(deviation_document(row))
+    return await read_one(hub, queries.one(who.domain, deviation_id), deviation_document, "deviation", deviation_id)
 
 
 def routes() -> APIRouter:

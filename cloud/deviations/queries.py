@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from cloud.rest.fields import Name
-from cloud.rest.paging import PageQuery
+from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.station_tables import deviations
 
 SORT = (deviations.c.first_at, deviations.c.id)
@@ -25,11 +25,7 @@ class DeviationQuery(PageQuery):
 
 def many(domain: int, wanted: DeviationQuery) -> Select[Any]:
     query = select(deviations).where(deviations.c.domain == domain)
-    for name in ("edge_id", "vendor", "model", "firmware_version", "action"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(deviations.c[name] == value)
-    return query
+    return narrowed(query, deviations, wanted, "edge_id", "vendor", "model", "firmware_version", "action")
 
 
 def one(domain: int, deviation_id: str) -> Select[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
-from cloud.rest.paging import PageQuery
+from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.station_tables import firmware_files, job_steps, jobs
 from protocols.charger.jobs import StepStatus
 
@@ -47,10 +47,7 @@ class FirmwareQuery(PageQuery):
 
 def many(domain: int, wanted: JobQuery) -> Select[Any]:
     query = select(jobs).where(jobs.c.domain == domain)
-    for name in ("edge_id", "kind"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(jobs.c[name] == value)
+    query = narrowed(query, jobs, wanted, "edge_id", "kind")
     if wanted.status is not None:
         is_open = jobs.c.ended_at.is_(None)
         query = query.where(is_open if wanted.status == "open" else ~is_open)
@@ -68,11 +65,7 @@ def steps(domain: int, job_id: str, wanted: StepQuery) -> Select[Any]:
 
 def firmware(domain: int, wanted: FirmwareQuery) -> Select[Any]:
     query = select(firmware_files).where(firmware_files.c.domain == domain)
-    for name in ("edge_id", "vendor", "model"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(firmware_files.c[name] == value)
-    return query
+    return narrowed(query, firmware_files, wanted, "edge_id", "vendor", "model")
 
 
 async def counts(connection: AsyncConnection, domain: int, job_id: str) -> dict[str, int]:

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from cloud.locations import queries
 from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
-from cloud.rest.paging import PageQuery, answer, read_page
-from cloud.rest.problems import documented, not_found
+from cloud.rest.paging import PageQuery, read_one, read_page
+from cloud.rest.problems import documented
 
 
 class EvseCounts(BaseModel):
@@ -91,11 +91,7 @@ async def list_locations(hub: TheHub, who: Reader, wanted: Annotated[PageQuery, 
 
 async def get_location(hub: TheHub, who: Reader, location_id: str) -> Response:
     """One location."""
-    async with hub.store.read() as connection:
-        row = (await connection.execute(queries.one(who.domain, location_id))).mappings().one_or_none()
-    if row is None:
-        raise not_found("location", location_id)
-    return answer(_shown(row))
+    return await read_one(hub, queries.one(who.domain, location_id), _shown, "location", location_id)
 
 
 def routes() -> APIRouter:

@@ -1,4 +1,5 @@
-"""Pages by keyset: a cursor names the last row that was seen, so rows that come in meanwhile move nothing.
+"""How rows are asked for and answered: one of them, or pages by keyset, where a cursor names the last row that was
+seen, so that rows that come in meanwhile move nothing.
 
 A cursor is opaque to clients; it holds the sort key of a row and nothing else, and the domain is always asked anew.
 """
@@ -14,12 +15,12 @@ from typing import Any, Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, RowMapping, Select, literal, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Select, Table, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from cloud.rest.context import Hub
-from cloud.rest.problems import Problem
+from cloud.rest.problems import Problem, not_found
 from cloud.store.documents import to_json
 from cloud.store.types import UtcTime
 
@@ -45,6 +46,26 @@ class Page:
 
     rows: Sequence[RowMapping]
     next_cursor: str | None
+
+
+def narrowed(query: Select[Any], table: Table, wanted: PageQuery, *names: str) -> Select[Any]:
+    """The query with those of the filters `names` that were given; each is a column of the table."""
+    for name in names:
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(table.c[name] == value)
+    return query
+
+
+async def read_one(
+    hub: Hub, query: Select[Any], show: Callable[[RowMapping], Document], noun: str, name: object
+) -> Response:
+    """Answer with the row of the query, which is called `name`. Raises Problem 404."""
+    async with hub.store.read() as connection:
+        row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise not_found(noun, name)
+    return answer(show(row))
 
 
 async def read_page(

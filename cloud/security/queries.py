@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from cloud.rest.fields import Name
-from cloud.rest.paging import PageQuery
+from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.station_tables import security_events, station_certificates
 
 EVENT_SORT = (security_events.c.first_at, security_events.c.id)
@@ -31,17 +31,9 @@ class CertificateQuery(PageQuery):
 
 def events(domain: int, wanted: SecurityEventQuery) -> Select[Any]:
     query = select(security_events).where(security_events.c.domain == domain)
-    for name in ("edge_id", "station_id", "type"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(security_events.c[name] == value)
-    return query
+    return narrowed(query, security_events, wanted, "edge_id", "station_id", "type")
 
 
 def certificates(domain: int, wanted: CertificateQuery) -> Select[Any]:
     query = select(station_certificates).where(station_certificates.c.domain == domain)
-    for name in ("edge_id", "station_id"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(station_certificates.c[name] == value)
-    return query
+    return narrowed(query, station_certificates, wanted, "edge_id", "station_id")

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
 from cloud.rest.fields import Amount, Cost
-from cloud.rest.paging import answer, read_page
-from cloud.rest.problems import documented, not_found
+from cloud.rest.paging import read_one, read_page
+from cloud.rest.problems import documented
 from cloud.sessions import queries
 
 
@@ -98,11 +98,7 @@ async def list_sessions(hub: TheHub, who: Reader, wanted: Annotated[queries.Sess
 
 async def get_session(hub: TheHub, who: Reader, session_id: str) -> Response:
     """One session."""
-    async with hub.store.read() as connection:
-        row = (await connection.execute(queries.one(who.domain, session_id))).mappings().one_or_none()
-    if row is None:
-        raise not_found("session", session_id)
-    return answer(queries.shown(row))
+    return await read_one(hub, queries.one(who.domain, session_id), queries.shown, "session", session_id)
 
 
 def routes() -> APIRouter:

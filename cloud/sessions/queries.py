@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy import RowMapping, Select, and_, select
 
 from cloud.rest.fields import EvseNumber, Name
-from cloud.rest.paging import PageQuery
+from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.documents import session_document
 from cloud.store.tables import evses, sessions
 
@@ -30,10 +30,9 @@ class SessionQuery(PageQuery):
 
 def many(domain: int, wanted: SessionQuery) -> Select[Any]:
     query = _all(domain)
-    for name in ("location_id", "station_id", "evse_id", "token_uid", "contract_id", "status"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(sessions.c[name] == value)
+    query = narrowed(
+        query, sessions, wanted, "location_id", "station_id", "evse_id", "token_uid", "contract_id", "status"
+    )
     if wanted.date_from is not None:
         query = query.where(sessions.c.start_date_time >= wanted.date_from)
     if wanted.date_to is not None:

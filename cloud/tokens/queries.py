@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
-from cloud.rest.paging import PageQuery
+from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.engine import insert_into
 from cloud.store.tables import documents, tokens
 
@@ -33,11 +33,7 @@ class TokenQuery(PageQuery):
 
 def many(domain: int, wanted: TokenQuery) -> Select[Any]:
     query = select(tokens).where(tokens.c.domain == domain)
-    for name in ("source", "edge_id", "contract_id", "group_id", "valid"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(tokens.c[name] == value)
-    return query
+    return narrowed(query, tokens, wanted, "source", "edge_id", "contract_id", "group_id", "valid")
 
 
 def own(domain: int, key: str) -> Select[Any]:
