@@ -78,11 +78,17 @@ class StatusReported(Struct, frozen=True, kw_only=True, gc=False):
 
 class IdTokenPresented(Struct, frozen=True, kw_only=True, gc=False):
     """An Authorize request: may this token charge? `certificate_status` is what was found about the contract
-    certificate that it comes with, OCPP 2.0.1 AuthorizeCertificateStatusEnumType; None: it came with none."""
+    certificate that it comes with, OCPP 2.0.1 AuthorizeCertificateStatusEnumType; None: it came with none.
+
+    `evse_id`: the EVSE whose reader shows it, where the site runs the transactions; `is_old`: it did so already when
+    the site first looked.
+    """
 
     station_id: str
     token_uid: str
     certificate_status: str | None = None
+    evse_id: int | None = None
+    is_old: bool = False
 
 
 class TransactionBegan(Struct, frozen=True, kw_only=True, gc=False):
