@@ -18,12 +18,13 @@ from edge.chargers.conversation import Conversation
 from edge.chargers.pacing import Pace
 from edge.chargers.station_socket import POLICY_VIOLATION
 from edge.domain.asking import OWN
-from edge.domain.events import SiteReply
+from edge.domain.events import RawCallAnswered, Refused, SiteReply
 from edge.ports import CallFailed, Inbox, Overloaded
-from protocols.charger.commands import ChargerCommand, Operation, RawCall
+from protocols.charger.commands import ChargerCommand, RawCall
 from protocols.charger.events import CommandAnswered, StationConnected, StationDisconnected
 from protocols.errors import BadPayload, BadText
-from protocols.ocpp.dialect import Result
+from protocols.ocpp.dialect import Dialect, Result
+from protocols.ocpp.message_parts import in_parts, joined, refused
 from protocols.ocpp.passwords import PASSWORD_ACTIONS
 from protocols.ocpp.quirks.charging_profiles import adapted
 from protocols.ocpp.schema import Direction, validate
@@ -103,6 +104,42 @@ class Fleet:
 
     async def call(self, station_id: str, action: str, payload: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         """See edge.ports.Chargers. The payload is sent as it is: raw means raw."""
+        answer, _ = await self._call_raw(station_id, action, payload, timeout_s)
+        return answer
+
+    async def _call_raw(
+        self, station_id: str, action: str, payload: dict[str, Any], timeout_s: float
+    ) -> tuple[dict[str, Any], str]:
+        """The answer; and, where the site has to know of what was asked, why it does not."""
+        owner = self._owner(station_id)
+        answer = await self._call_watched(station_id, action, payload, timeout_s)
+        if action not in owner.dialect.raw:
+            return answer, ""
+        problem = await self._make_known(station_id, owner.dialect, action, payload, answer)
+        if problem:
+            self._log.warning("raw_call_not_known_to_site", station_id=station_id, action=action, problem=problem)
+            problem = f"the site does not know of it: {problem}"
+        return answer, problem
+
+    async def _make_known(
+        self, station_id: str, dialect: Dialect, action: str, payload: dict[str, Any], answer: dict[str, Any]
+    ) -> str:
+        """Have the site learn what it would have learned from an operation; why it does not, if so."""
+        try:
+            validate(dialect.version, action, Direction.REQUEST, payload)
+            operation = dialect.raw[action](payload)
+        except (BadPayload, BadText) as error:
+            return str(error)
+        told = dialect.operations[type(operation)].read(operation, [answer])
+        event = RawCallAnswered(
+            station_id=station_id, operation=operation, is_accepted=told.is_accepted, detail=told.detail
+        )
+        reply = await self._tell(event)
+        return reply.reason if isinstance(reply, Refused) else ""
+
+    async def _call_watched(
+        self, station_id: str, action: str, payload: dict[str, Any], timeout_s: float
+    ) -> dict[str, Any]:
         if action in PASSWORD_ACTIONS and self.passwords is not None:
             return await self._change_password(self.passwords, station_id, action, payload, timeout_s)
         return await self._call(station_id, action, payload, timeout_s)
@@ -240,7 +277,7 @@ class Fleet:
         """Have one command done by its station, in the order of the commands; the outcome goes to the site."""
         try:
             await self._wait_for_turn(command)
-            result = await self._operate(command.station_id, command.operation)
+            result = await self._operate(command)
         except (CallFailed, BadPayload, BadText) as error:
             result = Result(is_accepted=False, detail=str(error))
         except Exception as error:  # an answer that cannot be read is the station's or our fault, and nobody else's
@@ -267,44 +304,50 @@ class Fleet:
             station.pace = station.pace or Pace()
             await asyncio.sleep(station.pace.turn(asyncio.get_running_loop().time(), wanted))
 
-    async def _operate(self, station_id: str, operation: Operation | RawCall) -> Result:
+    async def _operate(self, command: ChargerCommand) -> Result:
         """One call after the other; raises CallFailed, BadPayload or BadText at the first that cannot be made."""
+        station_id, operation = command.station_id, command.operation
         if isinstance(operation, RawCall):
-            answer = await self.call(station_id, operation.action, operation.payload, self._command_timeout_s)
-            return Result(is_accepted=True, result=answer)
+            action, payload = operation.action, operation.payload
+            answer, problem = await self._call_raw(station_id, action, payload, self._command_timeout_s)
+            return Result(is_accepted=True, detail=problem, result=answer)
         owner = self._owner(station_id)
         dialect, operation = owner.dialect, adapted(operation, owner.quirks)
         operated = dialect.operations.get(type(operation))
         if operated is None:
             raise BadText(f"OCPP {dialect.version} has no {operation.operation}")
-        calls = operated.render(operation)
-        for action, payload in calls:
+        calls = [(action, in_parts(action, whole, command.limit)) for action, whole in operated.render(operation)]
+        every = [(action, payload) for action, payloads in calls for payload in payloads]
+        for action, payload in every:
             validate(dialect.version, action, Direction.REQUEST, payload)
-        is_one = len(calls) == 1
-        answers = [await self._answer(station_id, action, payload, is_one=is_one) for action, payload in calls]
+        is_one = len(every) == 1
+        answers = [
+            joined([await self._answer(station_id, action, payload, is_one=is_one) for payload in payloads])
+            for action, payloads in calls
+        ]
         return operated.read(operation, answers)
 
     async def _answer(self, station_id: str, action: str, payload: dict[str, Any], *, is_one: bool) -> dict[str, Any]:
         """Where an operation is several calls, the station's CALLERROR to one of them is the status of that one: what
         came of the others is told all the same."""
         try:
-            return await self.call(station_id, action, payload, self._command_timeout_s)
+            return await self._call_watched(station_id, action, payload, self._command_timeout_s)
         except CallFailed as failed:
-            if is_one or failed.code in _NO_ANSWER:
+            told = refused(action, payload, failed.code)
+            if is_one or failed.code in _NO_ANSWER or told is None:
                 raise
-            return {"status": failed.code}
+            return told
 
-    async def _tell(self, event: CommandAnswered) -> None:
+    async def _tell(self, event: CommandAnswered | RawCallAnswered) -> SiteReply | None:
         """Have an event decided that no charger will repeat for us."""
         while True:
             try:
-                await self._inbox.ask(event)
-                return
+                return await self._inbox.ask(event)
             except Overloaded:
                 await asyncio.sleep(self._retry_s)
             except Exception:
                 self._log.exception("event_lost", event_type=type(event).__name__, station_id=event.station_id)
-                return
+                return None
 
     def _owner(self, station_id: str) -> Conversation:
         station = self._stations.get(station_id)

@@ -7,7 +7,7 @@ from typing import Final
 
 from edge.domain.decision import Decision
 from edge.domain.site import OpenCommand, Site
-from protocols.charger.commands import ChargerCommand, Operation
+from protocols.charger.commands import ChargerCommand, Operation, RawCall
 
 _NUMBERS_SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)
 OWN: Final = "site-"
@@ -22,7 +22,13 @@ def ask(site: Site, decision: Decision, station_id: str, operation: Operation, n
     site.commands[command_id] = OpenCommand(
         command_id=command_id, expires_at=now + ANSWERED_WITHIN, is_own=True, station_id=station_id, operation=operation
     )
-    decision.commands.append(ChargerCommand(command_id=command_id, station_id=station_id, operation=operation))
+    decision.commands.append(command(site, command_id, station_id, operation))
+
+
+def command(site: Site, command_id: str, station_id: str, operation: Operation | RawCall) -> ChargerCommand:
+    """As the station takes it: no more in a message than it told."""
+    limit = site.inventory.limits.of(station_id, operation)
+    return ChargerCommand(command_id=command_id, station_id=station_id, operation=operation, limit=limit)
 
 
 def number(site: Site, now: datetime) -> int:

@@ -16,6 +16,7 @@ from edge.domain import (
     jobs,
     local_lists,
     metering,
+    operations,
     remote,
     reservations,
     running_cost,
@@ -39,6 +40,7 @@ from edge.domain.events import (
     FirmwareFileRemoved,
     PasswordChanged,
     PeerChanged,
+    RawCallAnswered,
     Restarted,
     RevocationOrdered,
     SigningFailed,
@@ -126,6 +128,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             stations.disconnect(site, decision, event, now)
         case CommandAnswered():
             remote.note_answer(site, decision, event, now)
+        case RawCallAnswered():
+            operations.take_in(site, decision, event, now)
         case FirmwarePublishingReported():
             device_model.note_publishing(site, decision, event, now)
         case ReservationStatusReported():

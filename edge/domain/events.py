@@ -8,7 +8,7 @@ from typing import Literal
 
 from edge.domain.site import PastTransaction
 from edge.domain.transaction import Transaction
-from protocols.charger.commands import Acknowledged, Reply
+from protocols.charger.commands import Acknowledged, Operation, Reply
 from protocols.charger.events import ChargerEvent
 from protocols.charger.jobs import FirmwareFile
 from protocols.ocpi.token import Token
@@ -38,6 +38,16 @@ class DocumentUnreadable:
 
     document: str
     problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawCallAnswered:
+    """A station answered a raw call, which means this operation. Nothing was asked of the site before."""
+
+    station_id: str
+    operation: Operation
+    is_accepted: bool
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +216,7 @@ SiteEvent = (
     | DocumentUnreadable
     | TokensImported
     | TokenBlocked
+    | RawCallAnswered
     | FirmwareFileAdded
     | FirmwareFileRemoved
     | FileFetched

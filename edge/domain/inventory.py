@@ -1,10 +1,13 @@
-"""Which stations are to be asked for their variables, and which of their reports are on their way."""
+"""Which stations are to be asked for their variables, which of their reports are on their way, and how much they take in
+a message."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+
+from edge.domain.message_limits import MessageLimits
 
 MAX_OPEN_REPORTS: Final = 1024
 """Beyond them the oldest is taken for one that never came to its end."""
@@ -35,6 +38,7 @@ class Inventory:
     due: dict[str, datetime] = field(default_factory=dict)
     asked_at: datetime | None = None
     reports: dict[tuple[str, int], OpenReport] = field(default_factory=dict)
+    limits: MessageLimits = field(default_factory=MessageLimits)
 
     def expect(self, station_id: str, request_id: int, identity: int | None) -> None:
         self.reports[station_id, request_id] = OpenReport(identity=identity)

@@ -101,6 +101,15 @@ def learn_limits(site: Site, station_id: str, readings: Iterable[VariableReading
             book.due[station_id] = None
 
 
+def doubt(site: Site, station: Station) -> None:
+    """Somebody else sent the station a list: only a full one of ours will do."""
+    if keeps_list(station):
+        book = site.lists
+        book.sending.pop(station.station_id, None)
+        book.failures.setdefault(station.station_id, 1)
+        book.due[station.station_id] = None
+
+
 def keeps_list(station: Station) -> bool:
     return station.rules.keeps_local_list if station.is_known else False
 

@@ -21,7 +21,7 @@ from edge.domain import (
 from edge.domain.asking import ask, number
 from edge.domain.authorization import judge
 from edge.domain.decision import Decision
-from edge.domain.events import Refused
+from edge.domain.events import RawCallAnswered, Refused
 from edge.domain.site import Admission, OpenCommand, Site, Station
 from protocols.charger.abilities import OCPP_16
 from protocols.charger.commands import Operation, RawCall
@@ -69,7 +69,11 @@ def prepare(
             return _prepare_start(site, station, operation, now)
         case SetChargingProfile():
             return smart_charging.prepare_set(site, station, operation, now)
-        case GetBaseReport() | GetReport() | GetChargingProfiles() | GetMonitoringReport() | GetCustomerInformation():
+        case GetReport(request_id=None):
+            numbered = replace(operation, request_id=number(site, now))
+            site.last_number += len(operation.names)  # where it is several calls, each has a number of its own
+            return numbered
+        case GetBaseReport() | GetChargingProfiles() | GetMonitoringReport() | GetCustomerInformation():
             return operation if operation.request_id is not None else replace(operation, request_id=number(site, now))
         case SetDisplayMessage(message=DisplayMessage(message_id=None) as message):
             return replace(operation, message=replace(message, message_id=number(site, now)))
@@ -115,6 +119,22 @@ def note(
             certificates.note_answer(site, decision, station, command, answer, now)
         case _:
             pass
+
+
+def take_in(site: Site, decision: Decision, event: RawCallAnswered, now: datetime) -> None:
+    """A raw call was not asked of the site, but what it meant is known here as if it had been."""
+    station, operation = site.station(event.station_id), event.operation
+    answer = CommandAnswered(
+        station_id=event.station_id, command_id="", is_accepted=event.is_accepted, detail=event.detail
+    )
+    if isinstance(operation, ReserveNow) and event.is_accepted:
+        reason = reservations.make_room(site, decision, station, operation, now)
+        if reason is not None:
+            decision.reply = Refused(reason=reason)
+            return
+    if isinstance(operation, SendLocalList) and event.is_accepted:
+        local_lists.doubt(site, station)
+    note(site, decision, station, OpenCommand(command_id="", expires_at=now, operation=operation), answer, now)
 
 
 def _prepare_start(site: Site, station: Station, start: StartTransaction, now: datetime) -> Operation | Refused:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
-from edge.domain import jobs, local_lists, operations
+from edge.domain import asking, jobs, local_lists, operations
 from edge.domain.decision import Decision
 from edge.domain.events import DocumentUnreadable, Done, Refused, TokenBlocked, TokensImported
 from edge.domain.site import OpenCommand, Site
-from protocols.charger.commands import ChargerCommand, Operation, RawCall
+from protocols.charger.commands import Operation, RawCall
 from protocols.charger.events import CommandAnswered
 from protocols.charger.operations.transactions import StartTransaction, StopTransaction
 from protocols.ocpi.token import Token, token_key
@@ -97,7 +97,7 @@ def _ask_station(
     if isinstance(asked, Refused):
         return asked
     site.commands[command_id] = replace(site.commands[command_id], station_id=station_id, operation=asked)
-    decision.commands.append(ChargerCommand(command_id=command_id, station_id=station_id, operation=asked))
+    decision.commands.append(asking.command(site, command_id, station_id, asked))
     return None
 
 

@@ -50,10 +50,7 @@ def prepare(site: Site, station: Station, reserve: ReserveNow, now: datetime) ->
     reason = _why_not_there(site, station, reserve.evse_id) or _why_not_for(site, station, reserve, now)
     if reason is not None:
         return Refused(reason=reason)
-    group_id = reserve.group_id or _group(site, reserve.token_uid)
-    is_16 = station.abilities is not None and station.abilities.ocpp_version == "1.6"
-    if is_16 and group_id is not None and len(group_id) > MAX_ID_TAG:
-        group_id = None
+    group_id = _told_group(station, reserve.group_id or _group(site, reserve.token_uid))
     chosen = reserve.reservation_id
     return replace(
         reserve,
@@ -88,6 +85,22 @@ def make(site: Site, decision: Decision, station: Station, reserve: ReserveNow, 
     decision.journal(site, now, made)
     site.reservations.keep(made)
     decision.shown.update(refs)
+
+
+def make_room(site: Site, decision: Decision, station: Station, reserve: ReserveNow, now: datetime) -> str | None:
+    """The station took a reservation that the site was not asked about: what stood in its place is no more there. Or
+    why it is none."""
+    refs = site.refs_of(station.station_id)
+    ref = EvseRef(station.station_id, reserve.evse_id or 0)
+    if not refs or (reserve.evse_id is not None and ref not in refs):
+        return f"EVSE {ref} does not exist"
+    if reserve.expires_at <= now:
+        return f"it expired at {reserve.expires_at.isoformat()}"
+    standing = site.reservations.of(station.station_id)
+    before = (standing.get(reserve.reservation_id or 0), site.reservations.reserved.get(ref))
+    for made in {made.reservation_id: made for made in before if made is not None}.values():
+        _end(site, decision, made, ReservationEnd.REMOVED, now, now)
+    return None
 
 
 def _why_not_there(site: Site, station: Station, evse_id: int | None) -> str | None:
@@ -229,7 +242,7 @@ def renew(site: Site, decision: Decision, station: Station, now: datetime) -> No
                 token_uid=made.token_uid,
                 expires_at=made.expires_at,
                 evse_id=made.evse_id,
-                group_id=made.group_id if len(made.group_id or "") <= MAX_ID_TAG else None,
+                group_id=_told_group(station, made.group_id),
                 reservation_id=made.reservation_id,
                 token_type=_kind(site, made.token_uid),
             )
@@ -277,6 +290,12 @@ def _is_for(site: Site, made: ReservationMade, token_uid: str) -> bool:
 def _kind(site: Site, token_uid: str) -> TokenKind | None:
     token = site.tokens.find(token_uid)
     return kind_of(token) if token is not None else None
+
+
+def _told_group(station: Station, group_id: str | None) -> str | None:
+    """As far as the station can be told: an idTag of 1.6 is shorter than what 2.0.1 takes."""
+    is_16 = station.abilities is not None and station.abilities.ocpp_version == "1.6"
+    return None if is_16 and len(group_id or "") > MAX_ID_TAG else group_id
 
 
 def _group(site: Site, token_uid: str) -> str | None:

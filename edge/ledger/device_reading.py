@@ -15,7 +15,7 @@ from edge.domain.jobs import reopen
 from edge.domain.site import Site
 from edge.ledger.queries import queries
 from protocols.charger.jobs import FirmwareFile, StepStatus
-from protocols.sync.upkeep import JobBegun, JobStepChanged
+from protocols.sync.upkeep import JobBegun, JobStepChanged, VariableReading
 
 FIRMWARE: Final = TypeAdapter(FirmwareFile)
 JOB: Final = TypeAdapter(JobBegun)
@@ -30,7 +30,8 @@ _VARIABLE: Final = (
 
 
 def restore_device_model(site: Site, connection: sqlite3.Connection) -> None:
-    """The catalogue, the open jobs, the monitors, and of which firmware the variables are here."""
+    """The catalogue, the open jobs, the monitors, of which firmware the variables are here, and how much stations take
+    in a message."""
     sql = queries()
     for file in firmware(connection):
         site.firmware[file.file_id] = file
@@ -42,6 +43,9 @@ def restore_device_model(site: Site, connection: sqlite3.Connection) -> None:
     for station_id, identity in connection.execute(sql["inventories"]):
         if station_id in site.stations:
             site.stations[station_id].inventory = identity
+    for station_id, component, variable, value, instance in connection.execute(sql["message_limits"]):
+        reading = VariableReading(component, variable, value, variable_instance=instance)
+        site.inventory.limits.learn(station_id, [reading])
 
 
 def _open_job(connection: sqlite3.Connection, begun: JobBegun) -> OpenJob:

@@ -258,6 +258,12 @@ SELECT station_id, identity FROM station_inventories
 -- name: inventory_of
 SELECT identity, at, problem FROM station_inventories WHERE station_id = ?
 
+-- name: message_limits
+SELECT s.station_id, v.component, v.variable, v.value, v.variable_instance
+FROM stations AS s CROSS JOIN station_variables AS v ON v.station_id = s.station_id
+WHERE v.component IN ('DeviceDataCtrlr', 'MonitoringCtrlr') AND v.component_instance = '' AND v.evse_id = -1
+    AND v.connector_id = -1 AND v.variable IN ('ItemsPerMessage', 'BytesPerMessage') AND v.attribute = 'Actual'
+
 -- name: variables_of
 SELECT component, variable, value, mutability, attribute, component_instance, variable_instance, evse_id, connector_id,
     data_type, unit, read_at FROM station_variables WHERE station_id = ?

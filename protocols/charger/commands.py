@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Discriminator
 
@@ -203,6 +203,13 @@ class RawCall:
     operation: Literal["raw"] = "raw"
 
 
+class MessageLimit(NamedTuple):
+    """How much a station takes in one message of a kind, where it told; a longer operation becomes several calls."""
+
+    items: int | None = None
+    size_bytes: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerCommand:
     """Something that a station is to do; its outcome comes back under `command_id`."""
@@ -210,3 +217,4 @@ class ChargerCommand:
     command_id: str
     station_id: str
     operation: Operation | RawCall
+    limit: MessageLimit | None = None

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from protocols.charger.abilities import Abilities
-from protocols.charger.commands import Reply
+from protocols.charger.commands import Operation, Reply
 from protocols.charger.events import ChargerEvent
 from protocols.charger.inquiries import Inquiry
 from protocols.ocpp.version import Version
@@ -71,12 +71,14 @@ class Operated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """All that one version needs: what stations send, and what they can be asked."""
+    """All that one version needs: what stations send, and what they can be asked. `raw`: what the payload of a raw call
+    means, of those actions that a site has to know of; it is valid by its schema, and BadText says what is not."""
 
     version: Version
     abilities: Abilities
     requests: Mapping[str, Decided | Immediate | Relayed]
     operations: Mapping[type, Operated]
+    raw: Mapping[str, Callable[[Payload], Operation]]
 
 
 def expect(reply: Reply, kind: type[R]) -> R:

@@ -46,12 +46,14 @@ from protocols.ocpp.v16 import (
     smart_charging,
     transactions,
 )
+from protocols.ocpp.v16.raw_calls import RAW
 from protocols.ocpp.v16.wording import read_status
 from protocols.ocpp.version import Version
 
 DIALECT: Final = Dialect(
     version=Version.V16,
     abilities=OCPP_16,
+    raw=RAW,
     requests=MappingProxyType(
         {
             "Authorize": Decided(authorization.read_authorize, authorization.render_authorize),

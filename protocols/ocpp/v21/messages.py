@@ -12,6 +12,9 @@ from typing import Final
 from protocols.charger.abilities import OCPP_21
 from protocols.ocpp.dialect import Dialect
 from protocols.ocpp.v201.messages import REQUESTS, operations
+from protocols.ocpp.v201.raw_calls import RAW
 from protocols.ocpp.version import Version
 
-DIALECT: Final = Dialect(version=Version.V21, abilities=OCPP_21, requests=REQUESTS, operations=operations(Version.V21))
+DIALECT: Final = Dialect(
+    version=Version.V21, abilities=OCPP_21, requests=REQUESTS, operations=operations(Version.V21), raw=RAW
+)

@@ -12,10 +12,16 @@ from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection
 
 from edge.chargers.calls import MAX_WAITING
-from edge.domain.events import SiteEvent, SiteReply
+from edge.domain.events import RawCallAnswered, Refused, SiteEvent, SiteReply
 from edge.ports import CallFailed
-from protocols.charger.commands import ChargerCommand
+from protocols.charger.commands import ChargerCommand, MessageLimit, RawCall
 from protocols.charger.events import CommandAnswered, StationConnected, StationDisconnected
+from protocols.charger.operations.availability import (
+    CancelReservation,
+    ChangeAvailability,
+    ReserveNow,
+    SendLocalList,
+)
 from protocols.charger.operations.smart_charging import (
     ChargingProfile,
     ChargingSchedule,
@@ -23,10 +29,11 @@ from protocols.charger.operations.smart_charging import (
     SetChargingProfile,
 )
 from protocols.charger.operations.transactions import GetTransactionStatus, StartTransaction, StopTransaction
-from protocols.charger.operations.variables import SetVariables, VariableName, VariableSetting
+from protocols.charger.operations.variables import GetVariables, SetVariables, VariableName, VariableSetting
 from tests.edge.chargers.scripted import exchange, expect_failure, running_server
 from tests.kit import wait_until
 
+AT = datetime(2026, 3, 2, 7, tzinfo=UTC)
 START = ChargerCommand(
     command_id="c1",
     station_id="CS-1",
@@ -181,6 +188,86 @@ async def test_what_a_station_cannot_take_of_several_calls_does_not_cost_the_oth
         assert (answered.is_accepted, answered.detail) == (False, "Odd: InternalError")
         told = [variable["status"] for variable in answered.result["variables"]]
         assert told == ["Accepted", "InternalError", "Accepted"]
+
+
+async def test_a_long_operation_is_as_many_messages_as_the_station_wants() -> None:
+    async with running_server() as server, server.connect() as station:
+        await exchange(station, 2, "1", "Heartbeat", {})
+        get = GetVariables(names=tuple(VariableName(variable=key) for key in ("A", "B", "C")))
+        limit = MessageLimit(items=2)
+        for command_id in ("c7", "c8"):
+            server.fleet.send(ChargerCommand(command_id=command_id, station_id="CS-1", operation=get, limit=limit))
+        keys = []
+        for _ in range(3):  # of two commands at once, call by call
+            call = await receive(station)
+            keys.append(tuple(call[3]["key"]))
+            await answer(station, call, {"unknownKey": call[3]["key"]})
+        last = await receive(station)
+        await station.send(orjson.dumps([4, last[1], "InternalError", "", {}]).decode())
+        assert sorted([*keys, tuple(last[3]["key"])]) == [("A", "B"), ("A", "B"), ("C",), ("C",)]
+        await wait_until(lambda: len(server.inbox.of(CommandAnswered)) == 2)
+        good, bad = sorted(server.inbox.of(CommandAnswered), key=lambda each: not each.is_accepted)
+        assert [row["variable"] for row in good.result["unknown"]] == ["A", "B", "C"]
+        assert (bad.is_accepted, bad.detail[:13]) == (False, "InternalError")  # no answer of 1.6 can tell half of it
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "operation"),
+    [
+        (
+            "ReserveNow",
+            {"connectorId": 1, "expiryDate": "2026-03-02T07:00:00Z", "idTag": "04A2", "reservationId": 7},
+            ReserveNow(token_uid="04A2", expires_at=AT, evse_id=1, reservation_id=7),
+        ),
+        (
+            "ReserveNow",
+            {
+                "connectorId": 0,
+                "expiryDate": "2026-03-02T08:00:00+01:00",
+                "idTag": "04A2",
+                "parentIdTag": "G",
+                "reservationId": 8,
+            },
+            ReserveNow(token_uid="04A2", expires_at=AT, group_id="G", reservation_id=8),
+        ),
+        ("CancelReservation", {"reservationId": 7}, CancelReservation(reservation_id=7)),
+        (
+            "ChangeAvailability",
+            {"connectorId": 0, "type": "Inoperative"},
+            ChangeAvailability(operational_status="Inoperative"),
+        ),
+        ("SendLocalList", {"listVersion": 3, "updateType": "Full"}, SendLocalList(version=3)),
+        ("ReserveNow", {"connectorId": 1}, None),
+        ("CancelReservation", {"reservationId": -1}, None),
+        ("ClearCache", {}, None),
+    ],
+)
+async def test_the_site_is_told_what_a_raw_call_meant(action: str, payload: dict[str, Any], operation: Any) -> None:
+    async with running_server() as server, server.connect() as station:
+        await exchange(station, 2, "1", "Heartbeat", {})
+        calling = server.tasks.create_task(server.fleet.call("CS-1", action, payload, 5))
+        call = await receive(station)
+        assert call[2:] == [action, payload]
+        await answer(station, call, {"status": "Accepted", "more": 1})
+        assert await calling == {"status": "Accepted", "more": 1}
+        told = [(event.operation, event.is_accepted) for event in server.inbox.of(RawCallAnswered)]
+        assert told == ([(operation, True)] if operation else [])
+
+
+async def test_a_command_says_what_the_site_does_not_know_of() -> None:
+    async with running_server() as server, server.connect() as station:
+        await exchange(station, 2, "1", "Heartbeat", {})
+        reserve = {"connectorId": 9, "expiryDate": "2026-03-02T07:00:00Z", "idTag": "04A2", "reservationId": 7}
+        server.inbox.answer = lambda _event: Refused(reason="EVSE CS-1/9 does not exist")
+        for payload in (reserve, {**reserve, "expiryDate": "soon"}):
+            raw = RawCall(action="ReserveNow", payload=payload)
+            server.fleet.send(ChargerCommand(command_id="c9", station_id="CS-1", operation=raw))
+            await answer(station, await receive(station), {"status": "Accepted"})
+        await wait_until(lambda: len(server.inbox.of(CommandAnswered)) == 2)
+        known, unread = server.inbox.of(CommandAnswered)
+        assert (known.is_accepted, known.result) == (True, {"status": "Accepted"})
+        assert known.detail == "the site does not know of it: EVSE CS-1/9 does not exist"
+        assert unread.detail.startswith("the site does not know of it: ")
 
 
 async def test_a_profile_is_written_in_the_words_of_the_model() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -393,6 +394,20 @@ def test_after_a_boot_the_station_is_told_again(play: Play) -> None:
     reply(play, asked)
     assert len(play.found(ReservationMade)) == 1
     assert play.tell(Ticked()).commands == []
+
+
+@pytest.mark.parametrize(("station", "group"), [("A", None), ("B", "G" * 36)])
+def test_a_long_group_is_told_again_to_whom_it_fits(play: Play, station: str, group: str | None) -> None:
+    """An idTag of 1.6 has 20 characters, an idToken of 2.0.1 has 36."""
+    token = play.site.tokens.site["FLEET1"]
+    play.site.tokens.site["FLEET1"] = replace(token, group_id="G" * 36)
+    done(play, station, reserve("FLEET1"))
+    boot(play, station)
+    play.status(station, 1, ConnectorStatus.AVAILABLE)
+    play.after(1)
+    asked = [each.operation for each in play.tell(Ticked()).commands if isinstance(each.operation, ReserveNow)]
+    assert [each.group_id for each in asked] == [group]
+    assert play.found(ReservationMade)[0].group_id == "G" * 36
 
 
 @settings(max_examples=60, deadline=None)

@@ -13,6 +13,7 @@ from edge.domain.list_book import ListRules
 from edge.domain.site import Admission, Site
 from edge.ledger.ledger import Ledger
 from edge.ledger.restore import restore
+from protocols.charger.commands import MessageLimit
 from protocols.charger.operations.availability import ChangeAvailability, GetLocalListVersion, ReserveNow, SendLocalList
 from protocols.charger.operations.variables import GetVariables, VariableName
 from protocols.ocpi.token import Token
@@ -118,6 +119,22 @@ def test_how_much_a_station_takes_is_known_again(play: LedgerPlay) -> None:
     station = ListStation("A")
     station.serve(play, play.tell(Ticked()).commands)
     assert (len(station.tokens), station.largest) == (3, 1)
+
+
+def test_how_much_a_station_takes_in_a_message_is_known_again(play: LedgerPlay) -> None:
+    name = VariableName(component="DeviceDataCtrlr", variable="ItemsPerMessage", variable_instance="GetVariables")
+    get = GetVariables(names=(name,))
+    (asked,) = order(play, "B", get).commands
+    row = {"component": name.component, "variable": name.variable, "variable_instance": "GetVariables", "value": "4"}
+    other = {**row, "variable_instance": "SetVariables", "component_instance": "other", "value": "5"}
+    reply(play, asked, result={"variables": [row, other], "unknown": []})
+    told = {"B": {"get_variables": MessageLimit(items=4)}}
+    assert play.site.inventory.limits.told == told
+    killed(play)
+    assert play.site.inventory.limits.told == told
+    play.connect()
+    (asked,) = order(play, "B", get).commands
+    assert asked.limit == MessageLimit(items=4)
 
 
 @pytest.mark.parametrize("parts_taken", [1, 2])
