@@ -6,9 +6,10 @@ TxDefaultProfiles; what is left over of several purposes is the lowest. All in W
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from protocols.charger.operations.smart_charging import (
@@ -18,6 +19,8 @@ from protocols.charger.operations.smart_charging import (
     watts_per_ampere,
 )
 
+SAME_MOMENT: Final = timedelta(seconds=1)
+"""Times are told in whole seconds, rounded by whoever tells them: what differs for so long does not differ."""
 _RECURS: Final = {"Daily": timedelta(days=1), "Weekly": timedelta(days=7)}
 
 
@@ -28,6 +31,17 @@ class InstalledProfile:
     evse_id: int
     profile: ChargingProfile
     installed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleOffer:
+    """What the vehicle of a transaction was offered (ISO 15118): `profile_id` None where somebody else set its profile.
+    `refusals` counts the plans of it that went beyond."""
+
+    transaction_id: str
+    profile_id: int | None = None
+    most_periods: int = 1
+    refusals: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +92,18 @@ def composite(
     return steps
 
 
+def side_by_side(
+    ours: Sequence[Step], theirs: Sequence[Step], begin: datetime, end: datetime
+) -> Iterator[tuple[datetime, int | None, int | None]]:
+    """Both limits from each moment at which one of them changes, `begin` first, until `end`."""
+    moments = sorted({begin, *(step.at for step in (*ours, *theirs) if begin < step.at < end)})
+    for at, until in pairwise((*moments, end)):
+        if until - at > SAME_MOMENT:
+            yield at, _held(ours, at), _held(theirs, at)
+
+
 def steps_of(schedule: ChargingSchedule, begin: datetime) -> list[Step]:
-    """A composite schedule as a station told it; it begins at `begin` where it does not say when."""
+    """A schedule as a station told it; it begins at `begin` where it does not say when."""
     start = schedule.start_at or begin
     return [Step(start + timedelta(seconds=p.start_s), watts(p, schedule)) for p in schedule.periods]
 
@@ -103,14 +127,28 @@ def _concerns(installed: InstalledProfile, evse_id: int, running: Running | None
             return installed.evse_id == evse_id and is_its
 
 
+def _held(steps: Sequence[Step], at: datetime) -> int | None:
+    limit_w = None
+    for step in steps:
+        if step.at > at:
+            break
+        limit_w = step.limit_w
+    return limit_w
+
+
 def _limit_of(installed: InstalledProfile, running: Running | None, at: datetime) -> int | None:
+    """Of several schedules the vehicle chooses one (ISO 15118): until it says which, it may choose the highest."""
     profile = installed.profile
     if (profile.valid_from is not None and at < profile.valid_from) or (
         profile.valid_to is not None and at >= profile.valid_to
     ):
         return None
-    schedule = profile.schedules[0]
-    start = _start(installed, running, at)
+    limits = [_limit_by(schedule, _start(installed, schedule, running, at), at) for schedule in profile.schedules]
+    known = [limit_w for limit_w in limits if limit_w is not None]
+    return max(known) if len(known) == len(limits) else None
+
+
+def _limit_by(schedule: ChargingSchedule, start: datetime | None, at: datetime) -> int | None:
     if start is None or at < start:
         return None
     passed_s = (at - start).total_seconds()
@@ -124,10 +162,12 @@ def _limit_of(installed: InstalledProfile, running: Running | None, at: datetime
     return None if period is None else watts(period, schedule)
 
 
-def _start(installed: InstalledProfile, running: Running | None, at: datetime) -> datetime | None:
+def _start(
+    installed: InstalledProfile, schedule: ChargingSchedule, running: Running | None, at: datetime
+) -> datetime | None:
     """When the schedule that holds at a time began."""
     profile = installed.profile
-    given = profile.schedules[0].start_at or profile.valid_from or installed.installed_at
+    given = schedule.start_at or profile.valid_from or installed.installed_at
     match profile.kind:
         case "Relative":
             return running.started_at if running is not None else None
@@ -140,13 +180,14 @@ def _start(installed: InstalledProfile, running: Running | None, at: datetime) -
 
 def _turns(installed: InstalledProfile, running: Running | None, begin: datetime, end: datetime) -> Iterator[datetime]:
     """The moments from `begin` until `end` at which what the profile says may change."""
-    profile, schedule = installed.profile, installed.profile.schedules[0]
-    seconds = [period.start_s for period in schedule.periods]
-    if schedule.duration_s is not None:
-        seconds.append(schedule.duration_s)
+    profile = installed.profile
     moments = [at for at in (profile.valid_from, profile.valid_to) if at is not None]
-    start = _start(installed, running, begin)
-    while start is not None and start < end:
-        moments += [start + timedelta(seconds=second) for second in seconds]
-        start = start + _RECURS[profile.recurrency or "Daily"] if profile.kind == "Recurring" else None
+    for schedule in profile.schedules:
+        seconds = [period.start_s for period in schedule.periods]
+        if schedule.duration_s is not None:
+            seconds.append(schedule.duration_s)
+        start = _start(installed, schedule, running, begin)
+        while start is not None and start < end:
+            moments += [start + timedelta(seconds=second) for second in seconds]
+            start = start + _RECURS[profile.recurrency or "Daily"] if profile.kind == "Recurring" else None
     return (at for at in moments if begin < at < end)

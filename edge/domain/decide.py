@@ -24,6 +24,7 @@ from edge.domain import (
     sessions,
     smart_charging,
     stations,
+    vehicle_plans,
 )
 from edge.domain.billing import end_transaction
 from edge.domain.decision import Decision
@@ -173,9 +174,9 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
         case ChargingLimitCleared():
             smart_charging.note_limit_cleared(site, decision, event, now)
         case ChargingNeedsReported():
-            smart_charging.answer_needs(site, decision, event, now)
+            vehicle_plans.answer_needs(site, decision, event, now)
         case EvScheduleReported():
-            smart_charging.judge_ev_schedule(site, decision, event, now)
+            vehicle_plans.judge_plan(site, decision, event, now)
         case Ack():
             remote.note_ack(site, decision, event, now)
         case Command():

@@ -17,6 +17,7 @@ from edge.domain import (
     open_transactions,
     reservations,
     smart_charging,
+    vehicle_plans,
 )
 from edge.domain.asking import ask, number
 from edge.domain.authorization import judge
@@ -111,8 +112,11 @@ def note(
             open_transactions.note_status(site, decision, station, status, answer, now)
         case SetChargingProfile() as profile if answer.is_accepted:
             smart_charging.note_set(site, decision, station, profile, now)
+            if profile.profile.purpose != "TxProfile":
+                vehicle_plans.note_limits_changed(site, decision, station, now)
         case ClearChargingProfile() as cleared if answer.is_accepted:
             smart_charging.note_cleared(site, decision, station, cleared, now)
+            vehicle_plans.note_limits_changed(site, decision, station, now)
         case GetCompositeSchedule() as composite:
             smart_charging.note_composite(site, decision, station, composite, answer, now)
         case SendSignedCertificate() | InstallCertificate() | DeleteCertificate() | GetInstalledCertificateIds():
@@ -160,8 +164,9 @@ def _prepare_start(site: Site, station: Station, start: StartTransaction, now: d
     if verdict is not AuthorizationStatus.ACCEPTED:
         return Refused(reason=f"the token may not charge: {verdict}")
     profile = start.profile
-    if profile is not None and profile.profile_id is None:
-        profile = replace(profile, profile_id=number(site, now))
+    if profile is not None:
+        profile_id = number(site, now) if profile.profile_id is None else profile.profile_id
+        profile = smart_charging.in_whole_seconds(replace(profile, profile_id=profile_id))
     return replace(start, remote_start_id=number(site, now), profile=profile)
 
 

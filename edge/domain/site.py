@@ -10,7 +10,7 @@ from enum import Enum, StrEnum
 from typing import Final
 
 from edge.domain.authorization import TokenList
-from edge.domain.composite import InstalledProfile
+from edge.domain.composite import InstalledProfile, VehicleOffer
 from edge.domain.inventory import Inventory, InventoryRules
 from edge.domain.job import JobRules, OpenJob
 from edge.domain.list_book import ListBook, ListRules
@@ -227,6 +227,8 @@ class Site:
     """The charging profiles that stations have accepted, by station and id."""
     external_limits: dict[str, dict[str, ChargingLimitChanged]] = field(default_factory=dict)
     """What others than the site allow a station (OCPP 2.0.1 K12), by station and by whose limit it is."""
+    vehicle_offers: dict[EvseRef, VehicleOffer] = field(default_factory=dict)
+    """The last ones, of EVSEs where vehicles say what they need."""
     cost_told: dict[str, datetime] = field(default_factory=dict)
     """When the station of a transaction was last told what it costs so far."""
     over_limit: dict[EvseRef, datetime] = field(default_factory=dict)
@@ -281,6 +283,7 @@ class Site:
         self.lists.keep_present_of(before.lists)
         self.reservations.back_at = before.reservations.back_at
         self.inventory = before.inventory
+        self.vehicle_offers = before.vehicle_offers
         self.is_uplink_online, self.uplink_since = before.is_uplink_online, before.uplink_since
         self.telemetry_thinning = before.telemetry_thinning
         self.telemetry_kept, self.telemetry_dropped = before.telemetry_kept, before.telemetry_dropped

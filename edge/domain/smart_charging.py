@@ -12,24 +12,16 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from edge.domain.asking import ask, number
-from edge.domain.composite import InstalledProfile, Running, Step, composite, limit_at, steps_of
+from edge.domain.composite import InstalledProfile, Running, Step, composite, limit_at, side_by_side, steps_of
 from edge.domain.decision import Decision
 from edge.domain.events import Refused
 from edge.domain.site import EvseStatus, Site, Station
-from protocols.charger.commands import Judged
-from protocols.charger.events import (
-    ChargingLimitCleared,
-    ChargingLimitReported,
-    ChargingNeedsReported,
-    CommandAnswered,
-    EvScheduleReported,
-)
+from protocols.charger.events import ChargingLimitCleared, ChargingLimitReported, CommandAnswered
 from protocols.charger.operations.smart_charging import (
     ChargingProfile,
     ChargingSchedule,
     ClearChargingProfile,
     GetCompositeSchedule,
-    SchedulePeriod,
     SetChargingProfile,
 )
 from protocols.errors import BadText
@@ -67,7 +59,15 @@ def prepare_set(
         profile = replace(profile, profile_id=number(site, now))
     if profile.kind != "Relative" and profile.schedules[0].start_at is None:
         profile = replace(profile, schedules=tuple(replace(each, start_at=now) for each in profile.schedules))
-    return replace(operation, profile=profile)
+    return replace(operation, profile=in_whole_seconds(_told_apart(profile)))
+
+
+def in_whole_seconds(profile: ChargingProfile) -> ChargingProfile:
+    """Stations and vehicles keep no fractions of a second: what they say back of a time would not be what was said."""
+    schedules = tuple(replace(each, start_at=_whole(each.start_at)) for each in profile.schedules)
+    return replace(
+        profile, schedules=schedules, valid_from=_whole(profile.valid_from), valid_to=_whole(profile.valid_to)
+    )
 
 
 def note_set(site: Site, decision: Decision, station: Station, operation: SetChargingProfile, now: datetime) -> None:
@@ -110,8 +110,11 @@ def note_composite(
         schedule = _SCHEDULE.validate_python(told)
     except ValidationError:
         return
-    meant = composite(_profiles(site, ref), ref.evse_id, _running(site, ref), now, now + READ_BACK)
-    difference = _difference(meant, steps_of(schedule, now), _rated_w(site, ref), now + READ_BACK)
+    profiles = profiles_of(site, ref)
+    if any(len(each.profile.schedules) > 1 for each in profiles):
+        return  # the vehicle has not chosen yet
+    meant = composite(profiles, ref.evse_id, running_at(site, ref), now, now + READ_BACK)
+    difference = _difference(meant, steps_of(schedule, now), _rated_w(site, ref), now)
     if difference is None:
         decision.clear_alarm(site, now, NOT_APPLIED, ref)
         return
@@ -124,7 +127,7 @@ def watch_power(site: Site, decision: Decision, status: EvseStatus, now: datetim
     if status.power_w is None:
         return
     limit_w = limit_now(site, status.ref, now)
-    if limit_w is None or status.power_w <= limit_w + max(TOLERANCE_W, limit_w * TOLERANCE):
+    if limit_w is None or status.power_w <= limit_w + tolerance_w(limit_w):
         site.over_limit.pop(status.ref, None)
         decision.clear_alarm(site, now, NOT_OBEYED, status.ref)
         return
@@ -136,13 +139,24 @@ def watch_power(site: Site, decision: Decision, status: EvseStatus, now: datetim
 
 def limit_now(site: Site, ref: EvseRef, now: datetime) -> int | None:
     """What the EVSE may draw by its profiles and the limits that others set, in W; None for no limit."""
-    limit_w = limit_at(_profiles(site, ref), ref.evse_id, _running(site, ref), now)
-    others = [
-        limit.limit_w
-        for limit in site.external_limits.get(ref.station_id, {}).values()
-        if limit.limit_w is not None and limit.evse_id in (None, ref.evse_id)
-    ]
-    return min([*others, *([limit_w] if limit_w is not None else [])], default=None)
+    limit_w = limit_at(profiles_of(site, ref), ref.evse_id, running_at(site, ref), now)
+    return lowest(limit_w, external_limit(site, ref))
+
+
+def external_limit(site: Site, ref: EvseRef) -> int | None:
+    """What others than the site let the EVSE draw, in W; None for no limit."""
+    limits = site.external_limits.get(ref.station_id, {}).values()
+    return lowest(*(limit.limit_w for limit in limits if limit.evse_id in (None, ref.evse_id)))
+
+
+def lowest(*limits_w: int | None) -> int | None:
+    """Of several limits the one that counts; None limits nothing."""
+    return min((limit_w for limit_w in limits_w if limit_w is not None), default=None)
+
+
+def tolerance_w(limit_w: int) -> float:
+    """How much more than a limit, or less, is taken for the limit."""
+    return max(TOLERANCE_W, limit_w * TOLERANCE)
 
 
 def note_limit(site: Site, decision: Decision, event: ChargingLimitReported, now: datetime) -> None:
@@ -150,7 +164,7 @@ def note_limit(site: Site, decision: Decision, event: ChargingLimitReported, now
     limit_w = None
     for schedule in event.schedules:
         try:
-            limit_w = steps_of(_read_schedule(schedule), now)[0].limit_w
+            limit_w = steps_of(read_schedule(schedule), now)[0].limit_w
         except (BadText, ValidationError):
             continue
     limit = ChargingLimitChanged(
@@ -169,48 +183,6 @@ def note_limit_cleared(site: Site, decision: Decision, event: ChargingLimitClear
         station_id=event.station_id, source=event.source, evse_id=event.evse_id, is_cleared=True
     )
     _keep_limit(site, decision, limit, now)
-
-
-def answer_needs(site: Site, decision: Decision, event: ChargingNeedsReported, now: datetime) -> None:
-    """K15, K16: the vehicle gets all that its EVSE may give, as a TxProfile; it plans within that."""
-    ref = EvseRef(event.station_id, event.evse_id)
-    transaction, status = site.at_evse(ref), site.evses.get(ref)
-    if transaction is None or status is None:
-        decision.reply = Judged(is_accepted=False, reason="NoTransaction")
-        return
-    decision.reply = Judged(is_accepted=True)
-    limit_w = limit_now(site, ref, now)
-    most_w = status.evse.max_power_w if limit_w is None else min(limit_w, status.evse.max_power_w)
-    whole = SchedulePeriod(start_s=0, limit=float(most_w))
-    # A vehicle plans from this second on: what it says back has no fraction of it.
-    schedule = ChargingSchedule(rate_unit="W", periods=(whole,), start_at=now.replace(microsecond=0))
-    profile = ChargingProfile(
-        purpose="TxProfile",
-        schedules=(schedule,),
-        stack_level=0,
-        profile_id=number(site, now),
-        charger_transaction_id=transaction.charger_transaction_id,
-    )
-    asked = SetChargingProfile(evse_id=event.evse_id, profile=profile)
-    ask(site, decision, event.station_id, asked, now)
-
-
-def judge_ev_schedule(site: Site, decision: Decision, event: EvScheduleReported, now: datetime) -> None:
-    """K15: is what the vehicle plans within what it may?"""
-    ref = EvseRef(event.station_id, event.evse_id)
-    begin = event.time_base or now
-    try:
-        steps = steps_of(_read_schedule(event.schedule), begin)
-    except (BadText, ValidationError) as error:
-        decision.reply = Judged(is_accepted=False, reason=str(error)[:50])
-        return
-    profiles, running = _profiles(site, ref), _running(site, ref)
-    for step in steps:
-        limit_w = limit_at(profiles, ref.evse_id, running, step.at)
-        if limit_w is not None and step.limit_w is not None and step.limit_w > limit_w + TOLERANCE_W:
-            decision.reply = Judged(is_accepted=False, reason="LimitExceeded")
-            return
-    decision.reply = Judged(is_accepted=True)
 
 
 def tidy(site: Site, decision: Decision, station_id: str, now: datetime) -> None:
@@ -296,11 +268,13 @@ def _keep_limit(site: Site, decision: Decision, limit: ChargingLimitChanged, now
     decision.journal(site, now, limit)
 
 
-def _profiles(site: Site, ref: EvseRef) -> list[InstalledProfile]:
+def profiles_of(site: Site, ref: EvseRef) -> list[InstalledProfile]:
+    """All profiles of the station of an EVSE."""
     return list(site.profiles.get(ref.station_id, {}).values())
 
 
-def _running(site: Site, ref: EvseRef) -> Running | None:
+def running_at(site: Site, ref: EvseRef) -> Running | None:
+    """What runs at an EVSE, as profiles know it."""
     transaction = site.at_evse(ref)
     if transaction is None:
         return None
@@ -312,27 +286,30 @@ def _rated_w(site: Site, ref: EvseRef) -> int:
     return status.evse.max_power_w if status is not None else site.rules.default_max_power_w
 
 
-def _difference(meant: list[Step], told: list[Step], rated_w: int, end: datetime) -> str | None:
+def _difference(meant: list[Step], told: list[Step], rated_w: int, now: datetime) -> str | None:
     """Where the station would draw more than is meant, or less; an EVSE never draws more than it is rated for."""
-    for at in sorted({step.at for step in (*meant, *told) if step.at < end}):
-        ours, theirs = _at(meant, at), _at(told, at)
+    begin = max(now, told[0].at)  # its clock may be a little ahead, and it speaks of nothing before
+    for at, ours, theirs in side_by_side(meant, told, begin, now + READ_BACK):
         ours_w = rated_w if ours is None else min(ours, rated_w)
         theirs_w = rated_w if theirs is None else min(theirs, rated_w)
-        if abs(ours_w - theirs_w) > max(TOLERANCE_W, ours_w * TOLERANCE):
+        if abs(ours_w - theirs_w) > tolerance_w(ours_w):
             return f"at {at.isoformat(timespec='seconds')} it means {theirs_w} W, and {ours_w} W were asked for"
     return None
 
 
-def _at(steps: list[Step], at: datetime) -> int | None:
-    limit_w = None
-    for step in steps:
-        if step.at > at:
-            break
-        limit_w = step.limit_w
-    return limit_w
+def _whole(at: datetime | None) -> datetime | None:
+    return None if at is None else at.replace(microsecond=0)
 
 
-def _read_schedule(schedule: dict[str, object]) -> ChargingSchedule:
+def _told_apart(profile: ChargingProfile) -> ChargingProfile:
+    """A vehicle that is offered several schedules says by its id which one it takes."""
+    if len({each.schedule_id for each in profile.schedules}) == len(profile.schedules):
+        return profile
+    schedules = tuple(replace(each, schedule_id=number) for number, each in enumerate(profile.schedules, 1))
+    return replace(profile, schedules=schedules)
+
+
+def read_schedule(schedule: dict[str, object]) -> ChargingSchedule:
     """A 2.0.1 ChargingScheduleType as it came. Raises BadText or ValidationError."""
     periods = schedule.get("chargingSchedulePeriod")
     if not isinstance(periods, list):
