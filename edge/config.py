@@ -215,6 +215,11 @@ class StationSettings(Strict):
     certificate_name: Name | None = Field(
         default=None, description="the common name of its certificate, such as its serial number; its id without it"
     )
+    secc_ids: frozenset[Name] = Field(
+        default=frozenset(),
+        description="what vehicles know it by (ISO 15118), for certificates that it shows to them; its"
+        " certificate_name is one of them",
+    )
     allowed_groups: frozenset[str] = Field(
         default=frozenset(), description="token groups that may charge; none for all"
     )
@@ -341,13 +346,19 @@ class CertificateSettings(Strict):
 
 
 class Iso15118Settings(Strict):
-    """Who is asked about the certificates of vehicles. Without it such questions are answered with Failed."""
+    """Who is asked about the certificates of vehicles, and who signs those that stations show to them. Without it such
+    questions are answered with Failed, and requests to sign with Rejected."""
 
     exi_url: str | None = Field(default=None, pattern=r"^https?://\S+$", description="see docs/iso15118.md")
     exi_token_file: Path | None = Field(default=None, description="file with the bearer token for the service")
     ocsp: bool = Field(default=False, description="ask the responders that stations and certificates name")
     ocsp_hosts: tuple[str, ...] = Field(default=(), description="those that may be asked without a public address")
     trusted_file: Path | None = Field(default=None, description="roots and sub-CAs of contract certificates, PEM")
+    v2g_ca_file: Path | None = Field(
+        default=None,
+        description="a sub-CA under a V2G root, and those above it, PEM: it signs what stations show to vehicles",
+    )
+    v2g_ca_key_file: Path | None = Field(default=None, description="the sub-CA's key, PEM, mode 600")
     timeout_s: float = Field(default=15, gt=0, le=60, description="then the station is told that nobody answered")
 
 

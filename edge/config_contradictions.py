@@ -27,8 +27,8 @@ def contradictions(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...],
     ids = [s.get("id") for s in stations]
     for duplicate in _repeated(ids):
         yield ("stations", _last(ids, duplicate), "id"), f"station {duplicate!r} stands here a second time"
-    if "certificates" in raw:
-        yield from _half_a_ca(raw["certificates"])
+    yield from _half_a_ca(raw, "certificates", "ca_file", "ca_key_file")
+    yield from _half_a_ca(raw, "iso15118", "v2g_ca_file", "v2g_ca_key_file")
     yield from _bad_modbus(raw, ids, tariffs)
     for index, station in enumerate(stations):
         if station and station.get("security_profile") != 3 and "password_hash" not in station:
@@ -87,10 +87,11 @@ def _has_proxies(raw: dict[str, Any]) -> bool:
     return isinstance(ocpp, dict) and bool(ocpp.get("trusted_proxies")) and ocpp.get("proxy_tls") is True
 
 
-def _half_a_ca(certificates: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    named = {"ca_file", "ca_key_file"} & set(certificates) if isinstance(certificates, dict) else set()
+def _half_a_ca(raw: dict[str, Any], table: str, *files: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    settings = raw.get(table)
+    named = set(files) & set(settings) if isinstance(settings, dict) else set()
     if len(named) == 1:
-        yield ("certificates", named.pop()), "ca_file and ca_key_file go together"
+        yield (table, named.pop()), f"{' and '.join(files)} go together"
 
 
 def _tables(value: Any) -> list[dict[str, Any]]:

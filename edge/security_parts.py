@@ -42,7 +42,14 @@ def security_parts(config: EdgeConfig, ledger: Ledger, inbox: Inbox, clock: Cloc
     life = timedelta(days=config.certificates.valid_days)
     return SecurityParts(
         credentials=_credentials(config, ledger),
-        notary=Notary(load_authority(config.certificates, config.data_dir), life, inbox, clock, distrust),
+        notary=Notary(
+            load_authority(config.certificates, config.data_dir),
+            life,
+            inbox,
+            clock,
+            distrust,
+            _load_v2g_authority(config.iso15118),
+        ),
         relay=CertificateRelay(_relay_settings(config.iso15118), clock),
         revoked=revoked,
     )
@@ -58,12 +65,20 @@ def load_authority(chosen: CertificateSettings, data_dir: Path) -> authority.Aut
     return authority.load(folder / authority.ISSUER, folder / authority.ISSUER_KEY)
 
 
+def _load_v2g_authority(chosen: Iso15118Settings) -> authority.Authority | None:
+    if chosen.v2g_ca_file is None or chosen.v2g_ca_key_file is None:
+        return None
+    return authority.load(chosen.v2g_ca_file, chosen.v2g_ca_key_file)
+
+
 def certificate_rules(config: EdgeConfig) -> CertificateRules:
     """As the decisions know them."""
     chosen = config.certificates
     has_own = (authority.folder_of(config.data_dir) / authority.ISSUER).exists()
     return CertificateRules(
         is_signing=chosen.ca_file is not None or has_own,
+        is_signing_v2g=config.iso15118.v2g_ca_file is not None,
+        secc_ids={station.id: station.secc_ids for station in config.stations if station.secc_ids},
         renew_before=timedelta(days=chosen.renew_days),
         warn_before=timedelta(days=chosen.warn_days),
     )

@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,17 @@ ROOT, ROOT_KEY = "root.pem", "root.key"
 ISSUER, ISSUER_KEY = "issuing.pem", "issuing.key"
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+class Purpose(StrEnum):
+    """Whom a certificate is shown to: us, by a station that is a TLS client (OCPP), or vehicles, by one that is their
+    TLS server (ISO 15118-2 Annex F: a SECC of a CPO, for digital signatures and key agreement)."""
+
+    STATION = "ChargingStationCertificate"
+    SECC = "V2GCertificate"
+
+
+_SIDES: Final = {Purpose.STATION: ExtendedKeyUsageOID.CLIENT_AUTH, Purpose.SECC: ExtendedKeyUsageOID.SERVER_AUTH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +75,15 @@ class Authority:
         """What a server that checks stations has to trust, and a station that checks us: the root, then the rest."""
         return "".join(_pem(certificate) for certificate in (*reversed(self.above), self.certificate))
 
-    def sign(self, csr: x509.CertificateSigningRequest, common_name: str, now: datetime, life: timedelta) -> Signed:
-        """A client certificate for the key of `csr`; of its subject only what is given here is taken over.
+    def sign(
+        self,
+        csr: x509.CertificateSigningRequest,
+        common_name: str,
+        now: datetime,
+        life: timedelta,
+        purpose: Purpose = Purpose.STATION,
+    ) -> Signed:
+        """A certificate for the key of `csr`; of its subject only what is given here is taken over.
 
         Never valid beyond the issuing certificate. Raises BadText when that one is at its end or the chain is too long.
         """
@@ -76,6 +95,7 @@ class Authority:
             [
                 *(x509.NameAttribute(NameOID.ORGANIZATION_NAME, attribute.value) for attribute in organization[:1]),
                 x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+                *([x509.NameAttribute(NameOID.DOMAIN_COMPONENT, "CPO")] if purpose is Purpose.SECC else []),
             ]
         )
         public_key = csr.public_key()
@@ -90,8 +110,11 @@ class Authority:
                 not_valid_after=not_after,
             )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(digital_signature=True, key_encipherment=is_rsa), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .add_extension(
+                _usage(digital_signature=True, key_encipherment=is_rsa, key_agreement=purpose is Purpose.SECC),
+                critical=True,
+            )
+            .add_extension(x509.ExtendedKeyUsage([_SIDES[purpose]]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
             .add_extension(_authority_of(self.certificate), critical=False)
             .sign(self.key, hashes.SHA256())

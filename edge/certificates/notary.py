@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 import structlog
 
-from edge.certificates.authority import Authority
+from edge.certificates.authority import Authority, Purpose
 from edge.certificates.signing_requests import read_csr
 from edge.domain.errands import DistrustCertificate, Errand, SignCertificate
 from edge.domain.events import CertificateSigned, SigningFailed
@@ -22,7 +22,8 @@ RETRY_S: Final = 1.0
 
 
 class Notary:
-    """Without an authority nothing is signed. `distrust` is told a serial number and whose certificate it is."""
+    """Without an authority nothing is signed; `v2g_authority` signs what stations show to vehicles. `distrust` is told
+    a serial number and whose certificate it is."""
 
     def __init__(
         self,
@@ -31,8 +32,9 @@ class Notary:
         inbox: Inbox,
         clock: Clock,
         distrust: Callable[[str, str], None],
+        v2g_authority: Authority | None = None,
     ) -> None:
-        self._authority = authority
+        self._authorities = {Purpose.STATION: authority, Purpose.SECC: v2g_authority}
         self._life = life
         self._inbox = inbox
         self._clock = clock
@@ -63,9 +65,11 @@ class Notary:
 
     def _sign(self, wanted: SignCertificate) -> CertificateSigned | SigningFailed:
         try:
-            if self._authority is None:
+            purpose = Purpose(wanted.certificate_type)
+            authority = self._authorities[purpose]
+            if authority is None:
                 raise BadText("this site has no CA")
-            signed = self._authority.sign(read_csr(wanted.csr), wanted.common_name, self._clock(), self._life)
+            signed = authority.sign(read_csr(wanted.csr), wanted.common_name, self._clock(), self._life, purpose)
         except (BadText, ValueError) as error:
             return SigningFailed(station_id=wanted.station_id, reason=str(error))
         return CertificateSigned(

@@ -1,21 +1,22 @@
 """The stations' certificates: who may have one signed, what became of it, and when it is renewed.
 
 OCPP 2.0.1 A02, A03, M03 to M05; the same of the 1.6 security extension. A certificate names the station by the common
-name that the configuration gives it, its id where it gives none: what a station says of itself proves nothing.
+name that the configuration gives it, its id where it gives none: what a station says of itself proves nothing. One that
+a station shows to vehicles (V2GCertificate) may name one of its SECC ids, which are configured, too.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal
 
 from edge.domain.asking import ask
 from edge.domain.decision import Decision
 from edge.domain.errands import DistrustCertificate, SignCertificate
 from edge.domain.events import CertificateSigned, Done, PasswordChanged, Refused, RevocationOrdered, SigningFailed
 from edge.domain.site import OpenCommand, Site, Station
-from edge.domain.station_security import Signing, StationCertificate
+from edge.domain.station_security import CertificateRules, Signing, StationCertificate
 from protocols.charger.commands import Judged
 from protocols.charger.events import CertificateRequest, CommandAnswered, SigningRequested
 from protocols.charger.operations.certificates import (
@@ -35,6 +36,7 @@ from protocols.sync.upkeep import (
 )
 
 STATION_CERTIFICATE: Final = "ChargingStationCertificate"
+V2G_CERTIFICATE: Final = "V2GCertificate"
 CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 """What TLS libraries of stations and of nginx all know; OCPP 2.0.1 A00.FR.507 asks for 224 bits at least."""
 MAX_SIGNED_PER_WINDOW: Final = 10
@@ -69,7 +71,7 @@ def judge_request(site: Site, decision: Decision, event: SigningRequested, now: 
         return
     if reason is not None:
         decision.reply = Judged(is_accepted=False, reason=reason)
-        if site.rules.certificates.is_signing:  # elsewhere stations may ask all day, and nobody wants them to have one
+        if _signs(site, event.certificate_type):  # elsewhere stations may ask all day, nobody wants them to have one
             text = f"no certificate was signed for station {event.station_id}: {reason}"
             decision.raise_alarm(site, now, REFUSED, Severity.WARNING, text, event.station_id)
         return
@@ -79,7 +81,7 @@ def judge_request(site: Site, decision: Decision, event: SigningRequested, now: 
         station_id=event.station_id,
         csr=event.csr,
         certificate_type=event.certificate_type,
-        common_name=_name_of(station),
+        common_name=event.request.common_name if event.request is not None else _name_of(station),
     )
     decision.errands = (*decision.errands, wanted)
     decision.reply = Judged(is_accepted=True)
@@ -88,23 +90,34 @@ def judge_request(site: Site, decision: Decision, event: SigningRequested, now: 
 def _objection(site: Site, station: Station, event: SigningRequested) -> str | None:
     """Why a request is not signed; None for a good one."""
     rules = site.rules.certificates
-    if not rules.is_signing:
+    if not rules.is_signing and not rules.is_signing_v2g:
         return "this site has no CA: see `ohmstead-edge ca init`"
     if not station.is_known or station.station_id not in site.rules.stations:
         return "the station is not configured"
-    if event.certificate_type != STATION_CERTIFICATE:
+    if not _signs(site, event.certificate_type):
         return f"the site CA signs no {event.certificate_type}"
     request = event.request
     if request is None:
         return "the request could not be examined"
     if request.problem is not None:
         return request.problem
-    if request.common_name != _name_of(station):
+    if request.common_name != _name_of(station) and not _is_secc(rules, event, request.common_name):
+        setting = "certificate_name" if event.certificate_type == STATION_CERTIFICATE else "secc_ids"
         return (
             f"its common name is {request.common_name!r}, expected {_name_of(station)!r}"
-            " (`certificate_name` of the station says otherwise)"
+            f" (`{setting}` of the station says otherwise)"
         )
     return _weakness(request, rules.rsa_bits_at_least)
+
+
+def _signs(site: Site, certificate_type: str) -> bool:
+    rules = site.rules.certificates
+    return {STATION_CERTIFICATE: rules.is_signing, V2G_CERTIFICATE: rules.is_signing_v2g}.get(certificate_type, False)
+
+
+def _is_secc(rules: CertificateRules, event: SigningRequested, name: str) -> bool:
+    """ISO 15118-2: the certificate of a SECC names its SECC id; a station may have one for each EVSE."""
+    return event.certificate_type == V2G_CERTIFICATE and name in rules.secc_ids.get(event.station_id, ())
 
 
 def _weakness(request: CertificateRequest, rsa_bits_at_least: int) -> str | None:
@@ -137,11 +150,15 @@ def send(site: Site, decision: Decision, event: CertificateSigned, now: datetime
     signing = site.signings.get(event.station_id)
     if signing is not None:
         signing.under_way = signing.since = None
-        signing.sent = StationCertificate(
+        signing.sent[event.certificate_type] = StationCertificate(
             serial_number=event.serial_number, not_before=event.not_before, not_after=event.not_after
         )
     if site.station(event.station_id).is_online:
-        ask(site, decision, event.station_id, SendSignedCertificate(certificate_chain=event.chain), now)
+        kind: Literal["ChargingStationCertificate", "V2GCertificate"] = (
+            "V2GCertificate" if event.certificate_type == V2G_CERTIFICATE else "ChargingStationCertificate"
+        )
+        told = SendSignedCertificate(certificate_chain=event.chain, certificate_type=kind)
+        ask(site, decision, event.station_id, told, now)
 
 
 def note_failed(site: Site, decision: Decision, event: SigningFailed, now: datetime) -> None:
@@ -173,8 +190,8 @@ def note_answer(
 ) -> None:
     """Of one of the operations of this block."""
     match command.operation:
-        case SendSignedCertificate():
-            _note_sent(site, decision, station.station_id, answer, now)
+        case SendSignedCertificate(certificate_type=certificate_type):
+            _note_sent(site, decision, station.station_id, certificate_type, answer, now)
         case InstallCertificate() | DeleteCertificate() if answer.is_accepted:
             ask(site, decision, station.station_id, GetInstalledCertificateIds(), now)
         case GetInstalledCertificateIds() as asked if answer.is_accepted and not asked.certificate_types:
@@ -186,19 +203,18 @@ def note_answer(
             pass
 
 
-def _note_sent(site: Site, decision: Decision, station_id: str, answer: CommandAnswered, now: datetime) -> None:
+def _note_sent(
+    site: Site, decision: Decision, station_id: str, certificate_type: str, answer: CommandAnswered, now: datetime
+) -> None:
     """A02.FR.06: the station checks what it is sent, and may not like it."""
     signing = site.signings.get(station_id)
-    sent = signing.sent if signing is not None else None
-    if signing is None or sent is None:
+    sent = signing.sent.pop(certificate_type, None) if signing is not None else None
+    if sent is None:
         return  # sent by hand
-    signing.sent = None
     if not answer.is_accepted:
         text = f"station {station_id} did not take its certificate: {answer.detail}"
         decision.raise_alarm(site, now, REFUSED, Severity.WARNING, text, station_id)
         return
-    site.certificates[station_id] = sent
-    site.renewals.asked_at.pop(station_id, None)
     decision.journal(
         site,
         now,
@@ -210,7 +226,10 @@ def _note_sent(site: Site, decision: Decision, station_id: str, answer: CommandA
         ),
     )
     decision.clear_alarm(site, now, REFUSED, station_id)
-    decision.clear_alarm(site, now, EXPIRES, station_id)
+    if certificate_type == STATION_CERTIFICATE:  # a station looks after what it shows to vehicles itself (M06)
+        site.certificates[station_id] = sent
+        site.renewals.asked_at.pop(station_id, None)
+        decision.clear_alarm(site, now, EXPIRES, station_id)
 
 
 # --- renewal ---

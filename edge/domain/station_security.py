@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,9 +10,12 @@ from datetime import datetime, timedelta
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRules:
     """How the site CA signs. A certificate is renewed `renew_before` its end; nothing is signed where `is_signing` is
-    False."""
+    False. Where `is_signing_v2g` there is a sub-CA, too, that signs what stations show to vehicles: for their own name,
+    or one of their `secc_ids`, which are by station."""
 
     is_signing: bool = False
+    is_signing_v2g: bool = False
+    secc_ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
     renew_before: timedelta = timedelta(days=30)
     warn_before: timedelta = timedelta(days=7)
     renewals_per_tick: int = 5
@@ -42,14 +46,14 @@ class SecurityTally:
 
 @dataclass(slots=True, kw_only=True)
 class Signing:
-    """What a station had signed lately. `under_way` is the hash of the request that is being signed, `sent` the
-    certificate that it was sent and has not answered for."""
+    """What a station had signed lately. `under_way` is the hash of the request that is being signed, `sent` are the
+    certificates, by their type, that it was sent and has not answered for."""
 
     window_ends_at: datetime
     count: int = 0
     under_way: str | None = None
     since: datetime | None = None
-    sent: StationCertificate | None = None
+    sent: dict[str, StationCertificate] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from edge.certificates.authority import (
     ROOT,
     ROOT_KEY,
     Authority,
+    Purpose,
     create,
     load,
 )
@@ -98,6 +99,18 @@ def test_what_it_signs_openssl_verifies_as_a_tls_client(ca: Authority, tmp_path:
     assert f"{leaf.serial_number:X}".rjust(len(signed.serial_number), "0") == signed.serial_number
     assert len(signed.chain) < MAX_CHAIN_CHARACTERS
     assert signed.not_after == NOW + YEAR
+
+
+def test_what_is_shown_to_vehicles_is_that_of_a_server(ca: Authority) -> None:
+    """ISO 15118-2 Annex F: the domain component says that it is a charge point operator's."""
+    signed = ca.sign(read_csr(csr_of("DEOHM1")), "DEOHM1", NOW, YEAR, Purpose.SECC)
+    leaf = x509.load_pem_x509_certificate(signed.certificate.encode())
+    assert leaf.subject.rfc4514_string() == "DC=CPO,CN=DEOHM1,O=Stadtwerke Musterstadt"
+    usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
+    assert (usage.digital_signature, usage.key_agreement) == (True, True)
+    assert list(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [
+        ExtendedKeyUsageOID.SERVER_AUTH
+    ]
 
 
 def test_of_a_request_only_the_key_is_taken_over(ca: Authority) -> None:

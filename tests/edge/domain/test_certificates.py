@@ -49,11 +49,13 @@ def want(
     return play.tell(SigningRequested(station_id=station, csr=csr, request=request, **more))
 
 
-def signed(play: Play, days: float = 365, serial: str = "0A", station: str = "B") -> Decision:
+def signed(
+    play: Play, days: float = 365, serial: str = "0A", station: str = "B", kind: str = "ChargingStationCertificate"
+) -> Decision:
     return play.tell(
         CertificateSigned(
             station_id=station,
-            certificate_type="ChargingStationCertificate",
+            certificate_type=kind,
             serial_number=serial,
             common_name=station,
             fingerprint="ab",
@@ -155,6 +157,36 @@ def test_a_stranger_gets_no_certificate() -> None:
 def test_the_site_ca_signs_for_no_vehicle() -> None:
     play = play_of()
     assert "V2GCertificate" in refusal(want(play, certificate_type="V2GCertificate"))
+    play = Play(site=new_site(certificates=CertificateRules(is_signing_v2g=True)))
+    assert "ChargingStationCertificate" in refusal(want(play))
+
+
+def test_what_a_station_shows_to_vehicles_is_signed_where_there_is_a_sub_ca_for_it() -> None:
+    """It may name one of the station's SECC ids; who is let in by a certificate is named by the other one alone."""
+    play = play_of(is_signing_v2g=True, secc_ids={"B": frozenset({"DEOHM1"})})
+    secc = CertificateRequest(common_name="DEOHM1", key="secp256r1", key_bits=256)
+    assert "certificate_name" in refusal(want(play, secc))
+    other = CertificateRequest(common_name="DEOHM2", key="secp256r1", key_bits=256)
+    assert "secc_ids" in refusal(want(play, other, certificate_type="V2GCertificate"))
+    (errand,) = want(play, secc, certificate_type="V2GCertificate").errands
+    assert errand == SignCertificate(station_id="B", csr="CSR", certificate_type="V2GCertificate", common_name="DEOHM1")
+    (command,) = signed(play, serial="0B", kind="V2GCertificate").commands
+    assert command.operation == SendSignedCertificate(certificate_chain="CHAIN", certificate_type="V2GCertificate")
+    answer(play, command)
+    assert [accepted.serial_number for accepted in play.found(CertificateAccepted)] == ["0B"]
+    assert play.site.certificates == {}, "it is not what the station comes with, and is renewed by the station"
+
+
+def test_two_certificates_that_are_on_their_way_are_not_taken_for_each_other() -> None:
+    play = play_of(is_signing_v2g=True)
+    want(play)
+    (first,) = signed(play, serial="0A").commands
+    want(play, csr="OTHER", certificate_type="V2GCertificate")
+    (second,) = signed(play, serial="0B", kind="V2GCertificate").commands
+    answer(play, second)
+    answer(play, first)
+    assert [accepted.serial_number for accepted in play.found(CertificateAccepted)] == ["0B", "0A"]
+    assert play.site.certificates["B"].serial_number == "0A"
 
 
 def test_the_configuration_names_a_station_by_its_serial_number_not_the_station_itself() -> None:
