@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from protocols.fact import Fact
 
 ROUNDING_RULE = "line-half-up-2"
 """The rule's id, printed on every bill: exact until the line, each line half-up to 2 decimals, total = sum of lines."""
@@ -23,8 +24,7 @@ def from_cents(cents: int) -> Decimal:
     return _CENT * cents
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+class Price(Fact, frozen=True, kw_only=True):
     """A sum before and after taxes (OCPI 2.2.1 Price)."""
 
     excl_vat: Decimal = ZERO

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import structs
 
 from edge.domain.transaction import Transaction
 from protocols.charger.events import SignedReading
@@ -33,7 +34,7 @@ def _with(known: SignedData | None, reading: SignedReading) -> SignedData:
             public_key=reading.public_key,
             signing_method=reading.signing_method,
         )
-    return replace(
+    return structs.replace(
         known,
         signed_values=_first_and_last(known.signed_values, value),
         public_key=known.public_key or reading.public_key,  # some stations tell it once

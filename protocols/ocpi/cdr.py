@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from pydantic import AwareDatetime
 
+from protocols.fact import Fact
 from protocols.money import Price
 from protocols.ocpi.tariff import ReservationRestrictionType, Tariff, TariffDimensionType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargingPeriod:
+class ChargingPeriod(Fact, frozen=True, kw_only=True):
     """OCPI 2.2.1 §10.4.6, in base units: from `start_date_time` to the next period or the end of the session.
 
     `reservation_time_s` is the dimension RESERVATION_TIME: such a period has no other.
@@ -26,8 +25,7 @@ class ChargingPeriod:
     reservation_time_s: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceLine:
+class PriceLine(Fact, frozen=True, kw_only=True):
     """One line of a bill. `quantity` is as measured, `billed_quantity` after step_size, both in Wh, s or 1 (FLAT).
 
     `price` is per kWh, hour or session, `vat` in percent; `cost` is rounded by the bill's rounding rule. `reservation`
@@ -43,8 +41,7 @@ class PriceLine:
     reservation: ReservationRestrictionType | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedValue:
+class SignedValue(Fact, frozen=True, kw_only=True):
     """OCPI 2.2.1 §10.4.9: `signed_data` exactly as the station sent it, `plain_data` what it says in clear."""
 
     nature: Literal["Start", "End", "Intermediate"]
@@ -52,8 +49,7 @@ class SignedValue:
     plain_data: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedData:
+class SignedData(Fact, frozen=True, kw_only=True):
     """OCPI 2.2.1 §10.4.8, with OCPP 2.0.1's signing method: the first and the last reading that the meter signed."""
 
     encoding_method: str
@@ -62,8 +58,7 @@ class SignedData:
     signing_method: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cdr:
+class Cdr(Fact, frozen=True, kw_only=True):
     """OCPI 2.2.1 §10.3.1, energy in Wh and times in s. `tariff` is the snapshot taken when the transaction started.
 
     `token_uid` is None when a station charged without saying for whom; `contract_id` is then the suspense account.

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, NamedTuple, get_args
 
 from pydantic import AwareDatetime, Discriminator, JsonValue
 
+from protocols.fact import Fact
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
 from protocols.sync.topics import Count, Stream
@@ -32,14 +33,14 @@ from protocols.sync.upkeep import (
     SecurityEventSeen,
     StationAccepted,
     StationPasswordChanged,
+    StationSecurityProfileChanged,
 )
 from protocols.terms import ChargingState, ConnectorStatus, Measurand, ReadingContext
 
 # --- money -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionStarted:
+class TransactionStarted(Fact, frozen=True, kw_only=True):
     """A transaction is acknowledged to the charger. `charger_transaction_id` is the id used on its wire;
     `reservation_id` the reservation that it used."""
 
@@ -59,8 +60,7 @@ class TransactionStarted:
     kind: Literal["transaction_started"] = "transaction_started"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionEnded:
+class TransactionEnded(Fact, frozen=True, kw_only=True):
     """A transaction came to its end; the same commit holds its bill. `reason`: OCPP 2.0.1 ReasonEnumType or ours."""
 
     transaction_id: str
@@ -120,32 +120,28 @@ class TransactionMerged:
     kind: Literal["transaction_merged"] = "transaction_merged"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CdrIssued:
+class CdrIssued(Fact, frozen=True, kw_only=True):
     """The one bill of a transaction."""
 
     cdr: Cdr
     kind: Literal["cdr_issued"] = "cdr_issued"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CdrQuarantined:
+class CdrQuarantined(Fact, frozen=True, kw_only=True):
     """A bill that is not plausible: kept with its reasons (`cdr.quarantine`) until a person decides. Not posted."""
 
     cdr: Cdr
     kind: Literal["cdr_quarantined"] = "cdr_quarantined"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostingLeg:
+class PostingLeg(Fact, frozen=True, kw_only=True):
     """One side of a posting: `amount` is added to the account's balance (debit positive, credit negative)."""
 
     account: str
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostingMade:
+class PostingMade(Fact, frozen=True, kw_only=True):
     """A double-entry posting; the legs sum to zero. `key` makes it idempotent: a CDR is posted once."""
 
     posting_id: str
@@ -323,8 +319,7 @@ class SampledValue(NamedTuple):
     after_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterValuesSampled:
+class MeterValuesSampled(Fact, frozen=True, kw_only=True):
     """What the telemetry filter kept of a charger's message, at least one reading. `evse_id` 0: the station itself.
 
     `at` is the time of the earliest of its readings, by the charger's clock where that can be believed. `dropped`
@@ -381,6 +376,7 @@ EventBody = (
     | CertificateRevoked
     | InstalledCertificatesReported
     | StationPasswordChanged
+    | StationSecurityProfileChanged
 )
 TelemetryBody = MeterValuesSampled
 Body = Annotated[MoneyBody | EventBody | TelemetryBody, Discriminator("kind")]
@@ -397,8 +393,7 @@ def stream_of(body: MoneyBody | EventBody | TelemetryBody) -> Stream:
     return _STREAMS[type(body)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Fact, frozen=True, kw_only=True):
     """A fact in the journal. `at` is the site's wall time when it was decided (aware, UTC)."""
 
     stream: Stream

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from sqlalchemy import func, select
 
 from cloud.ingest.batches import Stored, prune_telemetry, store_batch
@@ -183,8 +183,8 @@ async def test_a_posting_that_does_not_balance_is_poison(store: Store) -> None:
     journal = money_journal(1)
     posting = journal[3].body
     assert isinstance(posting, PostingMade)
-    wrong = dataclasses.replace(posting, legs=posting.legs[:2])
-    stored = await deliver(store, [*journal[:3], dataclasses.replace(journal[3], body=wrong)])
+    wrong = structs.replace(posting, legs=posting.legs[:2])
+    stored = await deliver(store, [*journal[:3], structs.replace(journal[3], body=wrong)])
     assert stored.ack.rejected[0].reason == "body.legs: they sum to 0.86, not to zero"
     async with store.read() as connection:
         assert await connection.scalar(select(alarms.c.severity)) == "critical"
@@ -192,7 +192,7 @@ async def test_a_posting_that_does_not_balance_is_poison(store: Store) -> None:
 
 async def test_another_bill_under_a_taken_id_is_poison(store: Store) -> None:
     await deliver(store, money_journal(1))
-    other = dataclasses.replace(cdr(1), total_energy_wh=1)
+    other = structs.replace(cdr(1), total_energy_wh=1)
     entry = Entry(stream=Stream.MONEY, seq=5, at=minute(40), body=CdrIssued(cdr=other))
     stored = await deliver(store, [entry])
     assert (stored.ack.seq, stored.dead) == (5, 1)
@@ -202,7 +202,7 @@ async def test_another_bill_under_a_taken_id_is_poison(store: Store) -> None:
 
 async def test_a_quarantined_bill_makes_its_session_invalid_until_it_is_issued(store: Store) -> None:
     journal = money_journal(1)[:2]
-    held = CdrQuarantined(cdr=dataclasses.replace(cdr(1), quarantine=("meter ran backwards",)))
+    held = CdrQuarantined(cdr=structs.replace(cdr(1), quarantine=("meter ran backwards",)))
     await deliver(store, [*journal, Entry(stream=Stream.MONEY, seq=3, at=minute(31), body=held)])
     async with store.read() as connection:
         assert await connection.scalar(select(sessions.c.status)) == "INVALID"
@@ -237,7 +237,7 @@ async def test_an_entry_that_only_the_database_refuses_is_found(store: Store) ->
     """A NUL is text to SQLite and an error to PostgreSQL; either way the stream goes on."""
     journal = event_journal()
     boot = StationBooted(station_id="CP\x00", vendor="v", model="m")
-    journal[1] = dataclasses.replace(journal[1], body=boot)
+    journal[1] = structs.replace(journal[1], body=boot)
     stored = await deliver(store, journal)
     assert stored.ack.seq == 4
     assert stored.new + stored.dead == 4

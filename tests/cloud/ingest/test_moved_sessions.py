@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import pytest
+from msgspec import structs
 from sqlalchemy import select
 
 from cloud.ingest.batches import store_batch
@@ -29,7 +29,7 @@ from tests.cloud.samples import batch, cdr, minute, money_journal
 NOW: Final = minute(120)
 EPOCHS: Final = {"edge-1": "11111111-1111-4111-8111-111111111111", "edge-2": "22222222-2222-4222-8222-222222222222"}
 STARTED, ENDED, _, _ = (entry.body for entry in money_journal(1))
-BILL: Final = dataclasses.replace(cdr(1), id="edge-2-cdr-1")
+BILL: Final = structs.replace(cdr(1), id="edge-2-cdr-1")
 assert isinstance(STARTED, TransactionStarted)
 assert isinstance(ENDED, TransactionEnded)
 SESSION: Final = STARTED.transaction_id
@@ -42,7 +42,7 @@ def given(to: str, moves: int) -> TransactionHandedOver:
 
 
 def taken(moves: int) -> TransactionTakenOver:
-    fields = {name: value for name, value in dataclasses.asdict(STARTED).items() if name not in ("is_offline", "kind")}
+    fields = {name: value for name, value in structs.asdict(STARTED).items() if name not in ("is_offline", "kind")}
     return TransactionTakenOver(**fields, start_key="1.1|-|1000|-", moves=moves)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from decimal import Decimal
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import select
 
 from cloud.cdrs.api import Cdr as ShownCdr
@@ -20,7 +20,7 @@ from protocols.sync.up import CdrIssued, Entry, MoneyBody, PostingLeg, PostingMa
 from tests.cloud.samples import EPOCH, batch, cdr, minute
 
 COST = Price(excl_vat=Decimal("6.00"), incl_vat=Decimal("7.20"))
-BILL = dataclasses.replace(
+BILL = structs.replace(
     cdr(1),
     session_id="edge-1-0f6f1f6e-r7",
     meter_stop_wh=cdr(1).meter_start_wh,

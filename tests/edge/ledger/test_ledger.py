@@ -52,7 +52,8 @@ def test_a_site_comes_back_as_it_was(ledger: Ledger) -> None:
     assert (back.alarms, back.commands, back.documents) == (play.site.alarms, known, {"tokens": 3})
     assert back.tokens.hub == play.site.tokens.hub
     other = back.tokens.find("other")
-    assert other is not None and not other.valid
+    assert other is not None
+    assert not other.valid
     assert back.last_seq == play.site.last_seq
     assert (back.epoch, back.last_charger_number) == (play.site.epoch, play.site.last_charger_number)
 

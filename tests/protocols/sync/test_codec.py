@@ -7,7 +7,6 @@ import json
 import string
 import tracemalloc
 import zlib
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, get_args
@@ -15,6 +14,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from pydantic import AwareDatetime, JsonValue, TypeAdapter
 
 from protocols.charger.jobs import ApplyTemplateJob, StationPattern, UpdateFirmwareJob
@@ -186,7 +186,7 @@ def test_an_entry_that_does_not_decode_is_a_dead_letter_and_its_neighbours_live(
 
 
 def replace_seqs(*seqs: int) -> list[Entry]:
-    return [replace(alarms(["x"], 1)[0], seq=seq) for seq in seqs]
+    return [structs.replace(alarms(["x"], 1)[0], seq=seq) for seq in seqs]
 
 
 def test_an_entry_in_the_wrong_place_is_a_dead_letter() -> None:
