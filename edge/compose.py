@@ -27,6 +27,7 @@ from edge.chargers.frame_segments import FOLDER as FRAMES_FOLDER
 from edge.chargers.habits import UNKNOWN_MODEL, Habits, Model
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.chargers.password_change import PasswordChange
+from edge.chargers.profile_change import ProfileChange
 from edge.config import EdgeConfig, StationSettings, TelemetrySettings
 from edge.domain.list_book import ListRules
 from edge.domain.site import Admission, SiteRules, StationRules
@@ -170,9 +171,10 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             security.revoked,
         )
         local_settings = LocalSettings(host=config.local.host, port=config.local.port)
-        # The other agents of a node would not know it and turn the station away.
+        # The other agents of a node would not know it and turn the station away, or let it in.
         changes = fleet.passwords = passwords if peers is None else None
-        desk = Desk(agent, fleet, agent, agent, clock, ledger, peers, changes)
+        profiles = fleet.profiles = ProfileChange(security.credentials, agent) if peers is None else None
+        desk = Desk(agent, fleet, agent, agent, clock, ledger, peers, changes, profiles)
         local = LocalServer(local_settings, token, agent, desk, registry)
         uplink = _uplink(config, ledger, agent, registry)
         agent.attach(chargers=fleet, screens=local, uplink=uplink, errands=security.notary)

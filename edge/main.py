@@ -58,6 +58,7 @@ from protocols.site.requests import (
     CallStation,
     ChangePassword,
     DismissAlarm,
+    ForgetSecurityProfile,
     GetDeviations,
     GetStations,
     GetStatus,
@@ -234,6 +235,14 @@ def stations_password(
     another one is written there.
     """
     print(ask(load_settings(config), ChangePassword(id="1", station_id=station), 90.0).result)
+
+
+@stations_app.command("forget-profile")
+def stations_forget_profile(
+    station: Annotated[str, typer.Argument(help="The charging station's id.")], config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Let a station in again with the security profile of its settings, whatever it was raised to meanwhile."""
+    print(ask(load_settings(config), ForgetSecurityProfile(id="1", station_id=station)).result)
 
 
 @certificates_app.command("revoke")

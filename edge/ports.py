@@ -72,6 +72,17 @@ class Passwords(Protocol):
         ...
 
 
+class Profiles(Protocol):
+    """The stations' security profiles."""
+
+    async def forget(self, station_id: str) -> str:
+        """Let a station in again as it is configured, whatever it was raised to; what was done, for a person.
+
+        Raises BadText with why it was not.
+        """
+        ...
+
+
 class Window(Protocol):
     """The site as it can be seen from outside. Look at it within `still`: then all that is seen is durable."""
 

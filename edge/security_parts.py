@@ -16,7 +16,7 @@ from edge.chargers.fleet import Fleet
 from edge.config import CertificateSettings, EdgeConfig, Iso15118Settings, StationSettings
 from edge.domain.station_security import CertificateRules
 from edge.ledger.ledger import Ledger
-from edge.ledger.security_tables import kept_passwords, revoked_serials
+from edge.ledger.security_tables import kept_passwords, kept_profiles, revoked_serials
 from edge.ports import Clock, Inbox
 from protocols.errors import BadText
 
@@ -91,6 +91,8 @@ def _credentials(config: EdgeConfig, ledger: Ledger) -> Credentials:
     )
     for kept in kept_passwords(ledger.connection):
         credentials.restore(kept.station_id, kept.adopted, kept.offered, kept.instead_of)
+    for raised in kept_profiles(ledger.connection):
+        credentials.restore_profile(raised.station_id, raised.adopted, raised.offered, raised.instead_of)
     return credentials
 
 

@@ -67,6 +67,7 @@ from protocols.sync.upkeep import (
     SecurityEventSeen,
     StationAccepted,
     StationPasswordChanged,
+    StationSecurityProfileChanged,
     VariablesRead,
 )
 
@@ -190,7 +191,7 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.deviations.append((body, entry.at))
         case (SecurityEventSeen() | CertificateIssued() | CertificateAccepted() | CertificateRevoked()) as body:
             changes.security.append((body, entry.at))
-        case InstalledCertificatesReported() | StationPasswordChanged():
+        case InstalledCertificatesReported() | StationPasswordChanged() | StationSecurityProfileChanged():
             pass  # of interest to the site alone
         case ReservationMade() | ReservationEnded() | LocalListSettled() | AvailabilityChanged() | StationAccepted():
             pass  # the edge's own state; what it cost comes as a bill

@@ -30,6 +30,11 @@ class Proof:
     common_name: str | None = None
     serial_number: str | None = None
 
+    @property
+    def security_profile(self) -> int:
+        """The highest that a station can come with that shows this, and its password where it has no certificate."""
+        return 3 if self.common_name is not None else 2 if self.is_tls else 1
+
 
 NOTHING: Final = Proof()
 

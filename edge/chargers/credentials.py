@@ -15,7 +15,7 @@ import secrets
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Final
@@ -75,6 +75,10 @@ class Credentials:
         self._offered: dict[str, tuple[Hash, ...]] = {}
         self.on_adopted: Callable[[str, str], None] = lambda _station_id, _hash: None
         """Told the station and the hash when it comes with an offered password for the first time."""
+        self._configured_profiles: dict[str, int] = {}
+        self._offered_profiles: dict[str, int] = {}
+        self.on_raised: Callable[[str, int], None] = lambda _station_id, _profile: None
+        """Told the station and the security profile when it comes with an offered one for the first time."""
 
     def is_known(self, station_id: str) -> bool:
         return station_id in self._hashes
@@ -129,6 +133,48 @@ class Credentials:
         del self._offered[station_id]
         self.on_adopted(station_id, _text(found))
         return True
+
+    # --- raised security profiles (2.0.1 A05) ---
+
+    def configured_profile(self, station_id: str) -> int:
+        """The security profile of the configuration, whatever it was raised to since."""
+        return self._configured_profiles.get(station_id) or self.policy_of(station_id).security_profile
+
+    def offer_profile(self, station_id: str, security_profile: int) -> None:
+        """The station was given a higher profile: once it has come with it, none below it is good enough."""
+        if self.is_known(station_id) and security_profile > self.policy_of(station_id).security_profile:
+            self._offered_profiles[station_id] = security_profile
+        else:
+            self._offered_profiles.pop(station_id, None)
+
+    def restore_profile(self, station_id: str, adopted: int | None, offered: int | None, instead_of: int) -> None:
+        """What was raised in an earlier run; nothing where the configuration says something else since."""
+        if not self.is_known(station_id) or self.configured_profile(station_id) != instead_of:
+            return
+        if adopted is not None and adopted > instead_of:
+            self._require(station_id, adopted)
+        if offered is not None:
+            self.offer_profile(station_id, offered)
+
+    def came(self, station_id: str, security_profile: int) -> None:
+        """The station was let in, and showed what this profile asks for."""
+        offered = self._offered_profiles.get(station_id)
+        if offered is not None and security_profile >= offered:
+            del self._offered_profiles[station_id]
+            self._require(station_id, offered)
+            self.on_raised(station_id, offered)
+
+    def forget_profile(self, station_id: str) -> None:
+        """What the configuration says is good enough again."""
+        self._offered_profiles.pop(station_id, None)
+        configured = self._configured_profiles.pop(station_id, None)
+        if configured is not None:
+            self._policies[station_id] = replace(self.policy_of(station_id), security_profile=configured)
+
+    def _require(self, station_id: str, security_profile: int) -> None:
+        policy = self.policy_of(station_id)
+        self._configured_profiles.setdefault(station_id, policy.security_profile)
+        self._policies[station_id] = replace(policy, security_profile=security_profile)
 
 
 def _matches(password: bytes, of: Hash) -> bool:

@@ -28,6 +28,7 @@ from protocols.ocpp.message_parts import in_parts, joined, refused
 from protocols.ocpp.passwords import PASSWORD_ACTIONS
 from protocols.ocpp.quirks.charging_profiles import adapted
 from protocols.ocpp.schema import Direction, validate
+from protocols.ocpp.security_profiles import PROFILE_ACTIONS
 from protocols.ocpp.version import Version
 
 COMMAND_TIMEOUT_S: Final = 30.0
@@ -54,6 +55,12 @@ class PasswordWatch(Protocol):
 
 class _Station:
     """`announced` is the owner that the site was last told of; it is told one thing at a time, so in order."""
+
+class ProfileWatch(Protocol):
+    """Who must know that a station took another security profile: see profile_change."""
+
+    def heard(self, station_id: str, action: str, payload: dict[str, Any], answer: dict[str, Any]) -> None: ...
+
 
     __slots__ = ("announced", "is_telling", "last_heard_s", "owner", "pace")
 
@@ -141,8 +148,12 @@ class Fleet:
         self, station_id: str, action: str, payload: dict[str, Any], timeout_s: float
     ) -> dict[str, Any]:
         if action in PASSWORD_ACTIONS and self.passwords is not None:
-            return await self._change_password(self.passwords, station_id, action, payload, timeout_s)
-        return await self._call(station_id, action, payload, timeout_s)
+            answer = await self._change_password(self.passwords, station_id, action, payload, timeout_s)
+        else:
+            answer = await self._call(station_id, action, payload, timeout_s)
+        if action in PROFILE_ACTIONS and self.profiles is not None:
+            self.profiles.heard(station_id, action, payload, answer)
+        return answer
 
     async def _change_password(
         self, passwords: PasswordWatch, station_id: str, action: str, payload: dict[str, Any], timeout_s: float

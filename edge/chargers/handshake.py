@@ -91,7 +91,10 @@ class Gate:
         if not is_right and not is_stranger:
             return self._refuse(source, station_id)
         self._attempts.succeeded(source, station_id)
-        return self._choose(station_id, offered, is_known=is_right)
+        outcome = self._choose(station_id, offered, is_known=is_right)
+        if is_right and isinstance(outcome, Admitted):
+            self._credentials.came(station_id, proof.security_profile)
+        return outcome
 
     def _is_right(self, station_id: str, authorization: str | None, proof: Proof) -> bool:
         """The security profiles, of which none gives way to a lower one (2.0.1 A05, attack 11).

@@ -14,7 +14,15 @@ from typing import Final, Literal
 from edge.domain.asking import ask
 from edge.domain.decision import Decision
 from edge.domain.errands import DistrustCertificate, SignCertificate
-from edge.domain.events import CertificateSigned, Done, PasswordChanged, Refused, RevocationOrdered, SigningFailed
+from edge.domain.events import (
+    CertificateSigned,
+    Done,
+    PasswordChanged,
+    Refused,
+    RevocationOrdered,
+    SecurityProfileChanged,
+    SigningFailed,
+)
 from edge.domain.site import OpenCommand, Site, Station
 from edge.domain.station_security import CertificateRules, Signing, StationCertificate
 from protocols.charger.commands import Judged
@@ -33,6 +41,7 @@ from protocols.sync.upkeep import (
     CertificateRevoked,
     InstalledCertificatesReported,
     StationPasswordChanged,
+    StationSecurityProfileChanged,
 )
 
 STATION_CERTIFICATE: Final = "ChargingStationCertificate"
@@ -279,7 +288,7 @@ def _warn(site: Site, decision: Decision, now: datetime) -> None:
             decision.raise_alarm(site, now, EXPIRES, Severity.CRITICAL, text, station_id)
 
 
-# --- passwords ---
+# --- passwords and security profiles ---
 
 
 def change_password(site: Site, decision: Decision, event: PasswordChanged, now: datetime) -> None:
@@ -292,3 +301,18 @@ def change_password(site: Site, decision: Decision, event: PasswordChanged, now:
     )
     decision.journal(site, now, body)
     decision.reply = Done(text=f"the password of {event.station_id} is {event.stage}")
+
+
+def change_security_profile(site: Site, decision: Decision, event: SecurityProfileChanged, now: datetime) -> None:
+    """OCPP 2.0.1 A05: a step of it becomes durable."""
+    if event.station_id not in site.rules.stations:
+        decision.reply = Refused(reason=f"station {event.station_id} is not configured")
+        return
+    body = StationSecurityProfileChanged(
+        station_id=event.station_id,
+        stage=event.stage,
+        security_profile=event.security_profile,
+        instead_of=event.instead_of,
+    )
+    decision.journal(site, now, body)
+    decision.reply = Done(text=f"security profile {event.security_profile} of {event.station_id} is {event.stage}")

@@ -45,6 +45,7 @@ from edge.domain.events import (
     Restarted,
     RevocationOrdered,
     SigningFailed,
+    SecurityProfileChanged,
     SiteEvent,
     StationLetIn,
     StationsClaimed,
@@ -92,7 +93,10 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
     decision = Decision()
     match event:
         case MeterValuesReported():
-            metering.meter(site, decision, event, now)
+            if event.station_id in site.runs.stations:
+                polled.meter(site, decision, event, now)
+            else:
+                metering.meter(site, decision, event, now)
             if event.station_id in site.profiles or event.station_id in site.external_limits:
                 smart_charging.watch(site, decision, event.station_id, event.evse_id, now)
         case TransactionContinued():
@@ -174,6 +178,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
         case ChargingLimitCleared():
             smart_charging.note_limit_cleared(site, decision, event, now)
         case ChargingNeedsReported():
+        case SecurityProfileChanged():
+            certificates.change_security_profile(site, decision, event, now)
             vehicle_plans.answer_needs(site, decision, event, now)
         case EvScheduleReported():
             vehicle_plans.judge_plan(site, decision, event, now)

@@ -184,6 +184,16 @@ class PasswordChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityProfileChanged:
+    """How the raising of a station's profile goes on; see protocols.sync.upkeep.StationSecurityProfileChanged."""
+
+    station_id: str
+    stage: Literal["offered", "adopted", "forgotten"]
+    security_profile: int
+    instead_of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionFailed:
     """A fault of ours: an event could not be decided and was refused."""
 
@@ -231,6 +241,7 @@ SiteEvent = (
     | SigningFailed
     | RevocationOrdered
     | PasswordChanged
+    | SecurityProfileChanged
     | DecisionFailed
     | StationLetIn
     | Ticked

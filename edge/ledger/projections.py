@@ -64,6 +64,7 @@ from protocols.sync.upkeep import (
     SecurityEventSeen,
     StationAccepted,
     StationPasswordChanged,
+    StationSecurityProfileChanged,
     VariablesRead,
 )
 
@@ -201,6 +202,7 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             | InstalledCertificatesReported()
             | StationPasswordChanged()
         ):
+            | StationSecurityProfileChanged()
             keep_security(rows, entry.body, at)
         case _:
             assert_never(entry.body)

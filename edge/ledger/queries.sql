@@ -374,6 +374,21 @@ UPDATE station_passwords SET hash = ?, offered = NULL WHERE station_id = ?
 UPDATE station_passwords SET offered = NULL WHERE station_id = ?
 
 -- name: station_passwords
+-- name: offer_security_profile
+INSERT INTO station_security_profiles (station_id, offered, instead_of) VALUES (?, ?, ?)
+ON CONFLICT (station_id) DO UPDATE SET offered = excluded.offered,
+    adopted = CASE WHEN instead_of = excluded.instead_of THEN adopted END, instead_of = excluded.instead_of
+
+-- name: adopt_security_profile
+INSERT INTO station_security_profiles (station_id, adopted, instead_of) VALUES (?, ?, ?)
+ON CONFLICT (station_id) DO UPDATE SET adopted = excluded.adopted, offered = NULL, instead_of = excluded.instead_of
+
+-- name: forget_security_profile
+DELETE FROM station_security_profiles WHERE station_id = ?
+
+-- name: station_security_profiles
+SELECT station_id, adopted, offered, instead_of FROM station_security_profiles
+
 SELECT station_id, hash, offered, instead_of FROM station_passwords
 
 -- name: put_reservation

@@ -22,6 +22,7 @@ from protocols.sync.upkeep import (
     InstalledCertificatesReported,
     SecurityEventSeen,
     StationPasswordChanged,
+    StationSecurityProfileChanged,
 )
 
 SecurityBody = (
@@ -31,6 +32,7 @@ SecurityBody = (
     | CertificateRevoked
     | InstalledCertificatesReported
     | StationPasswordChanged
+    | StationSecurityProfileChanged
 )
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -43,6 +45,16 @@ class KeptPassword:
     adopted: str | None
     offered: tuple[str, ...]
     instead_of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptProfile:
+    """What a station's security profile was raised to; `instead_of` is what the configuration said then."""
+
+    station_id: str
+    adopted: int | None
+    offered: int | None
+    instead_of: int
 
 
 def keep(rows: Rows, body: SecurityBody, at: str) -> None:
@@ -72,6 +84,8 @@ def keep(rows: Rows, body: SecurityBody, at: str) -> None:
             rows.add("certificates", "put_installed", told.station_id, at, _encode(told.certificates))
         case StationPasswordChanged() as changed:
             _keep_password(rows, changed)
+        case StationSecurityProfileChanged() as raised:
+            _keep_profile(rows, raised)
         case _:
             assert_never(body)
 
@@ -85,6 +99,17 @@ def _keep_password(rows: Rows, changed: StationPasswordChanged) -> None:
             rows.add("passwords", "adopt_password", changed.hashes[0], changed.station_id)
         case "withdrawn":
             rows.add("passwords", "withdraw_password", changed.station_id)
+
+
+def _keep_profile(rows: Rows, changed: StationSecurityProfileChanged) -> None:
+    facts = (changed.station_id, changed.security_profile, changed.instead_of)
+    match changed.stage:
+        case "offered":
+            rows.add("security_profiles", "offer_security_profile", *facts)
+        case "adopted":
+            rows.add("security_profiles", "adopt_security_profile", *facts)
+        case "forgotten":
+            rows.add("security_profiles", "forget_security_profile", changed.station_id)
 
 
 def restore_security(site: Site, connection: sqlite3.Connection) -> None:
@@ -114,6 +139,13 @@ def kept_passwords(connection: sqlite3.Connection) -> list[KeptPassword]:
             instead_of=instead_of,
         )
         for station_id, adopted, offered, instead_of in connection.execute(queries()["station_passwords"])
+    ]
+
+
+def kept_profiles(connection: sqlite3.Connection) -> list[KeptProfile]:
+    return [
+        KeptProfile(station_id=station_id, adopted=adopted, offered=offered, instead_of=instead_of)
+        for station_id, adopted, offered, instead_of in connection.execute(queries()["station_security_profiles"])
     ]
 
 

@@ -22,7 +22,19 @@ from edge.domain.events import (
     TokensImported,
 )
 from edge.local import job_requests
-from edge.ports import CallFailed, Chargers, Claims, Clock, Commands, Inbox, Overloaded, Passwords, Reports, Window
+from edge.ports import (
+    CallFailed,
+    Chargers,
+    Claims,
+    Clock,
+    Commands,
+    Inbox,
+    Overloaded,
+    Passwords,
+    Profiles,
+    Reports,
+    Window,
+)
 from protocols.errors import BadText
 from protocols.site.requests import (
     REQUEST,
@@ -34,6 +46,7 @@ from protocols.site.requests import (
     ChangePassword,
     ClaimStations,
     DismissAlarm,
+    ForgetSecurityProfile,
     GetDeviations,
     GetJobs,
     GetStations,
@@ -62,6 +75,7 @@ Asked = (
     | AcceptStation
     | DismissAlarm
     | ChangePassword
+    | ForgetSecurityProfile
     | RevokeCertificate
     | BeginJob
     | StopJob
@@ -89,6 +103,7 @@ class Desk:
         reports: Reports,
         claims: Claims | None = None,
         passwords: Passwords | None = None,
+        profiles: Profiles | None = None,
     ) -> None:
         self._window = window
         self._commands = commands
@@ -98,6 +113,7 @@ class Desk:
         self._reports = reports
         self._claims = claims
         self._passwords = passwords
+        self._profiles = profiles
 
     async def answer(self, request: Asked) -> Answer:
         match request:
@@ -126,6 +142,8 @@ class Desk:
                 return await self._ask(id_, RevocationOrdered(station_id=station_id, serial_number=serial_number))
             case ChangePassword():
                 return await self._change_password(request)
+            case ForgetSecurityProfile():
+                return await self._forget_profile(request)
             case BeginJob() | StopJob():
                 return await job_requests.order_job(self._commands, self._clock, request)
             case GetJobs() | ReadVariables() | ReadReport():
@@ -179,6 +197,15 @@ class Desk:
             return Answer(id=request.id, problem=problem)
         try:
             return Answer(id=request.id, result=await self._passwords.change(request.station_id))
+        except BadText as error:
+            return Answer(id=request.id, problem=str(error))
+
+    async def _forget_profile(self, request: ForgetSecurityProfile) -> Answer:
+        if self._profiles is None:
+            problem = "with [[peers]] no security profile is raised but in the settings: set security_profile there"
+            return Answer(id=request.id, problem=problem)
+        try:
+            return Answer(id=request.id, result=await self._profiles.forget(request.station_id))
         except BadText as error:
             return Answer(id=request.id, problem=str(error))
 

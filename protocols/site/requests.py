@@ -118,6 +118,15 @@ class ChangePassword:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetSecurityProfile:
+    """Let a station in again as it is configured, whatever security profile it was raised to."""
+
+    id: str
+    station_id: str
+    kind: Literal["forget_security_profile"] = "forget_security_profile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeCertificate:
     """Believe a certificate that the site CA signed no more; `serial_number` is hexadecimal."""
 
@@ -238,6 +247,7 @@ Request = (
     | AcceptStation
     | DismissAlarm
     | ChangePassword
+    | ForgetSecurityProfile
     | RevokeCertificate
     | BeginJob
     | StopJob

@@ -63,6 +63,7 @@ ASKED: tuple[requests.Request, ...] = (
     requests.AcceptStation(id="14", station_id="CS-1"),
     requests.DismissAlarm(id="11", alarm_id="security_event_TamperDetectionActivated:CS-1"),
     requests.ChangePassword(id="12", station_id="CS-1"),
+    requests.ForgetSecurityProfile(id="15", station_id="CS-1"),
     requests.RevokeCertificate(id="13", station_id="CS-1", serial_number="0A1B2C"),
     requests.ClaimStations(
         id="7",

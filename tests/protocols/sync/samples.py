@@ -302,6 +302,7 @@ EVENT_BODIES = (
     upkeep.StationPasswordChanged(
         station_id="CS-1", stage="offered", hashes=("blake2b$00$11",), instead_of="blake2b$22$33"
     ),
+    upkeep.StationSecurityProfileChanged(station_id="CS-1", stage="adopted", security_profile=3, instead_of=2),
 )
 TELEMETRY_BODIES = (
     up.MeterValuesSampled(
