@@ -9,12 +9,13 @@ from edge.domain.accounts import post_cdr
 from edge.domain.decision import Decision
 from edge.domain.deviations import note
 from edge.domain.metering import end_samples
-from edge.domain.pricing import ENGINE, price_reservation, price_session, prices_time
+from edge.domain.pricing import ENGINE, price_reservation, price_session, prices_energy, prices_time
 from edge.domain.site import Site
 from edge.domain.transaction import Cause, Doubt, Transaction, is_beyond_rating
 from protocols.charger.events import DeviationNoticed
 from protocols.money import ROUNDING_RULE
 from protocols.ocpi.cdr import Cdr, ChargingPeriod
+from protocols.ocpi.tariff import Tariff
 from protocols.sync.topics import Stream
 from protocols.sync.up import CdrIssued, CdrQuarantined, Severity, TransactionEnded
 from protocols.sync.upkeep import ReservationEnd, ReservationMade
@@ -166,6 +167,8 @@ def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime
     doubts = transaction.doubts
     if Doubt.CLOCK in doubts and bill.reservation is None and not prices_time(transaction.tariff):
         doubts = [doubt for doubt in doubts if doubt is not Doubt.CLOCK]
+    if Doubt.ESTIMATED in doubts and _bills_estimates(site, transaction.tariff):
+        doubts = [doubt for doubt in doubts if doubt is not Doubt.ESTIMATED]
     start_wh = transaction.meter_start_wh if transaction.meter_start_wh is not None else stop_wh
     return Cdr(
         id=money_id(site),
@@ -195,6 +198,10 @@ def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime
         total_reservation_cost=bill.reservation,
         signed_data=transaction.signed,
     )
+
+
+def _bills_estimates(site: Site, tariff: Tariff) -> bool:
+    return tariff.id in site.rules.estimating_tariffs or not prices_energy(tariff)
 
 
 def _reason(transaction: Transaction, doubt: Doubt) -> str:

@@ -17,6 +17,7 @@ from edge.domain import (
     local_lists,
     metering,
     operations,
+    polled,
     remote,
     reservations,
     running_cost,
@@ -107,6 +108,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
                 smart_charging.watch(site, decision, event.station_id, event.evse_id, now)
         case StatusReported():
             stations.report_status(site, decision, event, now)
+            if event.station_id in site.runs.stations:
+                polled.note_status(site, decision, event, now)
         case TransactionBegan():
             sessions.begin(site, decision, event, now)
             if event.is_token_waived:
@@ -117,6 +120,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
                 drivers.waive(decision)
             if event.station_id in site.profiles:
                 smart_charging.tidy(site, decision, event.station_id, now)
+        case IdTokenPresented(evse_id=int(evse_id)):
+            polled.present(site, decision, event, evse_id, now)
         case IdTokenPresented():
             drivers.present(site, decision, event.station_id, event.token_uid, now)
             if event.certificate_status is not None:
@@ -128,6 +133,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
                 jobs.note_boot(site, decision, site.station(event.station_id), now)
         case StationConnected():
             stations.connect(site, decision, event, now)
+            if event.station_id in site.runs.stations:
+                polled.connect(site, decision, event.station_id, now)
             device_model.consider(site, site.station(event.station_id), now)
         case StationDisconnected():
             stations.disconnect(site, decision, event, now)
@@ -252,6 +259,7 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     reservations.settle(site, decision, now)
     local_lists.keep_equal(site, decision, now)
     metering.forget_idle_readings(site, now)
+    polled.tick(site, decision, now)
     running_cost.tell_costs(site, decision, now)
     for station_id in list(site.profiles):
         smart_charging.tidy(site, decision, station_id, now)
@@ -269,4 +277,5 @@ def _restart(site: Site, decision: Decision, now: datetime) -> None:
             station.is_online = False
             decision.journal(site, now, StationConnectionChanged(station_id=station.station_id, is_online=False))
     stations.forget_faults(site, decision, now)
+    polled.restart(site)
     remote.give_up_commands(site, decision, now)

@@ -129,6 +129,11 @@ def prices_time(tariff: Tariff) -> bool:
     return _TIME in prices or _PARKING_TIME in prices
 
 
+def prices_energy(tariff: Tariff) -> bool:
+    """Whether energy that was not measured would make another bill."""
+    return _ENERGY in _prices(tariff)
+
+
 def _prices(
     tariff: Tariff, reservation: ReservationRestrictionType | None = None
 ) -> dict[TariffDimensionType, PriceComponent]:

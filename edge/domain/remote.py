@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
-from edge.domain import asking, jobs, local_lists, operations
+from edge.domain import asking, edge_transactions, jobs, local_lists, operations
 from edge.domain.decision import Decision
 from edge.domain.events import DocumentUnreadable, Done, Refused, TokenBlocked, TokensImported
 from edge.domain.site import OpenCommand, Site
@@ -97,7 +97,22 @@ def _ask_station(
     if isinstance(asked, Refused):
         return asked
     site.commands[command_id] = replace(site.commands[command_id], station_id=station_id, operation=asked)
+    if station.rules.run is not None:
+        return _do_here(site, decision, command_id, station_id, asked, now)
     decision.commands.append(asking.command(site, command_id, station_id, asked))
+    return None
+
+
+def _do_here(
+    site: Site, decision: Decision, command_id: str, station_id: str, operation: Operation | RawCall, now: datetime
+) -> Refused | None:
+    """The station is polled: what a station would do itself with a command, the site does."""
+    answered = edge_transactions.carry_out(site, decision, command_id, station_id, operation, now)
+    if isinstance(answered, Refused):
+        return answered
+    if answered is not None:
+        note_answer(site, decision, answered, now)
+        edge_transactions.steer_all(site, decision, station_id, now)
     return None
 
 

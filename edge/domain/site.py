@@ -16,6 +16,7 @@ from edge.domain.job import JobRules, OpenJob
 from edge.domain.list_book import ListBook, ListRules
 from edge.domain.offers import Offers
 from edge.domain.reservation_book import ReservationBook
+from edge.domain.run_book import RunBook, RunRules
 from edge.domain.station_security import CertificateRules, Renewals, SecurityTally, Signing, StationCertificate
 from edge.domain.telemetry import NORMAL, Readings, TelemetryRules
 from edge.domain.transaction import Transaction
@@ -54,6 +55,8 @@ class StationRules:
     """The common name of its certificate; None: its id."""
     boot: Admission = Admission.ACCEPT
     keeps_local_list: bool = False
+    run: RunRules | None = None
+    """How the site runs its transactions, where it knows none itself."""
 
 
 def _always(_vendor: str | None, _model: str | None, _firmware: str | None) -> bool:
@@ -93,6 +96,8 @@ class SiteRules:
     inventory: InventoryRules = field(default_factory=InventoryRules)
     offers: Offers | None = None
     """None: there is no file server."""
+    estimating_tariffs: frozenset[str] = frozenset()
+    """Those that bill energy that was not measured."""
     keeps_lists: bool = field(init=False)
     checkpoint_every: timedelta = field(init=False)
     silent_after: timedelta = field(init=False)
@@ -235,6 +240,7 @@ class Site:
     """EVSEs that draw more than they may, since when."""
     reservations: ReservationBook = field(default_factory=ReservationBook)
     lists: ListBook = field(default_factory=ListBook)
+    runs: RunBook = field(default_factory=RunBook)
     out_of_service: dict[EvseRef, AvailabilityChanged] = field(default_factory=dict)
     """What the operator took out of service, or wants to; EVSE 0 is the whole station."""
     accepted_stations: set[str] = field(default_factory=set)
@@ -279,7 +285,7 @@ class Site:
                 status.read_at, status.state_of_charge_percent = was.read_at, was.state_of_charge_percent
                 self.set_power(status, was.power_w)
         self.unsettled = dict(before.unsettled)
-        self.booted = before.booted
+        self.booted, self.runs = before.booted, before.runs
         self.lists.keep_present_of(before.lists)
         self.reservations.back_at = before.reservations.back_at
         self.inventory = before.inventory

@@ -73,6 +73,7 @@ class Doubt(StrEnum):
     METER_JUMPED = "the meter rose faster than the EVSE can deliver"
     METER_TOO_SLOW = "the meter rose by far less than the power that was measured"
     INCOMPLETE = "messages of the station are missing that could change the bill"
+    ESTIMATED = "the energy was estimated and the tariff prices it"
 
 
 @dataclass(slots=True, kw_only=True)
