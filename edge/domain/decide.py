@@ -45,8 +45,8 @@ from edge.domain.events import (
     RawCallAnswered,
     Restarted,
     RevocationOrdered,
-    SigningFailed,
     SecurityProfileChanged,
+    SigningFailed,
     SiteEvent,
     StationLetIn,
     StationsClaimed,
@@ -178,6 +178,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             security_events.dismiss_alarm(site, decision, event, now)
         case PasswordChanged():
             certificates.change_password(site, decision, event, now)
+        case SecurityProfileChanged():
+            certificates.change_security_profile(site, decision, event, now)
         case DeviationNoticed():
             deviations.note(site, decision, event, now)
         case ChargingLimitReported():
@@ -185,8 +187,6 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
         case ChargingLimitCleared():
             smart_charging.note_limit_cleared(site, decision, event, now)
         case ChargingNeedsReported():
-        case SecurityProfileChanged():
-            certificates.change_security_profile(site, decision, event, now)
             vehicle_plans.answer_needs(site, decision, event, now)
         case EvScheduleReported():
             vehicle_plans.judge_plan(site, decision, event, now)
