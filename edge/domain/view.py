@@ -18,7 +18,8 @@ from protocols.terms import ChargingState, ConnectorStatus, EvseRef, EvseState
 
 
 def evse_state(site: Site, status: EvseStatus) -> EvseState:
-    """One word for an EVSE. What is not known is never shown as free."""
+    """One word for an EVSE. What is not known is never shown as free, nor as taken: what a station said before it was
+    away may be past. Only its fault stays until the station takes it back, as its alarm does."""
     station = site.stations[status.evse.station_id]
     if not station.is_online:
         return EvseState.OFFLINE
@@ -31,15 +32,16 @@ def evse_state(site: Site, status: EvseStatus) -> EvseState:
     if transaction is not None:
         is_charging = transaction.charging_state is ChargingState.CHARGING
         return EvseState.CHARGING if is_charging else EvseState.OCCUPIED
+    is_kept = status.ref in site.reservations.reserved
+    if status.ref in site.unsettled:
+        return EvseState.RESERVED if is_kept else EvseState.UNAVAILABLE
     match status.status:
         case ConnectorStatus.OCCUPIED:
             return EvseState.OCCUPIED
         case ConnectorStatus.RESERVED:
             return EvseState.RESERVED
-        case ConnectorStatus.AVAILABLE if status.ref in site.reservations.reserved:
-            return EvseState.RESERVED
         case ConnectorStatus.AVAILABLE:
-            return EvseState.UNAVAILABLE if status.ref in site.unsettled else EvseState.FREE
+            return EvseState.RESERVED if is_kept else EvseState.FREE
         case _:
             return EvseState.UNAVAILABLE
 

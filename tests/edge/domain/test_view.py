@@ -57,6 +57,41 @@ def test_what_was_free_before_the_station_was_away_is_not_free_until_it_says_so(
     assert A1 in decision.shown, "also when it says what it said before"
 
 
+@pytest.mark.parametrize("said", [ConnectorStatus.OCCUPIED, ConnectorStatus.RESERVED])
+def test_what_was_taken_before_the_station_was_away_is_not_taken_until_it_says_so(
+    play: Play, said: ConnectorStatus
+) -> None:
+    """The driver may have left meanwhile: "occupied" is then as untrue as "free" would be when one has come."""
+    play.status("A", 1, said)
+    shown = state(play.site)
+    play.tell(StationDisconnected(station_id="A"))
+    play.after(60)
+    play.tell(StationConnected(station_id="A", abilities=OCPP_16))
+    assert state(play.site) is EvseState.UNAVAILABLE
+    decision = play.status("A", 1, said)
+    assert state(play.site) is shown
+    assert A1 in decision.shown
+
+
+def test_what_is_taken_and_not_repeated_is_believed_after_a_while(play: Play) -> None:
+    play.status("A", 1, ConnectorStatus.OCCUPIED)
+    play.tell(StationDisconnected(station_id="A"))
+    play.tell(StationConnected(station_id="A", abilities=OCPP_16))
+    play.now += SETTLED_AFTER
+    assert A1 in play.tell(Ticked()).shown
+    assert state(play.site) is EvseState.OCCUPIED
+
+
+def test_a_transaction_and_a_fault_outlast_an_absence_until_their_end_is_told(play: Play) -> None:
+    """A transaction is the site's own record, as old as its tile says; a fault stays with its alarm."""
+    play.start(1000)
+    play.status("A", 2, ConnectorStatus.FAULTED)
+    play.tell(StationDisconnected(station_id="A"))
+    play.tell(StationConnected(station_id="A", abilities=OCPP_16))
+    assert state(play.site) is EvseState.CHARGING
+    assert state(play.site, EvseRef("A", 2)) is EvseState.FAULTED
+
+
 def test_a_station_that_does_not_repeat_its_states_is_believed_after_a_while(play: Play) -> None:
     """OCPP 1.6 §4.9: a station tells its states after a reconnect only where they have changed."""
     play.tell(StationDisconnected(station_id="A"))
