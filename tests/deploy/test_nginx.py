@@ -33,14 +33,15 @@ def test_nginx_takes_it_as_it_is(tmp_path: Path) -> None:
 
 
 def test_nginx_takes_it_with_tls(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "fullchain.pem"
-    made = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    files = ("-keyout", str(key), "-out", str(certificate), "-days", "1", "-subj", "/CN=localhost")
-    subprocess.run([*made, *files], check=True, capture_output=True, timeout=20)
+    for suffix, kind in (("", ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")), ("-rsa", ("rsa:2048",))):
+        key, certificate = tmp_path / f"key{suffix}.pem", tmp_path / f"fullchain{suffix}.pem"
+        made = ("openssl", "req", "-x509", "-newkey", *kind, "-nodes", "-days", "1", "-subj", "/CN=localhost")
+        files = ("-keyout", str(key), "-out", str(certificate))
+        subprocess.run([*made, *files], check=True, capture_output=True, timeout=20)
     (tmp_path / "site-ca.pem").write_bytes(certificate.read_bytes())
     text = re.sub(r"(?m)^(\s+)# ((?:listen 443|ssl_)[^#\n]*;)", r"\1\2", CONFIG.read_text())
     text = text.replace("listen 9000 reuseport backlog=16384;", "")
-    assert text.count("ssl_certificate ") == text.count("listen 443") == 1
+    assert (text.count("ssl_certificate "), text.count("listen 443")) == (2, 1)
     done = check(tmp_path, text.replace("/etc/ohmstead/tls/", f"{tmp_path}/"))
     assert done.returncode == 0, done.stderr
 

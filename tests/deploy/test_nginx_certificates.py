@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from prometheus_client import CollectorRegistry
 from websockets.asyncio.client import connect
@@ -135,14 +135,21 @@ async def a_door(folder: Path, *, believes: bool = True) -> AsyncIterator[Door]:
 def with_tls(text: str, folder: Path, port: int) -> str:
     """The configuration with its TLS lines, beside the plain port, as the comments in it say."""
     text, count = re.subn(r"(?m)^(\s+)# ((?:listen 443|ssl_)[^#\n]*;)", r"\1\2", text)
-    assert count >= 9
+    assert count >= 13
     text = text.replace("listen 443 ssl reuseport", f"listen 127.0.0.1:{port} ssl reuseport")
     return text.replace("/etc/ohmstead/tls/", f"{folder}/")
 
 
 def make_server_certificate(folder: Path) -> None:
-    """The door's own, for localhost; where it comes from is no matter of the site CA."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    """The door's own, for localhost; where they come from is no matter of the site CA."""
+    for suffix, key in (("-rsa", rsa.generate_private_key(65537, 2048)), ("", ec.generate_private_key(ec.SECP256R1()))):
+        pem, secret = _served(key)
+        (folder / f"fullchain{suffix}.pem").write_bytes(pem)
+        (folder / f"key{suffix}.pem").write_bytes(secret)
+    (folder / "server.pem").write_bytes(pem)
+
+
+def _served(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> tuple[bytes, bytes]:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), 1, NOW - timedelta(1), NOW + timedelta(1))
@@ -154,9 +161,7 @@ def make_server_certificate(folder: Path) -> None:
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    (folder / "server.pem").write_bytes(pem)
-    (folder / "fullchain.pem").write_bytes(pem)
-    (folder / "key.pem").write_bytes(secret)
+    return pem, secret
 
 
 async def test_who_comes_in_and_who_does_not(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from deploy.demo.processes import program
 from deploy.demo.servers import block_until, die_with_parent, is_listening, steady_port
@@ -30,9 +30,15 @@ class Door:
     port: int
     authority: Issued
 
-    def client(self, *, highest: ssl.TLSVersion | None = None, chain: Path | None = None) -> ssl.SSLContext:
-        """A station's side of TLS; `chain` is a file with its certificates and its key."""
+    def client(
+        self, *, highest: ssl.TLSVersion | None = None, chain: Path | None = None, suite: str | None = None
+    ) -> ssl.SSLContext:
+        """A station's side of TLS; `chain` is a file with its certificates and its key, `suite` the only one of TLS 1.2
+        that it knows."""
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cadata=self.authority.pem)
+        if suite is not None:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(f"{suite}:@SECLEVEL=0")
         if highest is not None:
             context.set_ciphers("ALL:@SECLEVEL=0")  # so that it is the door that refuses, not the station
             with warnings.catch_warnings():
@@ -47,9 +53,9 @@ class Door:
 def tls_door(agent: RunningAgent, folder: Path) -> Iterator[Door]:
     """A door that leads to this agent."""
     authority, port = new_authority(), steady_port()
-    served = _of_this_host(authority)
-    (folder / "key.pem").write_text(key_pem(served.key))
-    (folder / "fullchain.pem").write_text(served.pem)
+    for suffix, key in (("", ec.generate_private_key(ec.SECP256R1())), ("-rsa", rsa.generate_private_key(65537, 2048))):
+        (folder / f"key{suffix}.pem").write_text(key_pem(key))
+        (folder / f"fullchain{suffix}.pem").write_bytes(_of_this_host(authority, key))
     export = [program("ohmstead-edge"), "ca", "export", "-c", str(agent.config)]
     (folder / "site-ca.pem").write_bytes(subprocess.run(export, check=True, capture_output=True).stdout)
     (folder / "nginx.conf").write_text(_configured(agent, folder, port))
@@ -70,14 +76,14 @@ def new_authority(name: str = "Authority") -> Issued:
     return issue(name, is_ca=True, now=datetime.now(UTC))  # noqa: TID251 - TLS knows no other clock
 
 
-def key_pem(key: ec.EllipticCurvePrivateKey) -> str:
+def key_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
 
 
-def _of_this_host(authority: Issued) -> Issued:
-    key, root = ec.generate_private_key(ec.SECP256R1()), authority.certificate
+def _of_this_host(authority: Issued, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    root = authority.certificate
     certificate = (
         x509.CertificateBuilder(
             issuer_name=root.subject,
@@ -90,7 +96,7 @@ def _of_this_host(authority: Issued) -> Issued:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(authority.key, hashes.SHA256())
     )
-    return Issued(certificate, key)
+    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _configured(agent: RunningAgent, folder: Path, port: int) -> str:
