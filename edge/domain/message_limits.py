@@ -11,17 +11,19 @@ from typing import Final
 from protocols.charger.commands import MessageLimit, Operation, RawCall
 from protocols.sync.upkeep import VariableReading
 
-_OPERATIONS: Final[Mapping[tuple[str, str | None], str]] = MappingProxyType(
-    {
-        ("DeviceDataCtrlr", "GetReport"): "get_report",
-        ("DeviceDataCtrlr", "GetVariables"): "get_variables",
-        ("DeviceDataCtrlr", "SetVariables"): "set_variables",
-        ("MonitoringCtrlr", "ClearVariableMonitoring"): "clear_variable_monitoring",
-        ("MonitoringCtrlr", "SetVariableMonitoring"): "set_variable_monitoring",
-    }
+_OF: Final = (
+    ("DeviceDataCtrlr", "GetReport", "get_report"),
+    ("DeviceDataCtrlr", "GetVariables", "get_variables"),
+    ("DeviceDataCtrlr", "SetVariables", "set_variables"),
+    ("MonitoringCtrlr", "ClearVariableMonitoring", "clear_variable_monitoring"),
+    ("MonitoringCtrlr", "SetVariableMonitoring", "set_variable_monitoring"),
 )
-"""By component and instance of the variable."""
-_FIELDS: Final[Mapping[str, str]] = MappingProxyType({"ItemsPerMessage": "items", "BytesPerMessage": "size_bytes"})
+_MEANS: Final[Mapping[tuple[str, str, str | None], tuple[str, str]]] = MappingProxyType(
+    {(component, "ItemsPerMessage", instance): (operation, "items") for component, instance, operation in _OF}
+    | {(component, "BytesPerMessage", instance): (operation, "size_bytes") for component, instance, operation in _OF}
+    | {("", "GetConfigurationMaxKeys", None): ("get_variables", "items")}  # who asks by the key is told by the key
+)
+"""By component, variable and its instance: which operation is limited, and in what."""
 _MAX: Final = 10_000_000
 _MAX_KINDS: Final = 1_000
 
@@ -47,10 +49,10 @@ class MessageLimits:
         known = self.told.get(station_id, _NONE)
         limits = dict(known)
         for each in readings:
-            name = _FIELDS.get(each.variable)
-            operation = _OPERATIONS.get((each.component, each.variable_instance)) if name is not None else None
+            meant = _MEANS.get((each.component, each.variable, each.variable_instance))
             is_stations = each.component_instance is None and each.evse_id is None and each.attribute == "Actual"
-            if name is not None and operation is not None and is_stations:
+            if meant is not None and is_stations:
+                operation, name = meant
                 limits[operation] = limits.get(operation, MessageLimit())._replace(**{name: _count(each.value)})
         if limits != known:
             kind = frozenset(limits.items())

@@ -44,7 +44,7 @@ def restore_device_model(site: Site, connection: sqlite3.Connection) -> None:
         if station_id in site.stations:
             site.stations[station_id].inventory = identity
     for station_id, component, variable, value, instance in connection.execute(sql["message_limits"]):
-        reading = VariableReading(component, variable, value, variable_instance=instance)
+        reading = VariableReading(component, variable, value, variable_instance=instance or None)
         site.inventory.limits.learn(station_id, [reading])
 
 

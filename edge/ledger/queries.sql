@@ -261,8 +261,9 @@ SELECT identity, at, problem FROM station_inventories WHERE station_id = ?
 -- name: message_limits
 SELECT s.station_id, v.component, v.variable, v.value, v.variable_instance
 FROM stations AS s CROSS JOIN station_variables AS v ON v.station_id = s.station_id
-WHERE v.component IN ('DeviceDataCtrlr', 'MonitoringCtrlr') AND v.component_instance = '' AND v.evse_id = -1
-    AND v.connector_id = -1 AND v.variable IN ('ItemsPerMessage', 'BytesPerMessage') AND v.attribute = 'Actual'
+WHERE v.component IN ('', 'DeviceDataCtrlr', 'MonitoringCtrlr') AND v.component_instance = '' AND v.evse_id = -1
+    AND v.connector_id = -1 AND v.variable IN ('ItemsPerMessage', 'BytesPerMessage', 'GetConfigurationMaxKeys')
+    AND v.attribute = 'Actual'
 
 -- name: variables_of
 SELECT component, variable, value, mutability, attribute, component_instance, variable_instance, evse_id, connector_id,
@@ -373,7 +374,6 @@ UPDATE station_passwords SET hash = ?, offered = NULL WHERE station_id = ?
 -- name: withdraw_password
 UPDATE station_passwords SET offered = NULL WHERE station_id = ?
 
--- name: station_passwords
 -- name: offer_security_profile
 INSERT INTO station_security_profiles (station_id, offered, instead_of) VALUES (?, ?, ?)
 ON CONFLICT (station_id) DO UPDATE SET offered = excluded.offered,
@@ -389,6 +389,7 @@ DELETE FROM station_security_profiles WHERE station_id = ?
 -- name: station_security_profiles
 SELECT station_id, adopted, offered, instead_of FROM station_security_profiles
 
+-- name: station_passwords
 SELECT station_id, hash, offered, instead_of FROM station_passwords
 
 -- name: put_reservation

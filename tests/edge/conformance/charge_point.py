@@ -7,7 +7,7 @@ import base64
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -20,6 +20,8 @@ from tests.edge.conformance.running_agent import PASSWORD, PATIENCE_S, RunningAg
 
 SUBPROTOCOLS = {Version.V16: "ocpp1.6", Version.V201: "ocpp2.0.1", Version.V21: "ocpp2.1"}
 
+Answer = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
+
 
 class Refused(Exception):
     """The site answered with a CALLERROR."""
@@ -28,13 +30,13 @@ class Refused(Exception):
 class ChargePoint:
     """One socket of a station. Whatever the site sends must be valid by the schema of its message.
 
-    `answers`: what it answers to a call of the site, by action, {"status": "Accepted"} without one. `errors`: the code,
-    description and details of the CALLERROR that it answers with instead.
+    `answers`: what it answers to a call of the site, by action, or a function of the payload; {"status": "Accepted"}
+    without one. `errors`: the code, description and details of the CALLERROR that it answers with instead.
     """
 
     def __init__(self, socket: ClientConnection, version: Version, station_id: str) -> None:
         self.station_id = station_id
-        self.answers: dict[str, dict[str, Any]] = {}
+        self.answers: dict[str, Answer] = {}
         self.errors: dict[str, tuple[str, str, dict[str, Any]]] = {}
         self._socket = socket
         self._version = version
@@ -42,7 +44,7 @@ class ChargePoint:
         self._waiting: dict[str, asyncio.Future[list[Any]]] = {}
         self._asked: dict[str, asyncio.Queue[dict[str, Any]]] = {}
 
-    async def call(self, action: str, **payload: Any) -> dict[str, Any]:
+    async def call(self, action: str, /, **payload: Any) -> dict[str, Any]:
         """Say something; the site's answer. Raises Refused."""
         self._number += 1
         message_id = f"{self.station_id}-{self._number}"
@@ -78,7 +80,8 @@ class ChargePoint:
         if action in self.errors:
             await self._socket.send(json.dumps([4, message_id, *self.errors[action]]))
             return
-        answer = self.answers.get(action, {"status": "Accepted"})
+        found = self.answers.get(action, {"status": "Accepted"})
+        answer = found(payload) if callable(found) else found
         validate(self._version, action, Direction.RESPONSE, answer)
         await self._socket.send(json.dumps([3, message_id, answer]))
 

@@ -128,7 +128,10 @@ def test_how_much_a_station_takes_in_a_message_is_known_again(play: LedgerPlay) 
     row = {"component": name.component, "variable": name.variable, "variable_instance": "GetVariables", "value": "4"}
     other = {**row, "variable_instance": "SetVariables", "component_instance": "other", "value": "5"}
     reply(play, asked, result={"variables": [row, other], "unknown": []})
-    told = {"B": {"get_variables": MessageLimit(items=4)}}
+    (asked,) = order(play, "A", GetVariables(names=(VariableName(variable="GetConfigurationMaxKeys"),))).commands
+    key = {"component": "", "variable": "GetConfigurationMaxKeys", "value": "9"}
+    reply(play, asked, result={"variables": [key], "unknown": []})
+    told = {"A": {"get_variables": MessageLimit(items=9)}, "B": {"get_variables": MessageLimit(items=4)}}
     assert play.site.inventory.limits.told == told
     killed(play)
     assert play.site.inventory.limits.told == told
