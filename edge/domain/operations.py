@@ -110,9 +110,9 @@ def note(
             local_lists.note_cache_cleared(site, station, answer)
         case GetTransactionStatus() as status if command.is_own:
             open_transactions.note_status(site, decision, station, status, answer, now)
-        case SetChargingProfile() as profile if answer.is_accepted:
-            smart_charging.note_set(site, decision, station, profile, now)
-            if profile.profile.purpose != "TxProfile":
+        case SetChargingProfile() as asked:
+            smart_charging.note_set(site, decision, station, asked, answer, now)
+            if answer.is_accepted and asked.profile.purpose != "TxProfile":
                 vehicle_plans.note_limits_changed(site, decision, station, now)
         case ClearChargingProfile() as cleared if answer.is_accepted:
             smart_charging.note_cleared(site, decision, station, cleared, now)

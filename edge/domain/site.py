@@ -232,6 +232,8 @@ class Site:
     """The charging profiles that stations have accepted, by station and id."""
     external_limits: dict[str, dict[str, ChargingLimitChanged]] = field(default_factory=dict)
     """What others than the site allow a station (OCPP 2.0.1 K12), by station and by whose limit it is."""
+    profiles_asked: dict[EvseRef, InstalledProfile] = field(default_factory=dict)
+    """The TxProfiles that EVSEs were asked to take and have not answered, since when."""
     vehicle_offers: dict[EvseRef, VehicleOffer] = field(default_factory=dict)
     """The last ones, of EVSEs where vehicles say what they need."""
     cost_told: dict[str, datetime] = field(default_factory=dict)

@@ -59,7 +59,9 @@ def prepare_set(
         profile = replace(profile, profile_id=number(site, now))
     if profile.kind != "Relative" and profile.schedules[0].start_at is None:
         profile = replace(profile, schedules=tuple(replace(each, start_at=now) for each in profile.schedules))
-    return replace(operation, profile=in_whole_seconds(_told_apart(profile)))
+    operation = replace(operation, profile=in_whole_seconds(_told_apart(profile)))
+    note_asked(site, station.station_id, operation, now)
+    return operation
 
 
 def in_whole_seconds(profile: ChargingProfile) -> ChargingProfile:
@@ -70,22 +72,45 @@ def in_whole_seconds(profile: ChargingProfile) -> ChargingProfile:
     )
 
 
-def note_set(site: Site, decision: Decision, station: Station, operation: SetChargingProfile, now: datetime) -> None:
-    """The station has accepted it: it takes the place of what it replaces (K01.FR.05), and is read back."""
+def note_asked(site: Site, station_id: str, operation: SetChargingProfile, now: datetime) -> None:
+    """A vehicle's plan for it may come before the station's answer."""
+    if operation.profile.purpose == "TxProfile":
+        ref = EvseRef(station_id, operation.evse_id)
+        site.profiles_asked[ref] = InstalledProfile(
+            evse_id=operation.evse_id, profile=operation.profile, installed_at=now
+        )
+
+
+def note_set(
+    site: Site, decision: Decision, station: Station, operation: SetChargingProfile, answer: CommandAnswered,
+    now: datetime,
+) -> None:  # fmt: skip
+    """What is accepted takes the place of what it replaces (K01.FR.05), and is read back."""
     evse_id, profile = operation.evse_id, operation.profile
-    if profile.profile_id is None:
+    asked = site.profiles_asked.get(EvseRef(station.station_id, evse_id))
+    if asked is not None and asked.profile.profile_id == profile.profile_id:
+        del site.profiles_asked[EvseRef(station.station_id, evse_id)]
+        profile = asked.profile  # as the vehicle has chosen meanwhile
+    if profile.profile_id is None or not answer.is_accepted:
         return
-    profiles = site.profiles.setdefault(station.station_id, {})
-    for known in [known for known in profiles.values() if _replaces(operation, known)]:
-        _forget(site, decision, station.station_id, known, now)
-    profiles = site.profiles.setdefault(station.station_id, {})
-    profiles[profile.profile_id] = InstalledProfile(evse_id=evse_id, profile=profile, installed_at=now)
-    decision.journal(
-        site, now, ChargingProfileSet(station_id=station.station_id, evse_id=evse_id, profile=profile, installed_at=now)
-    )
+    installed = InstalledProfile(evse_id=evse_id, profile=profile, installed_at=now)
+    for known in list(site.profiles.get(station.station_id, {}).values()):
+        if replaces(installed, known):
+            _forget(site, decision, station.station_id, known, now)
+    keep(site, decision, station.station_id, installed, now)
     for each in [evse_id] if evse_id else station.evse_ids:
         question = GetCompositeSchedule(evse_id=each, duration_s=int(READ_BACK.total_seconds()), rate_unit="W")
         ask(site, decision, station.station_id, question, now)
+
+
+def keep(site: Site, decision: Decision, station_id: str, installed: InstalledProfile, now: datetime) -> None:
+    """The station has this profile, as it is here."""
+    profile = installed.profile
+    site.profiles.setdefault(station_id, {})[profile.profile_id or 0] = installed
+    told = ChargingProfileSet(
+        station_id=station_id, evse_id=installed.evse_id, profile=profile, installed_at=installed.installed_at
+    )
+    decision.journal(site, now, told)
 
 
 def note_cleared(
@@ -229,12 +254,16 @@ def _problem_of(site: Site, station: Station, evse_id: int, profile: ChargingPro
     return None
 
 
-def _replaces(operation: SetChargingProfile, known: InstalledProfile) -> bool:
-    new, old = operation.profile, known.profile
-    if new.profile_id == old.profile_id:
+def replaces(new: InstalledProfile, old: InstalledProfile) -> bool:
+    """Of one station: K01.FR.05, and what has the same id."""
+    if new.profile.profile_id == old.profile.profile_id:
         return True
-    is_same_place = operation.evse_id == known.evse_id and new.charger_transaction_id == old.charger_transaction_id
-    return is_same_place and (new.purpose, new.stack_level) == (old.purpose, old.stack_level)
+    return _place(new) == _place(old)
+
+
+def _place(installed: InstalledProfile) -> tuple[object, ...]:
+    profile = installed.profile
+    return (installed.evse_id, profile.charger_transaction_id, profile.purpose, profile.stack_level)
 
 
 def _is_covered(operation: ClearChargingProfile, known: InstalledProfile) -> bool:

@@ -13,15 +13,18 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from edge.domain.asking import ask, number
+from edge.domain.asking import ANSWERED_WITHIN, ask, number
 from edge.domain.composite import InstalledProfile, VehicleOffer, composite, side_by_side, steps_of
 from edge.domain.decision import Decision
 from edge.domain.site import Site, Station
 from edge.domain.smart_charging import (
     external_limit,
+    keep,
     lowest,
+    note_asked,
     profiles_of,
     read_schedule,
+    replaces,
     running_at,
     tolerance_w,
 )
@@ -35,7 +38,6 @@ from protocols.charger.operations.smart_charging import (
     SetChargingProfile,
 )
 from protocols.errors import BadText
-from protocols.sync.upkeep import ChargingProfileSet
 from protocols.terms import EvseRef
 
 AHEAD: Final = timedelta(days=1)
@@ -67,7 +69,7 @@ def judge_plan(site: Site, decision: Decision, event: EvScheduleReported, now: d
         decision.reply = Judged(is_accepted=False, reason=str(error)[:50])
         return
     transaction, schedule_id = site.at_evse(ref), event.schedule.get("id")
-    profiles = [_as_chosen(each, ref, transaction, schedule_id) for each in profiles_of(site, ref)]
+    profiles = [_as_chosen(each, ref, transaction, schedule_id) for each in _meant(site, ref, now)]
     begin = max(now, plan[0].at)
     may = composite(profiles, ref.evse_id, running_at(site, ref), begin, ends_at)
     if all(_is_within(planned_w, may_w) for _, may_w, planned_w in side_by_side(may, plan, begin, ends_at)):
@@ -102,7 +104,7 @@ def _offer_to(site: Site, transaction: Transaction) -> VehicleOffer:
 def _offer(site: Site, decision: Decision, transaction: Transaction, offer: VehicleOffer, now: datetime) -> None:
     """What somebody has set for this transaction is offered again as it is (K16.FR.12); otherwise all that may be."""
     ref, charger_id = transaction.ref, transaction.charger_transaction_id
-    others = [each for each in profiles_of(site, ref) if each.profile.profile_id != offer.profile_id]
+    others = [each for each in _meant(site, ref, now) if each.profile.profile_id != offer.profile_id]
     set_for_it = [each.profile for each in others if _is_for(each, ref, charger_id)]
     if set_for_it:
         profile = max(set_for_it, key=lambda each: each.stack_level)
@@ -115,7 +117,9 @@ def _offer(site: Site, decision: Decision, transaction: Transaction, offer: Vehi
             charger_transaction_id=charger_id,
         )
     site.vehicle_offers[ref] = offer
-    ask(site, decision, ref.station_id, SetChargingProfile(evse_id=ref.evse_id, profile=profile), now)
+    operation = SetChargingProfile(evse_id=ref.evse_id, profile=profile)
+    note_asked(site, ref.station_id, operation, now)
+    ask(site, decision, ref.station_id, operation, now)
 
 
 def _all_that_may_be(
@@ -153,22 +157,26 @@ def _as_chosen(
     return replace(known, profile=replace(known.profile, schedules=chosen)) if chosen else known
 
 
+def _meant(site: Site, ref: EvseRef, now: datetime) -> list[InstalledProfile]:
+    """The station's profiles, with the one that it was asked to take a moment ago: its word that it does may cross with
+    the plan."""
+    profiles, asked = profiles_of(site, ref), site.profiles_asked.get(ref)
+    if asked is None or now - asked.installed_at > ANSWERED_WITHIN:
+        return profiles
+    return [asked, *(each for each in profiles if not replaces(asked, each))]
+
+
 def _note_choice(
     site: Site, decision: Decision, ref: EvseRef, profiles: Sequence[InstalledProfile], now: datetime
 ) -> None:
     """What the vehicle did not choose holds no more."""
-    kept = site.profiles.get(ref.station_id, {})
+    kept, asked = site.profiles.get(ref.station_id, {}), site.profiles_asked.get(ref)
     for each in profiles:
-        profile_id = each.profile.profile_id
-        if profile_id is not None and kept.get(profile_id) != each:
-            kept[profile_id] = each
-            told = ChargingProfileSet(
-                station_id=ref.station_id,
-                evse_id=each.evse_id,
-                profile=each.profile,
-                installed_at=each.installed_at,
-            )
-            decision.journal(site, now, told)
+        profile_id = each.profile.profile_id or 0
+        if asked is not None and asked.profile.profile_id == profile_id:
+            site.profiles_asked[ref] = each
+        if profile_id in kept and kept[profile_id].profile != each.profile:
+            keep(site, decision, ref.station_id, each, now)
 
 
 def _is_within(planned_w: int | None, may_w: int | None) -> bool:

@@ -56,8 +56,8 @@ def play() -> Play:
     return play
 
 
-def operate(play: Play, operation: SetChargingProfile | ClearChargingProfile) -> Decision:
-    """Somebody's command, accepted by the station; the decision upon that."""
+def ask(play: Play, operation: SetChargingProfile | ClearChargingProfile) -> ChargerCommand:
+    """Somebody's command, which the station has not answered yet."""
     command = Command(
         id=f"c{len(play.recorded)}",
         issued_at=play.now,
@@ -65,7 +65,12 @@ def operate(play: Play, operation: SetChargingProfile | ClearChargingProfile) ->
         body=Operate(station_id="A", operation=operation),
     )
     (asked,) = play.tell(command).commands
-    return accept(play, asked)
+    return asked
+
+
+def operate(play: Play, operation: SetChargingProfile | ClearChargingProfile) -> Decision:
+    """Somebody's command, accepted by the station; the decision upon that."""
+    return accept(play, ask(play, operation))
 
 
 def put(play: Play, what: ChargingProfile, evse_id: int = 1) -> Decision:
@@ -279,3 +284,37 @@ def test_before_it_has_chosen_it_may_do_any_of_them(play: Play) -> None:
     assert NOT_APPLIED not in [alarm.alarm for alarm in play.found(AlarmRaised)]
     assert is_accepted(plan(play, (0, 11_000.0), (3600, 20_000.0), id=9))
     assert len(play.site.profiles["A"][next(iter(play.site.profiles["A"]))].profile.schedules) == 3
+
+
+# --- a plan that crosses with the station's answer ---
+
+
+def asked_for(play: Play, what: ChargingProfile) -> ChargerCommand:
+    return ask(play, SetChargingProfile(evse_id=1, profile=what))
+
+
+def test_a_plan_may_come_before_the_stations_answer(play: Play) -> None:
+    needs(play, is_accepted=False)
+    assert not is_accepted(plan(play, (0, 40_000.0)))
+    asked = asked_for(play, profile(schedule((0, 6_000.0)), purpose="TxProfile"))
+    assert not is_accepted(plan(play, (0, 22_000.0)))
+    assert is_accepted(plan(play, (0, 6_000.0)))
+    accept(play, asked)
+    assert limit_now(play.site, REF, play.now) == 6_000
+    assert play.site.profiles_asked == {}
+
+
+def test_what_a_station_did_not_take_limits_no_plan(play: Play) -> None:
+    asked = asked_for(play, profile(schedule((0, 6_000.0)), purpose="TxProfile"))
+    play.tell(CommandAnswered(station_id="A", command_id=asked.command_id, is_accepted=False, detail="Rejected"))
+    assert is_accepted(plan(play, (0, 22_000.0)))
+    asked_for(play, profile(schedule((0, 6_000.0)), purpose="TxProfile"))
+    play.after(6)
+    assert is_accepted(plan(play, (0, 22_000.0)))
+
+
+def test_a_choice_before_the_stations_answer_is_kept(play: Play) -> None:
+    asked = asked_for(play, three())
+    assert is_accepted(plan(play, (0, 4_000.0), id=1))
+    accept(play, asked)
+    assert limit_now(play.site, REF, play.now) == 4_000
