@@ -38,6 +38,9 @@ COMMANDS_AT_ONCE: Final = 25
 STEP_S: Final = 0.05
 """So many commands are begun in a step, 500 a second: what is asked of thousands of stations after a boot storm shall
 not become a storm of answers."""
+ANSWER_FIRST_S: Final = 0.1
+"""A question of the site's own often follows from what the station just said, whose answer went out a moment ago: so
+long a station has to take that in. Some mix up what reaches them in one go."""
 RETRY_S: Final = 1.0
 """How long to wait before telling an overloaded site again what it has to know."""
 
@@ -310,10 +313,11 @@ class Fleet:
         station = self._stations.get(command.station_id)
         if station is None or station.owner is None or not command.command_id.startswith(OWN):
             return
-        wanted = station.owner.quirks.questions
+        wanted, wait_s = station.owner.quirks.questions, ANSWER_FIRST_S
         if wanted.pause_s or wanted.most is not None:
             station.pace = station.pace or Pace()
-            await asyncio.sleep(station.pace.turn(asyncio.get_running_loop().time(), wanted))
+            wait_s = max(wait_s, station.pace.turn(asyncio.get_running_loop().time(), wanted))
+        await asyncio.sleep(wait_s)
 
     async def _operate(self, command: ChargerCommand) -> Result:
         """One call after the other; raises CallFailed, BadPayload or BadText at the first that cannot be made."""

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.chargers import pacing
+from edge.chargers.fleet import ANSWER_FIRST_S
 from edge.chargers.habits import Model
 from edge.chargers.pacing import WINDOW_S, Pace
 from protocols.charger.commands import ChargerCommand
@@ -84,3 +85,17 @@ async def test_the_sites_own_questions_wait_and_a_persons_do_not(
         assert answered == ["TriggerMessage"] * 2
         assert turns == [slow.questions.pause_s] * 2 * is_paced
         assert time.monotonic() - begun_s < 5
+
+
+@pytest.mark.parametrize(("prefix", "first_after_s"), [("site-", ANSWER_FIRST_S), ("hub-", 0.0)])
+async def test_a_station_has_time_to_take_in_an_answer_before_it_is_asked(prefix: str, first_after_s: float) -> None:
+    async with running_server() as server, server.connect() as station:
+        begun_s = time.monotonic()
+        operation = TriggerMessage(requested_message="StatusNotification", evse_id=1)
+        for number in range(3):
+            server.fleet.send(ChargerCommand(command_id=f"{prefix}{number}", station_id="CS-1", operation=operation))
+        frame = orjson.loads(await asyncio.wait_for(station.recv(), 5))
+        assert time.monotonic() - begun_s >= first_after_s
+        await station.send(orjson.dumps([3, frame[1], {"status": "Accepted"}]).decode())
+        await wait_until(lambda: len(server.inbox.of(CommandAnswered)) == 1)
+        assert server.inbox.of(CommandAnswered)[0].command_id == f"{prefix}0"
