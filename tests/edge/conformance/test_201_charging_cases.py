@@ -92,11 +92,15 @@ async def test_tc_k_05_clear_charging_profile(agent: RunningAgent, case: str) ->
 
 
 async def test_tc_k_15_set_charging_profile_not_supported(agent: RunningAgent, case: str) -> None:
+    """Told by a CALLERROR, as the case has it, and by a status."""
     async with charge_point(agent, case, V201) as point:
         await booted(point)
+        operation = SetChargingProfile(evse_id=1, profile=profile("TxDefaultProfile"))
+        point.errors["SetChargingProfile"] = ("NotSupported", "no smart charging", {})
+        assert "NotSupported" in ((await agent.operate(case, operation)).problem or "")
+        del point.errors["SetChargingProfile"]
         point.answers["SetChargingProfile"] = {"status": "Rejected", "statusInfo": {"reasonCode": "UnsupportedRequest"}}
-        done = await agent.operate(case, SetChargingProfile(evse_id=1, profile=profile("TxDefaultProfile")))
-        assert "UnsupportedRequest" in (done.problem or "")
+        assert "UnsupportedRequest" in ((await agent.operate(case, operation)).problem or "")
 
 
 async def test_tc_k_19_recurring_profile(agent: RunningAgent, case: str) -> None:
@@ -111,6 +115,9 @@ async def test_tc_k_19_recurring_profile(agent: RunningAgent, case: str) -> None
 @pytest.mark.parametrize(
     ("operation", "keys"),
     [
+        (GetChargingProfiles(evse_id=0, purpose="ChargingStationMaxProfile"), ["chargingProfilePurpose"]),
+        (GetChargingProfiles(evse_id=2, purpose="TxProfile"), ["chargingProfilePurpose"]),
+        (GetChargingProfiles(purpose="TxDefaultProfile"), ["chargingProfilePurpose"]),
         (GetChargingProfiles(evse_id=0), []),
         (GetChargingProfiles(evse_id=1), []),
         (GetChargingProfiles(), []),
@@ -183,7 +190,7 @@ async def test_tc_k_43_get_composite_schedule(agent: RunningAgent, case: str, ev
 
 @pytest.mark.parametrize("is_charging", [False, True])
 async def test_tc_k_48_external_charging_limit(agent: RunningAgent, case: str, is_charging: bool) -> None:
-    """TC_K_48 set, TC_K_52 with its schedule, TC_K_50 and TC_K_51 released."""
+    """TC_K_48 set, TC_K_50 and TC_K_51 released."""
     async with charge_point(agent, case, V201) as point:
         await booted(point)
         talk = await charging(point) if is_charging else None
@@ -198,32 +205,28 @@ async def test_tc_k_48_external_charging_limit(agent: RunningAgent, case: str, i
             await parked(talk)
 
 
-NEEDS = {
-    "requestedEnergyTransfer": "AC_three_phase",
-    "acChargingParameters": {"energyAmount": 20_000, "evMinCurrent": 6, "evMaxCurrent": 32, "evMaxVoltage": 230},
-}
-
-
-async def test_tc_k_53_load_leveling_by_high_level_communication(agent: RunningAgent, case: str) -> None:
-    """TC_K_53 the needs are answered with a profile for the transaction, TC_K_55 the vehicle wants more than that."""
+async def test_tc_k_52_external_charging_limit_with_its_profile(agent: RunningAgent, case: str) -> None:
     async with charge_point(agent, case, V201) as point:
         await booted(point)
-        talk = await charging(point)
-        answer = await point.call("NotifyEVChargingNeeds", evseId=1, chargingNeeds=NEEDS, maxScheduleTuples=3)
-        assert answer["status"] in ("Accepted", "Processing")
-        told = (await point.asked("SetChargingProfile"))["chargingProfile"]
-        assert (told["chargingProfilePurpose"], told["transactionId"]) == ("TxProfile", talk.transaction_id)
-        mine = told["chargingSchedule"][0]
-        answer = await point.call("NotifyEVChargingSchedule", evseId=1, timeBase=stamp(), chargingSchedule=mine)
-        assert answer["status"] == "Accepted"
-        beyond = {**mine, "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 100_000.0}]}
-        answer = await point.call("NotifyEVChargingSchedule", evseId=1, timeBase=stamp(), chargingSchedule=beyond)
-        assert answer["status"] == "Rejected"
-        await parked(talk)
+        limit = {"chargingLimitSource": "EMS", "isGridCritical": False}
+        assert await point.call("NotifyChargingLimit", chargingLimit=limit, chargingSchedule=[SCHEDULE]) == {}
+        purpose = "ChargingStationExternalConstraints"
+        assert (await agent.operate(case, GetChargingProfiles(evse_id=0, purpose=purpose))).problem is None
+        asked = await point.asked("GetChargingProfiles")
+        assert asked["chargingProfile"] == {"chargingProfilePurpose": purpose}
+        told = {
+            "id": -1,
+            "stackLevel": 0,
+            "chargingProfilePurpose": purpose,
+            "chargingProfileKind": "Absolute",
+            "chargingSchedule": [SCHEDULE],
+        }
+        report = {"requestId": asked["requestId"], "chargingLimitSource": "EMS", "evseId": 0}
+        assert await point.call("ReportChargingProfiles", **report, chargingProfile=[told]) == {}
 
 
 async def test_tc_k_60_set_tx_profile_with_a_transaction(agent: RunningAgent, case: str) -> None:
-    """TC_K_60; TC_K_02 without one; TC_K_70 several."""
+    """And one above it."""
     async with charge_point(agent, case, V201) as point:
         await booted(point)
         talk = await charging(point)
@@ -234,5 +237,35 @@ async def test_tc_k_60_set_tx_profile_with_a_transaction(agent: RunningAgent, ca
         other = await placed(agent, point, SetChargingProfile(evse_id=1, profile=above))
         assert other["id"] != told["id"]
         await parked(talk)
-        without = await agent.operate(case, SetChargingProfile(evse_id=1, profile=profile("TxProfile")))
-        assert "needs a running transaction" in (without.problem or "")
+
+
+async def test_tc_k_02_tx_profile_without_a_transaction(agent: RunningAgent, case: str) -> None:
+    """Refused here, where it could do no good; sent raw it is the station that refuses."""
+    async with charge_point(agent, case, V201) as point:
+        await booted(point)
+        done = await agent.operate(case, SetChargingProfile(evse_id=1, profile=profile("TxProfile")))
+        assert "needs a running transaction" in (done.problem or "")
+        told = {
+            "id": 1,
+            "stackLevel": 0,
+            "chargingProfilePurpose": "TxProfile",
+            "chargingProfileKind": "Relative",
+            "transactionId": "nobody-s",
+            "chargingSchedule": [{"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": PERIODS}],
+        }
+        point.answers["SetChargingProfile"] = {"status": "Rejected", "statusInfo": {"reasonCode": "TxNotFound"}}
+        raw = await agent.call(case, "SetChargingProfile", {"evseId": 1, "chargingProfile": told})
+        assert raw.result == point.answers["SetChargingProfile"]
+
+
+async def test_tc_k_70_several_profiles(agent: RunningAgent, case: str) -> None:
+    """TxDefaultProfile and ChargingStationMaxProfile beside each other, each with an id of its own."""
+    async with charge_point(agent, case, V201) as point:
+        await booted(point)
+        talk = await charging(point)
+        first = await placed(agent, point, SetChargingProfile(evse_id=1, profile=profile("TxDefaultProfile")))
+        most = profile("ChargingStationMaxProfile")
+        second = await placed(agent, point, SetChargingProfile(evse_id=0, profile=most))
+        assert first["id"] != second["id"]
+        assert second["chargingProfileKind"] == "Absolute"
+        await parked(talk)
