@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,11 +16,17 @@ _CASE = re.compile(r"test_(tc_(?:[a-z]_)?\d+(?:_\d+)?|also_[a-z]+)_")
 
 @pytest.fixture(scope="module")
 def agent(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAgent]:
-    """A running agent that knows a station for every case of the file."""
+    """A running agent that knows a station for every case of the file.
+
+    A module may have MORE_SETTINGS and OF_STATION (see running_agent); `prepared(folder)` makes files in the folder
+    that more settings name.
+    """
     stations = {_station_of(name) for name in dir(request.module) if _CASE.match(name)}
-    more = getattr(request.module, "MORE_SETTINGS", "")
+    folder = tmp_path_factory.mktemp("agent")
+    prepared: Callable[[Path], str] = getattr(request.module, "prepared", lambda _folder: "")
+    more = getattr(request.module, "MORE_SETTINGS", "") + prepared(folder)
     of_station = getattr(request.module, "OF_STATION", {})
-    with running_agent(tmp_path_factory.mktemp("agent"), stations, more, of_station) as running:
+    with running_agent(folder, stations, more, of_station) as running:
         yield running
 
 

@@ -5,9 +5,11 @@ TLS is spoken by a real nginx before the agent, configured as deploy/nginx ships
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.skipif(
     nginx_program() is None, reason="no nginx on this machine (apt-get install nginx-light)"
 )
 
-OF_STATION = {"TC_083": "security_profile = 2", "TC_087": "security_profile = 3"}
+OF_STATION = {"TC_087": "security_profile = 3"}
 
 
 @pytest.fixture(scope="module")
@@ -54,22 +56,62 @@ async def test_tc_074_update_charge_point_certificate(
         await booted(point)
 
 
-async def test_tc_083_upgrade_charge_point_security_profile(agent: RunningAgent, case: str, door: Door) -> None:
-    """A station that is configured for profile 2 does not come in without TLS any more."""
+async def by_hand(agent: RunningAgent, point: ChargePoint, action: str, **payload: str) -> None:
+    """`ohmstead-edge call`, which the station takes."""
+    told = await agent.run("call", point.station_id, action, json.dumps(payload))
+    assert (json.loads(told.output), told.status) == ({"status": "Accepted"}, 0)
+    asked = await point.asked(action)
+    assert list(asked.items()) == list(payload.items())
+
+
+async def turned_away(agent: RunningAgent, station_id: str, **how: Any) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with charge_point(agent, station_id, **how):
+            pass
+    assert refused.value.response.status_code == 401
+
+
+async def test_tc_083_upgrade_charge_point_security_profile(
+    agent: RunningAgent, case: str, door: Door, tmp_path: Path
+) -> None:
+    """From 1 to 2, and from there to 3, by raw calls: once the station has come with it, none below it is let in."""
+    async with charge_point(agent, case) as point:
+        await booted(point)
+        await by_hand(agent, point, "ChangeConfiguration", key="SecurityProfile", value="2")
+        await by_hand(agent, point, "Reset", type="Hard")
+    for _ in range(2):
+        async with charge_point(agent, case, port=door.port, tls=door.client()) as point:
+            await booted(point)
+        await turned_away(agent, case)
     async with charge_point(agent, case, port=door.port, tls=door.client()) as point:
         await booted(point)
-        name = VariableName(variable="SecurityProfile")
+        tls = door.client(chain=await certified(point, tmp_path))
+        await by_hand(agent, point, "ChangeConfiguration", key="SecurityProfile", value="3")
+        await by_hand(agent, point, "Reset", type="Hard")
+    for _ in range(2):
+        async with charge_point(agent, case, password=None, port=door.port, tls=tls) as point:
+            await booted(point)
+            await by_hand(agent, point, "ChangeConfiguration", key="SecurityProfile", value="1")
+        await turned_away(agent, case)
+        await turned_away(agent, case, port=door.port, tls=door.client())
+
+
+async def test_also_upgrade_by_an_operation(agent: RunningAgent, case: str, door: Door) -> None:
+    """TC_083 as an operator does it; what the station refuses changes nothing."""
+    name = VariableName(component="SecurityCtrlr", variable="SecurityProfile")
+    async with charge_point(agent, case, port=door.port, tls=door.client()) as point:
+        await booted(point)
+        point.answers["ChangeConfiguration"] = {"status": "Rejected"}
+        done = await agent.operate(case, SetVariables(settings=(VariableSetting(name=name, value="3"),)))
+        assert done.result["result"]["variables"][0]["status"] == "Rejected"
+        point.answers["ChangeConfiguration"] = {"status": "RebootRequired"}
         done = await agent.operate(case, SetVariables(settings=(VariableSetting(name=name, value="2"),)))
         assert done.problem is None
-        assert await point.asked("ChangeConfiguration") == {"key": "SecurityProfile", "value": "2"}
         assert (await agent.operate(case, Reset(type="Immediate"))).problem is None
         assert await point.asked("Reset") == {"type": "Hard"}
-    with pytest.raises(InvalidStatus) as refused:
-        async with charge_point(agent, case):
-            pass
-    assert refused.value.response.status_code in (401, 403)
     async with charge_point(agent, case, port=door.port, tls=door.client()) as point:
         await booted(point)
+    await turned_away(agent, case)
 
 
 async def test_tc_086_tls_server_side_certificate(agent: RunningAgent, case: str, door: Door) -> None:

@@ -1,6 +1,6 @@
 """The certification cases of OCPP 2.0.1 for a CSMS: blocks A, L, M, N, O.
 
-TC_A_04 to TC_A_08 are about TLS, which nginx speaks before the agent (deploy/nginx).
+What of block A needs TLS is in test_201_tls_cases.
 """
 
 from __future__ import annotations
@@ -15,12 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from websockets.exceptions import InvalidStatus
 
-from protocols.charger.operations.certificates import (
-    CertificateHash,
-    DeleteCertificate,
-    GetInstalledCertificateIds,
-    InstallCertificate,
-)
 from protocols.charger.operations.firmware import GetLog, PublishFirmware, UnpublishFirmware, UpdateFirmware
 from protocols.charger.operations.messages import (
     ClearDisplayMessage,
@@ -62,7 +56,7 @@ def today() -> datetime:
 
 
 async def test_tc_a_01_basic_authentication(agent: RunningAgent, case: str) -> None:
-    """TC_A_01 right, TC_A_03 a wrong password; TC_A_02 the id of another."""
+    """TC_A_01 right, TC_A_03 a wrong password."""
     async with charge_point(agent, case, V201) as point:
         await booted(point)
     with pytest.raises(InvalidStatus) as refused:
@@ -116,7 +110,7 @@ async def test_tc_a_11_update_charging_station_certificate(agent: RunningAgent, 
 
 
 async def test_tc_a_19_upgrade_security_profile(agent: RunningAgent, case: str) -> None:
-    """The new profile is written to a slot, made the first choice, and the station reset."""
+    """Step 3 as an operation: what needs a reset first is taken. The whole case is in test_201_tls_cases."""
     name = VariableName(component="OCPPCommCtrlr", variable="NetworkConfigurationPriority")
     told = {"component": {"name": name.component}, "variable": {"name": name.variable}}
     async with charge_point(agent, case, V201) as point:
@@ -205,50 +199,6 @@ async def test_tc_l_21_unpublish_firmware(agent: RunningAgent, case: str, status
         done = await agent.operate(case, UnpublishFirmware(checksum=MD5))
         assert await point.asked("UnpublishFirmware") == {"checksum": MD5}
         assert (done.problem is None) == (status == "Unpublished")
-
-
-# --- M: certificates ---
-
-
-@pytest.mark.parametrize("use", USES)
-async def test_tc_m_01_install_certificate(agent: RunningAgent, case: str, use: Any) -> None:
-    """TC_M_01 to TC_M_04; TC_M_05 Failed."""
-    async with charge_point(agent, case, V201) as point:
-        await booted(point)
-        operation = InstallCertificate(certificate_type=use, certificate=PEM)
-        assert (await agent.operate(case, operation)).problem is None
-        assert await point.asked("InstallCertificate") == {"certificateType": use, "certificate": PEM}
-        point.answers["InstallCertificate"] = {"status": "Failed"}
-        assert "Failed" in ((await agent.operate(case, operation)).problem or "")
-
-
-@pytest.mark.parametrize("uses", [*([use] for use in USES), ["V2GCertificateChain"], USES[:2], []], ids=str)
-async def test_tc_m_12_retrieve_certificates(agent: RunningAgent, case: str, uses: Any) -> None:
-    """TC_M_12 to TC_M_18; TC_M_19 none."""
-    async with charge_point(agent, case, V201) as point:
-        await booted(point)
-        found = {"certificateHashData": HASH, "certificateType": "CSMSRootCertificate"}
-        point.answers["GetInstalledCertificateIds"] = {"status": "Accepted", "certificateHashDataChain": [found]}
-        operation = GetInstalledCertificateIds(certificate_types=tuple(uses))
-        done = await agent.operate(case, operation)
-        assert await point.asked("GetInstalledCertificateIds") == ({"certificateType": uses} if uses else {})
-        assert done.result["result"]["certificates"][0]["serial_number"] == "1f"
-        point.answers["GetInstalledCertificateIds"] = {"status": "NotFound"}
-        done = await agent.operate(case, operation)
-        assert done.result["result"] == {"certificates": []}
-
-
-async def test_tc_m_20_delete_certificate(agent: RunningAgent, case: str) -> None:
-    """TC_M_20 Success, TC_M_21 Failed."""
-    certificate = CertificateHash(
-        hash_algorithm="SHA256", issuer_name_hash="ab" * 32, issuer_key_hash="cd" * 32, serial_number="1f"
-    )
-    async with charge_point(agent, case, V201) as point:
-        await booted(point)
-        assert (await agent.operate(case, DeleteCertificate(certificate=certificate))).problem is None
-        assert (await point.asked("DeleteCertificate"))["certificateHashData"] == HASH
-        point.answers["DeleteCertificate"] = {"status": "Failed"}
-        assert "Failed" in ((await agent.operate(case, DeleteCertificate(certificate=certificate))).problem or "")
 
 
 # --- N: diagnostics ---
