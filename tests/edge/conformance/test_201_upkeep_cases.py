@@ -45,7 +45,6 @@ PASSWORD_VARIABLE = VariableName(component="SecurityCtrlr", variable="BasicAuthP
 TEMPERATURE = VariableName(component="ChargingStation", variable="Temperature")
 COMPONENT = {"component": {"name": "ChargingStation"}, "variable": {"name": "Temperature"}}
 MD5 = "d41d8cd98f00b204e9800998ecf8427e"
-USES = ["CSMSRootCertificate", "ManufacturerRootCertificate", "V2GRootCertificate", "MORootCertificate"]
 
 
 def today() -> datetime:
