@@ -156,6 +156,10 @@ class Credentials:
         if offered is not None:
             self.offer_profile(station_id, offered)
 
+    def least_or_offered(self, station_id: str) -> int:
+        """The security profile that the station is to come with next."""
+        return self._offered_profiles.get(station_id) or self.policy_of(station_id).security_profile
+
     def came(self, station_id: str, security_profile: int) -> None:
         """The station was let in, and showed what this profile asks for."""
         offered = self._offered_profiles.get(station_id)

@@ -95,7 +95,12 @@ class ProfileChange:
         try:
             self._inbox.put(event, _ignore)
         except Overloaded:
-            asyncio.get_running_loop().call_later(RETRY_S, self._put, event)
+            asyncio.get_running_loop().call_later(RETRY_S, self._put_again, event)
+
+    def _put_again(self, event: SecurityProfileChanged) -> None:
+        """Unless it was forgotten meanwhile, or something else is offered."""
+        if self._credentials.least_or_offered(event.station_id) == event.security_profile:
+            self._put(event)
 
 
 def _ignore(_reply: SiteReply) -> None:

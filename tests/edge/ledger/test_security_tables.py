@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from edge.domain.events import AlarmDismissed, CertificateSigned, PasswordChanged, Refused, RevocationOrdered
+from edge.domain.events import (
+    AlarmDismissed,
+    CertificateSigned,
+    PasswordChanged,
+    Refused,
+    RevocationOrdered,
+    SecurityProfileChanged,
+)
 from edge.domain.station_security import CertificateRules
 from edge.ledger.ledger import Ledger
 from edge.ledger.restore import restore
@@ -12,6 +19,7 @@ from edge.ledger.security_tables import (
     installed_certificates,
     issued_certificates,
     kept_passwords,
+    kept_profiles,
     revoked_serials,
     security_events,
 )
@@ -125,3 +133,41 @@ def test_a_station_that_is_not_configured_has_no_password(play: LedgerPlay, ledg
     reply = play.tell(PasswordChanged(station_id="X", stage="offered", hashes=("one",), instead_of="x")).reply
     assert isinstance(reply, Refused)
     assert kept_passwords(ledger.connection) == []
+
+
+def raised(play: LedgerPlay, stage: str, profile: int, instead_of: int = 1, station_id: str = "A") -> object:
+    return play.tell(
+        SecurityProfileChanged(
+            station_id=station_id,
+            stage=stage,  # type: ignore[arg-type]
+            security_profile=profile,
+            instead_of=instead_of,
+        )
+    ).reply
+
+
+def kept_profile(ledger: Ledger) -> tuple[int | None, int | None, int]:
+    (row,) = kept_profiles(ledger.connection)
+    return row.adopted, row.offered, row.instead_of
+
+
+def test_a_security_profile_goes_from_offered_to_adopted(play: LedgerPlay, ledger: Ledger) -> None:
+    raised(play, "offered", 2)
+    assert kept_profile(ledger) == (None, 2, 1)
+    raised(play, "adopted", 2)
+    assert kept_profile(ledger) == (2, None, 1)
+    raised(play, "offered", 3)
+    assert kept_profile(ledger) == (2, 3, 1)
+    raised(play, "offered", 3, instead_of=2)
+    assert kept_profile(ledger) == (None, 3, 2)
+    raised(play, "adopted", 3, instead_of=2)
+    assert kept_profile(ledger) == (3, None, 2)
+    raised(play, "forgotten", 2, instead_of=2)
+    assert kept_profiles(ledger.connection) == []
+    raised(play, "adopted", 2)
+    assert kept_profile(ledger) == (2, None, 1), "it came before what was offered was kept"
+
+
+def test_a_station_that_is_not_configured_has_no_security_profile(play: LedgerPlay, ledger: Ledger) -> None:
+    assert isinstance(raised(play, "offered", 2, station_id="X"), Refused)
+    assert kept_profiles(ledger.connection) == []
