@@ -171,3 +171,18 @@ async def test_also_needs_before_a_transaction(agent: RunningAgent, case: str) -
         talk = await charging(point)
         await needing(talk)
         await parked(talk)
+
+
+async def test_also_another_transaction_since_it_was_plugged_in(agent: RunningAgent, case: str) -> None:
+    """Some stations begin a transaction for the cable and go on with another one: the offer is for that."""
+    async with charge_point(agent, case, V201) as point:
+        await booted(point)
+        plugged = Talk(point, f"{case}-cable")
+        await connector(point, "Occupied")
+        await plugged.started(state="EVConnected")
+        talk = Talk(point, f"{case}-card")
+        assert (await authorize(point))["status"] == "Accepted"
+        await talk.updated("Authorized", uid=token_of(case), evse=talk.evse)
+        profile = await needing(talk, maxScheduleTuples=10)
+        assert await planned(talk, profile["chargingSchedule"][0]) == "Accepted"
+        await parked(talk)
