@@ -142,7 +142,11 @@ class Fleet:
             return str(error)
         told = dialect.operations[type(operation)].read(operation, [answer])
         event = RawCallAnswered(
-            station_id=station_id, operation=operation, is_accepted=told.is_accepted, detail=told.detail
+            station_id=station_id,
+            operation=operation,
+            is_accepted=told.is_accepted,
+            detail=told.detail,
+            result=told.result,
         )
         reply = await self._tell(event)
         return reply.reason if isinstance(reply, Refused) else ""

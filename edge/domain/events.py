@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from edge.domain.site import PastTransaction
 from edge.domain.transaction import Transaction
@@ -48,6 +48,7 @@ class RawCallAnswered:
     operation: Operation
     is_accepted: bool
     detail: str = ""
+    result: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,11 @@ def take_in(site: Site, decision: Decision, event: RawCallAnswered, now: datetim
     """A raw call was not asked of the site, but what it meant is known here as if it had been."""
     station, operation = site.station(event.station_id), event.operation
     answer = CommandAnswered(
-        station_id=event.station_id, command_id="", is_accepted=event.is_accepted, detail=event.detail
+        station_id=event.station_id,
+        command_id="",
+        is_accepted=event.is_accepted,
+        detail=event.detail,
+        result=event.result,
     )
     if isinstance(operation, ReserveNow) and event.is_accepted:
         reason = reservations.make_room(site, decision, station, operation, now)

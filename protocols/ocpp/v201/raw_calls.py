@@ -1,10 +1,10 @@
-"""What raw calls of OCPP 2.0.1 mean that a site has to know of: reservations, local lists, availability."""
+"""What raw calls of OCPP 2.0.1 mean that a site has to know of: reservations, local lists, availability, variables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from protocols.charger.commands import Operation
 from protocols.charger.operation_reader import read_operation
@@ -48,11 +48,39 @@ def _send_local_list(payload: Payload) -> Operation:
     return SendLocalList(version=payload["versionNumber"], update_type=payload["updateType"])
 
 
+def _get_variables(payload: Payload) -> Operation:
+    """B06 GetVariablesRequest."""
+    return read_operation("get_variables", {"names": [_name(item) for item in payload["getVariableData"]]})
+
+
+def _set_variables(payload: Payload) -> Operation:
+    """B05 SetVariablesRequest."""
+    settings = [{"name": _name(item), "value": item["attributeValue"]} for item in payload["setVariableData"]]
+    return read_operation("set_variables", {"settings": settings})
+
+
+def _name(item: Payload) -> dict[str, Any]:
+    """The fields of a VariableName."""
+    component, variable = item["component"], item["variable"]
+    evse = component.get("evse", {})
+    return {
+        "component": component["name"],
+        "variable": variable["name"],
+        "variable_instance": variable.get("instance"),
+        "component_instance": component.get("instance"),
+        "evse_id": evse.get("id"),
+        "connector_id": evse.get("connectorId"),
+        "attribute": item.get("attributeType", "Actual"),
+    }
+
+
 RAW: Final[Mapping[str, Callable[[Payload], Operation]]] = MappingProxyType(
     {
         "CancelReservation": _cancel_reservation,
         "ChangeAvailability": _change_availability,
+        "GetVariables": _get_variables,
         "ReserveNow": _reserve_now,
         "SendLocalList": _send_local_list,
+        "SetVariables": _set_variables,
     }
 )

@@ -29,7 +29,13 @@ from protocols.charger.operations.smart_charging import (
     SetChargingProfile,
 )
 from protocols.charger.operations.transactions import GetTransactionStatus, StartTransaction, StopTransaction
-from protocols.charger.operations.variables import GetVariables, SetVariables, VariableName, VariableSetting
+from protocols.charger.operations.variables import (
+    GetBaseReport,
+    GetVariables,
+    SetVariables,
+    VariableName,
+    VariableSetting,
+)
 from tests.edge.chargers.scripted import exchange, expect_failure, running_server
 from tests.kit import wait_until
 
@@ -237,6 +243,19 @@ async def test_a_long_operation_is_as_many_messages_as_the_station_wants() -> No
             ChangeAvailability(operational_status="Inoperative"),
         ),
         ("SendLocalList", {"listVersion": 3, "updateType": "Full"}, SendLocalList(version=3)),
+        (
+            "GetConfiguration",
+            {"key": ["GetConfigurationMaxKeys", "Odd"]},
+            GetVariables(
+                names=(
+                    VariableName(
+                        component="DeviceDataCtrlr", variable="ItemsPerMessage", variable_instance="GetVariables"
+                    ),
+                    VariableName(variable="Odd"),
+                )
+            ),
+        ),
+        ("GetConfiguration", {}, GetBaseReport(request_id=0)),
         ("ReserveNow", {"connectorId": 1}, None),
         ("CancelReservation", {"reservationId": -1}, None),
         ("ClearCache", {}, None),

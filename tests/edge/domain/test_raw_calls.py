@@ -10,14 +10,15 @@ import pytest
 from edge.domain.decision import Decision
 from edge.domain.events import RawCallAnswered, Refused, Ticked
 from edge.domain.list_book import ListRules
-from protocols.charger.commands import Operation
+from protocols.charger.commands import MessageLimit, Operation
 from protocols.charger.operations.availability import CancelReservation, ChangeAvailability, ReserveNow, SendLocalList
 from protocols.charger.operations.transactions import StartTransaction
+from protocols.charger.operations.variables import GetVariables, SetVariables, VariableName, VariableSetting
 from protocols.sync.up import CdrIssued
-from protocols.sync.upkeep import AvailabilityChanged, ReservationEnd, ReservationMade
+from protocols.sync.upkeep import AvailabilityChanged, ReservationEnd, ReservationMade, VariablesRead
 from protocols.terms import EvseRef, EvseState
 from tests.edge.domain.site_kit import START, Play, new_site
-from tests.edge.domain.station_kit import done, why_not
+from tests.edge.domain.station_kit import done, order, why_not
 from tests.edge.domain.test_local_lists import ListStation, is_equal, keeping
 from tests.edge.domain.test_reservations import ends, priced_site, reserve, status_of, tile
 
@@ -119,6 +120,26 @@ def test_a_list_that_is_not_the_sites_is_replaced_by_a_full_one() -> None:
     station.serve(play, play.tell(Ticked()).commands)
     assert station.kinds == ["version", "Full"]
     assert is_equal(play, station)
+
+
+def test_what_a_station_tells_of_itself_is_learned(play: Play) -> None:
+    name = VariableName(component="DeviceDataCtrlr", variable="ItemsPerMessage", variable_instance="GetVariables")
+    row = {"component": name.component, "variable": name.variable, "variable_instance": "GetVariables"}
+    told = {"variables": [{**row, "value": "4", "is_readonly": None}], "unknown": []}
+    get = GetVariables(names=(name,))
+    play.tell(RawCallAnswered(station_id="B", operation=get, is_accepted=True, result=told))
+    assert play.found(VariablesRead)[-1].variables[0].value == "4"
+    (asked,) = order(play, "B", get).commands
+    assert asked.limit == MessageLimit(items=4)
+
+
+def test_a_secret_that_was_set_is_not_kept(play: Play) -> None:
+    name = VariableName(component="SecurityCtrlr", variable="BasicAuthPassword")
+    told = {"variables": [{"component": name.component, "variable": name.variable, "status": "Accepted"}]}
+    set_it = SetVariables(settings=(VariableSetting(name=name, value="very-secret"),))
+    decision = play.tell(RawCallAnswered(station_id="B", operation=set_it, is_accepted=True, result=told))
+    assert "very-secret" not in str(decision.entries)
+    assert len(decision.entries) == 1
 
 
 def test_a_list_of_others_is_nothing_to_a_site_that_keeps_none(play: Play) -> None:
