@@ -114,6 +114,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             sessions.begin(site, decision, event, now)
             if event.is_token_waived:
                 drivers.waive(decision)
+            if event.station_id in site.profiles:
+                smart_charging.tidy(site, decision, event.station_id, now)
         case TransactionFinished():
             sessions.finish(site, decision, event, now)
             if event.is_token_waived:

@@ -45,6 +45,7 @@ from protocols.charger.operations.firmware import GetLog, PublishFirmware, Updat
 from protocols.charger.operations.messages import DisplayMessage, GetDisplayMessages, SetDisplayMessage
 from protocols.charger.operations.monitoring import GetCustomerInformation, GetMonitoringReport
 from protocols.charger.operations.smart_charging import (
+    ChargingProfile,
     ClearChargingProfile,
     GetChargingProfiles,
     GetCompositeSchedule,
@@ -114,6 +115,8 @@ def note(
             smart_charging.note_set(site, decision, station, asked, answer, now)
             if answer.is_accepted and asked.profile.purpose != "TxProfile":
                 vehicle_plans.note_limits_changed(site, decision, station, now)
+        case StartTransaction(evse_id=evse_id, profile=ChargingProfile() as profile) if answer.is_accepted:
+            smart_charging.note_start_with(site, decision, station, evse_id, profile, now)
         case ClearChargingProfile() as cleared if answer.is_accepted:
             smart_charging.note_cleared(site, decision, station, cleared, now)
             vehicle_plans.note_limits_changed(site, decision, station, now)

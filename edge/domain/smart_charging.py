@@ -36,6 +36,8 @@ TOLERANCE: Final = 0.05
 """What a station may round, and a meter be wrong by."""
 OBEYS_WITHIN: Final = timedelta(seconds=60)
 """A vehicle that is told to draw less gets so much time."""
+BEGINS_WITHIN: Final = timedelta(minutes=10)
+"""A profile of a remote start to which nobody came is forgotten after so long."""
 NOT_APPLIED: Final = "charging_profile_not_applied"
 NOT_OBEYED: Final = "charging_limit_exceeded"
 MAX_PROFILES_PER_STATION: Final = 64
@@ -94,13 +96,18 @@ def note_set(
     if profile.profile_id is None or not answer.is_accepted:
         return
     installed = InstalledProfile(evse_id=evse_id, profile=profile, installed_at=now)
-    for known in list(site.profiles.get(station.station_id, {}).values()):
-        if replaces(installed, known):
-            _forget(site, decision, station.station_id, known, now)
-    keep(site, decision, station.station_id, installed, now)
+    _install(site, decision, station.station_id, installed, now)
     for each in [evse_id] if evse_id else station.evse_ids:
-        question = GetCompositeSchedule(evse_id=each, duration_s=int(READ_BACK.total_seconds()), rate_unit="W")
-        ask(site, decision, station.station_id, question, now)
+        _read_back(site, decision, EvseRef(station.station_id, each), now)
+
+
+def note_start_with(
+    site: Site, decision: Decision, station: Station, evse_id: int, profile: ChargingProfile, now: datetime
+) -> None:
+    """F01, K05: accepted with a remote start. It is for the transaction that begins, or for the one of the cable."""
+    installed = InstalledProfile(evse_id=evse_id, profile=profile, installed_at=now)
+    _install(site, decision, station.station_id, installed, now)
+    tidy(site, decision, station.station_id, now)
 
 
 def keep(site: Site, decision: Decision, station_id: str, installed: InstalledProfile, now: datetime) -> None:
@@ -214,7 +221,10 @@ def tidy(site: Site, decision: Decision, station_id: str, now: datetime) -> None
     """What is past holds no more; TxProfiles go with their transaction (K01.FR.09)."""
     for known in list(site.profiles.get(station_id, {}).values()):
         profile, charger_id = known.profile, known.profile.charger_transaction_id
-        is_over = charger_id is not None and site.by_charger_id(station_id, charger_id) is None
+        if profile.purpose == "TxProfile" and charger_id is None:
+            is_over = not _is_begun(site, decision, station_id, known, now) and now - known.installed_at > BEGINS_WITHIN
+        else:
+            is_over = charger_id is not None and site.by_charger_id(station_id, charger_id) is None
         if is_over or (profile.valid_to is not None and profile.valid_to <= now):
             _forget(site, decision, station_id, known, now)
 
@@ -252,6 +262,30 @@ def _problem_of(site: Site, station: Station, evse_id: int, profile: ChargingPro
     if len(site.profiles.get(station.station_id, {})) >= MAX_PROFILES_PER_STATION:
         return f"the station has {MAX_PROFILES_PER_STATION} profiles: clear some first"
     return None
+
+
+def _install(site: Site, decision: Decision, station_id: str, installed: InstalledProfile, now: datetime) -> None:
+    for known in list(site.profiles.get(station_id, {}).values()):
+        if replaces(installed, known):
+            _forget(site, decision, station_id, known, now)
+    keep(site, decision, station_id, installed, now)
+
+
+def _is_begun(site: Site, decision: Decision, station_id: str, known: InstalledProfile, now: datetime) -> bool:
+    """The profile of a remote start is of the transaction that runs there now, if one does."""
+    ref = EvseRef(station_id, known.evse_id)
+    transaction = site.at_evse(ref)
+    if transaction is None:
+        return False
+    profile = replace(known.profile, charger_transaction_id=transaction.charger_transaction_id)
+    keep(site, decision, station_id, replace(known, profile=profile), now)
+    _read_back(site, decision, ref, now)
+    return True
+
+
+def _read_back(site: Site, decision: Decision, ref: EvseRef, now: datetime) -> None:
+    question = GetCompositeSchedule(evse_id=ref.evse_id, duration_s=int(READ_BACK.total_seconds()), rate_unit="W")
+    ask(site, decision, ref.station_id, question, now)
 
 
 def replaces(new: InstalledProfile, old: InstalledProfile) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.domain.composite import InstalledProfile, Running, composite, limit_at
-from edge.domain.events import Refused
+from edge.domain.events import Refused, Ticked
 from edge.domain.smart_charging import NOT_APPLIED, NOT_OBEYED, limit_now
 from protocols.charger.commands import Judged, Operation
 from protocols.charger.events import (
@@ -30,6 +30,7 @@ from protocols.charger.operations.smart_charging import (
     SchedulePeriod,
     SetChargingProfile,
 )
+from protocols.charger.operations.transactions import StartTransaction
 from protocols.sync.down import Command, Operate
 from protocols.sync.up import AlarmCleared, AlarmRaised
 from protocols.sync.upkeep import ChargingProfileCleared, ChargingProfileSet
@@ -154,6 +155,37 @@ def test_a_tx_profile_goes_with_its_transaction(play: Play) -> None:
     play.stop(number, 1500)
     assert play.site.profiles == {}
     assert len(play.found(ChargingProfileCleared)) == 1
+
+
+def begin_with(play: Play, limit: float) -> None:
+    """A remote start with a profile, which the station accepts."""
+    what = profile((0, limit), purpose="TxProfile", kind="Relative")
+    (command,) = ask(play, StartTransaction(evse_id=1, token_uid="GOOD", profile=what)).commands
+    play.tell(CommandAnswered(station_id="A", command_id=command.command_id, is_accepted=True))
+
+
+def test_the_profile_of_a_remote_start_is_of_the_transaction_that_begins(play: Play) -> None:
+    """F01, K05; and of none that begins later."""
+    begin_with(play, 5000.0)
+    begin_with(play, 3000.0)
+    assert limit_now(play.site, EvseRef("A", 1), play.now) is None
+    number = play.start().reply.charger_transaction_id  # type: ignore[union-attr]
+    assert limit_now(play.site, EvseRef("A", 1), play.now) == 3000
+    assert [each.profile.charger_transaction_id for each in play.found(ChargingProfileSet)] == [None, None, number]
+    play.stop(number, 1500)
+    assert play.site.profiles == {}
+    play.start()
+    assert limit_now(play.site, EvseRef("A", 1), play.now) is None
+
+
+def test_the_profile_of_a_remote_start_to_which_nobody_came_is_forgotten(play: Play) -> None:
+    begin_with(play, 3000.0)
+    play.after(9)
+    play.tell(Ticked())
+    assert len(play.site.profiles["A"]) == 1
+    play.after(2)
+    play.tell(Ticked())
+    assert play.site.profiles == {}
 
 
 def test_who_draws_more_than_it_may_for_long_is_an_alarm(play: Play) -> None:
