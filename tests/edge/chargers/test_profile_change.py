@@ -62,7 +62,8 @@ class Site:
         self.change.heard("CS-1", "SetVariables", payload, answer)
 
     def told(self) -> list[tuple[str, int, int]]:
-        return [(event.stage, event.security_profile, event.instead_of) for event in self.inbox.events]  # type: ignore[union-attr]
+        changes = self.inbox.of(SecurityProfileChanged)
+        return [(event.stage, event.security_profile, event.instead_of) for event in changes]
 
 
 def test_what_a_station_took_counts_once_it_has_come_so() -> None:
