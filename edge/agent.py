@@ -48,6 +48,8 @@ millisecond of CPU, and a row alone wears the disk six times as much as one amon
 event goes at once."""
 PATIENCE_S: Final = 5.0
 TICK_S: Final = 10.0
+UNWELL_AFTER_S: Final = 10.0
+"""An event that waits so long for its decision: something is wrong with the agent."""
 LAG_EVERY_S: Final = 0.25
 
 Asked = tuple[SiteEvent, OnReply | None, float, Callable[[], bool] | None]
@@ -170,6 +172,10 @@ class Agent:
         if len(mattering) < len(group):
             self.metrics.moot_events.inc(len(group) - len(mattering))
         return mattering
+
+    def is_well(self) -> bool:
+        """Whether it still decides what comes in: chargers whose agent does not shall go to their fail-safe."""
+        return self._oldest_s() < UNWELL_AFTER_S
 
     def _oldest_s(self) -> float:
         """How long the oldest event has waited."""

@@ -25,6 +25,7 @@ from edge.chargers.frame_log import FrameLog, FrameLogSettings
 from edge.chargers.frame_masking import Masker
 from edge.chargers.frame_segments import FOLDER as FRAMES_FOLDER
 from edge.chargers.habits import UNKNOWN_MODEL, Habits, Model
+from edge.chargers.hardware import Hardware
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.chargers.password_change import PasswordChange
 from edge.chargers.profile_change import ProfileChange
@@ -42,6 +43,8 @@ from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
 from edge.local.token_file import ensure_token, read_token
 from edge.metrics import AgentMetrics
+from edge.modbus_config import ModbusSettings
+from edge.modbus_parts import polled_rules, polled_stations
 from edge.peers.link import PeerSettings
 from edge.peers.peers import Peers
 from edge.ports import Clock, Inbox
@@ -64,7 +67,7 @@ COLLECT_AFTER: Final = (20_000, 20, 20)
 """For gc.set_threshold. Python's own 700 looks through every group of messages several times over (a tenth of the CPU)
 and, with 10,000 stations connected, through all of their state every few seconds, a second long each time. Nearly
 everything here ends by its reference count; what does not, a closed connection, can wait some minutes."""
-BEGUN_AGAIN: Final = ("files", "frames", "relay", "notary", "trim", "peers", "uplink")
+BEGUN_AGAIN: Final = ("modbus", "files", "frames", "relay", "notary", "trim", "peers", "uplink")
 """What the site can do without for a while."""
 
 
@@ -106,7 +109,9 @@ def rules_of(config: EdgeConfig) -> SiteRules:
                 keeps_local_list=config.local_lists.enabled if station.local_list is None else station.local_list,
             )
             for station in config.stations
-        },
+        }
+        | polled_rules(config),
+        estimating_tariffs=frozenset(tariff.id for tariff in config.tariffs if tariff.bills_estimates),
         tariffs={tariff.id: tariff for tariff in _tariffs(config)},
         default_tariff_id=config.default_tariff,
         heartbeat_interval_s=config.ocpp.heartbeat_interval_s,
@@ -174,10 +179,12 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         # The other agents of a node would not know it and turn the station away, or let it in.
         changes = fleet.passwords = passwords if peers is None else None
         profiles = fleet.profiles = ProfileChange(security.credentials, agent) if peers is None else None
-        desk = Desk(agent, fleet, agent, agent, clock, ledger, peers, changes, profiles)
+        polled = polled_stations(config, inbox, clock, registry, agent.is_well)
+        chargers = fleet if polled is None else Hardware(fleet, polled)
+        desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles)
         local = LocalServer(local_settings, token, agent, desk, registry)
         uplink = _uplink(config, ledger, agent, registry)
-        agent.attach(chargers=fleet, screens=local, uplink=uplink, errands=security.notary)
+        agent.attach(chargers=chargers, screens=local, uplink=uplink, errands=security.notary)
         ports = _Ports(listening_path(config), 2 if config.files is None else 3)
         ready = asyncio.Event()
         parts: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
@@ -190,6 +197,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "relay": security.relay.run,
             "notary": lambda: _after(ready, security.notary.run),
         }
+        if polled is not None:
+            parts["modbus"] = lambda: _after(ready, polled.run)
         if frame_log is not None:
             parts["frames"] = frame_log.run
         if peers is not None:
@@ -339,11 +348,11 @@ def _location(config: EdgeConfig) -> Location:
         address=place.address,
         city=place.city,
         country=place.country,
-        evses=tuple(evse for station in config.stations for evse in _evses(station)),
+        evses=tuple(evse for evses in (*map(_evses, config.stations), *map(_evses, config.modbus)) for evse in evses),
     )
 
 
-def _evses(station: StationSettings) -> list[Evse]:
+def _evses(station: StationSettings | ModbusSettings) -> list[Evse]:
     return [
         Evse(
             station_id=station.id,

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from edge import log
 from edge.certificate_commands import ca_app, certificates_app, security
+from edge.charger_commands import charger_app
 from edge.chargers.credentials import generate_password, hash_password
 from edge.compose import clock_of, ledger_path, rules_of, run_agent, token_path
 from edge.config import EdgeConfig
@@ -77,6 +78,7 @@ tokens_app = typer.Typer(help="The tokens that may charge.", no_args_is_help=Tru
 stations_app = typer.Typer(invoke_without_command=True)
 alarms_app = typer.Typer(help="The open alarms.", no_args_is_help=True)
 cdrs_app = typer.Typer(help="The bills of this site.", no_args_is_help=True)
+app.add_typer(charger_app)
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(cdrs_app, name="cdrs")
 app.add_typer(stations_app, name="stations")

@@ -79,6 +79,7 @@ from protocols.charger.events import (
     StationConnected,
     StationDisconnected,
     StatusReported,
+    SteeringReported,
     TransactionBegan,
     TransactionContinued,
     TransactionFinished,
@@ -182,6 +183,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             certificates.change_password(site, decision, event, now)
         case SecurityProfileChanged():
             certificates.change_security_profile(site, decision, event, now)
+        case SteeringReported():
+            polled.note_steering(site, decision, event, now)
         case DeviationNoticed():
             deviations.note(site, decision, event, now)
         case ChargingLimitReported():

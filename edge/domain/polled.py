@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from edge.domain import drivers, edge_transactions, metering, remote
 from edge.domain.decision import Decision
 from edge.domain.run_book import EvseRun
 from edge.domain.site import Site
 from protocols.charger.commands import IdTokenAnswer
-from protocols.charger.events import CommandAnswered, IdTokenPresented, MeterValuesReported, StatusReported
+from protocols.charger.events import (
+    CommandAnswered,
+    IdTokenPresented,
+    MeterValuesReported,
+    StatusReported,
+    SteeringReported,
+)
+from protocols.sync.up import Severity
 from protocols.terms import AuthorizationStatus, ConnectorStatus, EvseRef
+
+NOT_STEERED: Final = "charger_not_steered"
 
 
 def restart(site: Site) -> None:
@@ -81,6 +91,21 @@ def present(site: Site, decision: Decision, event: IdTokenPresented, evse_id: in
     elif running in site.by_token(event.token_uid) or (mine and mine.group_id and mine.group_id == running.group_id):
         reason = edge_transactions.STOPPED_BY_CARD
         _tell(site, decision, edge_transactions.end_soon(site, decision, ref, reason, now), now)
+
+
+def note_steering(site: Site, decision: Decision, event: SteeringReported, now: datetime) -> None:
+    """A charger that does not do as it is told charges more than it may, or less: somebody should know."""
+    run, ref = site.runs.of(event.station_id, event.evse_id), EvseRef(event.station_id, event.evse_id)
+    if run is None:
+        return
+    if event.is_followed:
+        run.unfollowed -= {event.setpoint, ""}
+    else:
+        run.unfollowed.add(event.setpoint)
+        what = f"is not set to what the site wants ({event.setpoint})" if event.setpoint else "cannot be set"
+        decision.raise_alarm(site, now, NOT_STEERED, Severity.WARNING, f"{ref} {what}: {event.detail}", ref)
+    if not run.unfollowed:
+        decision.clear_alarm(site, now, NOT_STEERED, ref)
 
 
 def tick(site: Site, decision: Decision, now: datetime) -> None:

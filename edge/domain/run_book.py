@@ -36,13 +36,14 @@ class Ending:
 @dataclass(slots=True, kw_only=True)
 class EvseRun:
     """`register_wh` is what its register showed last, read at `register_at`. `steered_w`: what it was told that it may
-    give; None: nothing, since it connected."""
+    give; None: nothing, since it connected. `unfollowed` are the settings that it does not take."""
 
     register_wh: int | None = None
     register_at: datetime | None = None
     awaited: Awaited | None = None
     ending: Ending | None = None
     steered_w: int | None = None
+    unfollowed: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)

@@ -180,6 +180,7 @@ def stations(site: Site, now: datetime) -> list[dict[str, Any]]:
             "online": station.is_online,
             "known": station.is_known,
             "ocpp": station.abilities.ocpp_version if station.abilities else None,
+            "modbus": _modbus(station),
             "vendor": station.vendor,
             "model": station.model,
             "firmware": station.firmware_version,
@@ -212,8 +213,22 @@ def _evse(site: Site, evse: EvseStatus, now: datetime) -> dict[str, Any]:
         "limit_w": limit_now(site, evse.ref, now),
         "energy_wh": running.energy_wh if running else None,
         "transaction_id": running.transaction_id if running else None,
+        "charger_transaction_id": running.charger_transaction_id if running else None,
+        "read_at": evse.read_at.isoformat() if evse.read_at else None,
         "reading_is_old": site.is_silent(evse, now),
         "out_of_service": site.is_out_of_service(evse.ref),
+    }
+
+
+def _modbus(station: Station) -> dict[str, Any] | None:
+    """How a polled charger is read; None for one that speaks OCPP."""
+    if station.rules.run is None:
+        return None
+    polled = station.abilities.polled if station.abilities is not None else None
+    return {
+        "profile": polled.profile_id if polled else None,
+        "variant": polled.variant if polled else None,
+        "energy_by": polled.energy if polled else None,
     }
 
 

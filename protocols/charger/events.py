@@ -327,6 +327,17 @@ class DeviationNoticed(Struct, frozen=True, kw_only=True, gc=False):
     frame: str | None = None
 
 
+class SteeringReported(Struct, frozen=True, kw_only=True, gc=False):
+    """A polled charger shows what it was told to do, or does not after several attempts. `setpoint` names which of its
+    settings; empty: it cannot be told at all. `detail` is for a person."""
+
+    station_id: str
+    evse_id: int
+    setpoint: str
+    is_followed: bool
+    detail: str = ""
+
+
 ChargerEvent = (
     StationConnected
     | StationDisconnected
@@ -352,4 +363,5 @@ ChargerEvent = (
     | MonitorsTriggered
     | DataTransferred
     | DeviationNoticed
+    | SteeringReported
 )

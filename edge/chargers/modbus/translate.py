@@ -21,6 +21,7 @@ from protocols.charger.events import (
     StationConnected,
     StationDisconnected,
     StatusReported,
+    SteeringReported,
 )
 from protocols.charger.snapshot import (
     Change,
@@ -109,7 +110,7 @@ class Translator:
             case EvseChanged():
                 return self._changed(event)
             case SetpointReported():
-                return []
+                return self._steered(event)
             case _:
                 assert_never(event)
 
@@ -136,6 +137,20 @@ class Translator:
             serial_number=fact("serial"),
             firmware_version=fact("firmware"),
         )
+
+    def _steered(self, event: SetpointReported) -> list[ChargerEvent]:
+        evse_id = self._evses.get(event.evse_id)
+        if evse_id is None:
+            return []
+        return [
+            SteeringReported(
+                station_id=self._station_id,
+                evse_id=evse_id,
+                setpoint=event.name,
+                is_followed=event.is_confirmed,
+                detail=event.detail or f"{event.wanted} is wanted and {event.shown} is shown",
+            )
+        ]
 
     def _changed(self, event: EvseChanged) -> list[ChargerEvent]:
         snapshot, changes = event.snapshot, event.changes

@@ -1,0 +1,61 @@
+"""What the composition root makes of the settings of polled chargers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry
+
+from edge.chargers.modbus.device import DeviceSettings
+from edge.chargers.modbus.modbus_metrics import ModbusMetrics
+from edge.chargers.modbus.polled_stations import PolledEvse, PolledStation, PolledStations
+from edge.config import EdgeConfig
+from edge.domain.run_book import RunRules
+from edge.domain.site import StationRules
+from edge.modbus_config import ModbusSettings
+from edge.ports import Clock, Inbox
+from protocols.modbus.catalogue import parsed
+
+
+def polled_rules(config: EdgeConfig) -> dict[str, StationRules]:
+    """The polled chargers as the decisions know them."""
+    return {
+        device.id: StationRules(
+            station_id=device.id,
+            allowed_groups=device.allowed_groups,
+            run=RunRules(end_after=timedelta(minutes=device.end_after_min)),
+        )
+        for device in config.modbus
+    }
+
+
+def polled_stations(
+    config: EdgeConfig, inbox: Inbox, clock: Clock, registry: CollectorRegistry, is_well: Callable[[], bool]
+) -> PolledStations | None:
+    """None where there are none. Raises BadText for an address or device that cannot be."""
+    if not config.modbus:
+        return None
+    stations = PolledStations(inbox, ModbusMetrics(registry), clock=clock, is_well=is_well)
+    for device in config.modbus:
+        stations.add(_station(device))
+    return stations
+
+
+def _station(device: ModbusSettings) -> PolledStation:
+    return PolledStation(
+        address=device.address,
+        parsed=parsed(device.profile),
+        settings=DeviceSettings(
+            device_id=device.id,
+            unit_id=device.unit,
+            variant=device.variant,
+            evses=max(evse.number for evse in device.evses),
+            fast_s=device.poll_s,
+            lost_after_s=device.lost_after_s,
+        ),
+        evses=tuple(
+            PolledEvse(evse_id=evse.id, number=evse.number, max_power_w=int(evse.max_power_kw * 1000))
+            for evse in device.evses
+        ),
+    )
