@@ -201,8 +201,8 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             | CertificateRevoked()
             | InstalledCertificatesReported()
             | StationPasswordChanged()
-        ):
             | StationSecurityProfileChanged()
+        ):
             keep_security(rows, entry.body, at)
         case _:
             assert_never(entry.body)
