@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.authorization import answer, judge

@@ -271,8 +271,7 @@ class Elsewhere:
     station_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotAtHome(Acknowledged):
+class NotAtHome(Acknowledged, frozen=True, kw_only=True):
     """The station is connected, but the other agents of the node must be asked for what they have of it."""
 
     claim: int

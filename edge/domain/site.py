@@ -23,6 +23,7 @@ from edge.domain.transaction import Transaction
 from protocols.charger.abilities import Abilities
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.jobs import FirmwareFile
+from protocols.fact import Fact
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import token_key
@@ -166,8 +167,7 @@ class EvseStatus:
         self.ref = EvseRef(self.evse.station_id, self.evse.evse_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastTransaction:
+class PastTransaction(Fact, frozen=True, kw_only=True):
     """What is still asked about a transaction that has ended: its ids, for a repeated message."""
 
     transaction_id: str
@@ -370,10 +370,12 @@ class Site:
             self._by_token.setdefault(token_key(transaction.token_uid), {})[transaction.transaction_id] = transaction
         status = self.evse(transaction.station_id, transaction.evse_id)
         if status is not None:
-            other = self.transactions.get(status.transaction_id or "", transaction)
-            older, newer = sorted((other, transaction), key=lambda each: each.started_at)
-            status.transaction_id = newer.transaction_id
-            if older is not newer:
+            other = self.transactions.get(status.transaction_id or "")
+            if other is None or other is transaction:
+                status.transaction_id = transaction.transaction_id
+            else:
+                older, newer = sorted((other, transaction), key=lambda each: each.started_at)
+                status.transaction_id = newer.transaction_id
                 self.displaced.setdefault(older.station_id, {})[older.transaction_id] = older
 
     def place(self, transaction: Transaction, evse_id: int) -> None:

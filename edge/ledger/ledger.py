@@ -98,9 +98,11 @@ class Ledger:
                 f"the ledger {self.path} cannot be written ({error}): nothing of this was acknowledged."
                 " Free the disk or mend it, then start the agent again"
             ) from error
-        for entry in commit.entries:
-            self._last_seq[entry.stream] = entry.seq
-            self._first_seq[entry.stream] = self._first_seq[entry.stream] or entry.seq
+        newest = {entry.stream: entry.seq for entry in commit.entries}
+        for stream in newest:
+            if not self._first_seq[stream]:
+                self._first_seq[stream] = next(entry.seq for entry in commit.entries if entry.stream is stream)
+        self._last_seq.update(newest)
         self._metrics.journal_bytes.inc(sum(map(len, encoded)))
         self._acked_seq.update(commit.acked)
         self._charger_number = max(self._charger_number, commit.last_charger_number)

@@ -76,6 +76,7 @@ CHARGING_LIMIT = TypeAdapter(ChargingLimitChanged)
 encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 """Writes what pydantic reads back."""
 
+_BILLS: Final = (CdrIssued, CdrQuarantined)
 MAX_DEVIATIONS: Final = 10_000
 """Kinds kept. Models are named by the stations themselves: who makes them up shall not fill the disk."""
 
@@ -99,7 +100,7 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
 
     Checkpoints come before the entries: a transaction that began in the same commit can then end in it.
     """
-    is_bill = isinstance(entry.body, CdrIssued | CdrQuarantined)
+    is_bill = type(entry.body) in _BILLS
     # By value: an enumeration's member would go through sqlite3's adapters, which costs as much as the row.
     rows.add("journal", "append", entry.stream.value, entry.seq, at, None if is_bill else encoded)
     match entry.body:
@@ -121,7 +122,7 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
         case UnknownStopSettled() as settled:
             rows.add("stray_stops", "drop_stray_stop", settled.station_id, settled.charger_transaction_id)
         case CdrIssued(cdr=cdr) | CdrQuarantined(cdr=cdr):
-            is_quarantined = int(isinstance(entry.body, CdrQuarantined))
+            is_quarantined = int(type(entry.body) is CdrQuarantined)
             end = cdr.end_date_time.isoformat()
             rows.add("cdrs", "add_cdr", entry.seq, cdr.id, cdr.session_id, is_quarantined, end, encoded)
         case PostingMade() as posting:

@@ -65,13 +65,13 @@ from protocols.charger.operations.variables import (
     SetVariables,
     TriggerMessage,
 )
+from protocols.fact import Fact
 from protocols.terms import AuthorizationStatus
 
 # --- replies: the answer to the event that was just decided ---
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BootAnswer:
+class BootAnswer(Fact, frozen=True, kw_only=True):
     """What the station is told when it boots. Pending and Rejected: it asks again after `heartbeat_interval_s`."""
 
     at: datetime
@@ -79,8 +79,7 @@ class BootAnswer:
     status: Literal["Accepted", "Pending", "Rejected"] = "Accepted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdTokenAnswer:
+class IdTokenAnswer(Fact, frozen=True, kw_only=True):
     """May the token charge? `group_id` lets another token of the group stop the transaction."""
 
     status: AuthorizationStatus
@@ -91,8 +90,7 @@ class IdTokenAnswer:
     """OCPP 2.0.1 AuthorizeCertificateStatusEnumType, where a contract certificate was shown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionAnswer:
+class TransactionAnswer(Fact, frozen=True, kw_only=True):
     """The transaction is durable. `charger_transaction_id` is the id for its wire; `id_token` None: none was asked.
 
     `total_cost` is the running or final cost including taxes, as a decimal text, None where there is none.
@@ -103,13 +101,11 @@ class TransactionAnswer:
     total_cost: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledged:
+class Acknowledged(Fact, frozen=True, kw_only=True):
     """The event is taken in; there is nothing to say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(Fact, frozen=True, kw_only=True):
     """Yes or no to what a station asked or told; `reason` says why not."""
 
     is_accepted: bool

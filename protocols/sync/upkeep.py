@@ -251,22 +251,6 @@ class StationPasswordChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StationSecurityProfileChanged:
-    """A station's security profile is being raised (OCPP 2.0.1 A05). `offered`: the station took the new one;
-    `adopted`: it came with it, and is let in with no lower one any more; `forgotten`: staff let it in again as it is
-    configured.
-
-    `instead_of` is that of the configuration.
-    """
-
-    station_id: str
-    stage: Literal["offered", "adopted", "forgotten"]
-    security_profile: int
-    instead_of: int
-    kind: Literal["station_security_profile_changed"] = "station_security_profile_changed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationMade:
     """A station took a reservation; `evse_id` None: of any of its EVSEs. `tariff` prices it, and the transaction that
     uses it. `session_id` is its id on a bill where no transaction used it."""
