@@ -60,6 +60,11 @@ class MessageLimits:
                 self.kinds[kind] = limits
             self.told[station_id] = self.kinds.get(kind, limits)
 
+    def learn_as(self, station_id: str, other_id: str) -> None:
+        """The station told the same as another one."""
+        if other_id in self.told:
+            self.told[station_id] = self.told[other_id]
+
 
 def _count(value: str | None) -> int | None:
     return int(value) if value is not None and value.isdecimal() and 0 < int(value) <= _MAX else None

@@ -6,12 +6,15 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
 from edge.domain.job import OpenJob
 from edge.domain.jobs import reopen
+from edge.domain.message_limits import MessageLimits
 from edge.domain.site import Site
 from edge.ledger.queries import queries
 from protocols.charger.jobs import FirmwareFile, StepStatus
@@ -43,9 +46,23 @@ def restore_device_model(site: Site, connection: sqlite3.Connection) -> None:
     for station_id, identity in connection.execute(sql["inventories"]):
         if station_id in site.stations:
             site.stations[station_id].inventory = identity
-    for station_id, component, variable, value, instance in connection.execute(sql["message_limits"]):
-        reading = VariableReading(component, variable, value, variable_instance=instance or None)
-        site.inventory.limits.learn(station_id, [reading])
+    _restore_limits(site.inventory.limits, connection)
+
+
+def _restore_limits(limits: MessageLimits, connection: sqlite3.Connection) -> None:
+    """Most stations told what another one told: that is read once."""
+    first: dict[tuple[Any, ...], str] = {}
+    for station_id, rows in groupby(connection.execute(queries()["message_limits"]), itemgetter(0)):
+        told = tuple(row[1:] for row in rows)
+        alike = first.setdefault(told, station_id)
+        if alike != station_id:
+            limits.learn_as(station_id, alike)
+        else:
+            limits.learn(station_id, [_limit(*row) for row in told])
+
+
+def _limit(component: str, variable: str, value: str | None, instance: str) -> VariableReading:
+    return VariableReading(component, variable, value, variable_instance=instance or None)
 
 
 def _open_job(connection: sqlite3.Connection, begun: JobBegun) -> OpenJob:

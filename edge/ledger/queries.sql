@@ -264,6 +264,7 @@ FROM stations AS s CROSS JOIN station_variables AS v ON v.station_id = s.station
 WHERE v.component IN ('', 'DeviceDataCtrlr', 'MonitoringCtrlr') AND v.component_instance = '' AND v.evse_id = -1
     AND v.connector_id = -1 AND v.variable IN ('ItemsPerMessage', 'BytesPerMessage', 'GetConfigurationMaxKeys')
     AND v.attribute = 'Actual'
+ORDER BY s.station_id
 
 -- name: variables_of
 SELECT component, variable, value, mutability, attribute, component_instance, variable_instance, evse_id, connector_id,

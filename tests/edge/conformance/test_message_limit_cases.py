@@ -38,14 +38,14 @@ FIVE = (
     of_device("BytesPerMessage", "GetVariables"),
     VariableName(component="AuthCtrlr", variable="AuthorizeRemoteStart"),
 )
-VALUES = {"ItemsPerMessage": "4", "BytesPerMessage": "4096", "AuthorizeRemoteStart": "true"}
 
 
-def told(payload: dict[str, Any]) -> dict[str, Any]:
-    """What a station answers to GetVariables."""
+def told(most: int, payload: dict[str, Any]) -> dict[str, Any]:
+    """What a station answers to GetVariables that takes so many."""
+    values = {"ItemsPerMessage": str(most), "BytesPerMessage": "4096", "AuthorizeRemoteStart": "true"}
     return {
         "getVariableResult": [
-            {"attributeStatus": "Accepted", "attributeValue": VALUES[item["variable"]["name"]], **item}
+            {"attributeStatus": "Accepted", "attributeValue": values[item["variable"]["name"]], **item}
             for item in payload["getVariableData"]
         ]
     }
@@ -80,25 +80,33 @@ async def report(agent: RunningAgent, point: ChargePoint, limits: Sequence[tuple
     assert answer == {}
 
 
-@pytest.mark.parametrize("is_reported", [True, False])
+@pytest.mark.parametrize(
+    ("way", "most", "sizes"), [("report", 4, [4, 1]), ("answer", 3, [3, 2]), ("raw", 2, [2, 2, 1])]
+)
 async def test_tc_b_08_get_variables_limit_to_maximum_number_of_values(
-    agent: RunningAgent, case: str, is_reported: bool
+    agent: RunningAgent, case: str, way: str, most: int, sizes: list[int]
 ) -> None:
-    """Five variables of a station that takes four: in two messages, and one result."""
+    """Five variables of a station that takes fewer, whichever way it told that: in several messages, and one result."""
     async with charge_point(agent, case, V201) as point:
         await steps_201.booted(point)
-        point.answers["GetVariables"] = told
-        if is_reported:
-            await report(agent, point, [(FIVE[1], "4")])
-        else:
-            assert (await agent.operate(case, GetVariables(names=FIVE[1:2]))).problem is None
-            await point.asked("GetVariables")
+        point.answers["GetVariables"] = partial(told, most)
+        match way:
+            case "report":
+                await report(agent, point, [(FIVE[1], str(most))])
+            case "answer":
+                assert (await agent.operate(case, GetVariables(names=FIVE[1:2]))).problem is None
+                await point.asked("GetVariables")
+            case _:
+                name = {"name": "ItemsPerMessage", "instance": "GetVariables"}
+                payload = {"getVariableData": [{"component": {"name": "DeviceDataCtrlr"}, "variable": name}]}
+                raw = await agent.call(case, "GetVariables", payload)
+                assert (await point.asked("GetVariables"), raw.result) == (payload, told(most, payload))
         done = await agent.operate(case, GetVariables(names=FIVE))
-        asked = [(await point.asked("GetVariables"))["getVariableData"] for _ in range(2)]
-        assert [len(each) for each in asked] == [4, 1]
+        asked = [(await point.asked("GetVariables"))["getVariableData"] for _ in sizes]
+        assert [len(each) for each in asked] == sizes
         assert [each["variable"]["name"] for part in asked for each in part] == [name.variable for name in FIVE]
         assert done.problem is None
-        assert [row["value"] for row in done.result["result"]["variables"]] == ["4", "4", "4096", "4096", "true"]
+        assert [row["value"] for row in done.result["result"]["variables"]] == [str(most)] * 2 + ["4096"] * 2 + ["true"]
 
 
 async def test_also_settings_are_limited_by_items_and_by_bytes(agent: RunningAgent, case: str) -> None:

@@ -140,6 +140,18 @@ def test_how_much_a_station_takes_in_a_message_is_known_again(play: LedgerPlay) 
     assert asked.limit == MessageLimit(items=4)
 
 
+def test_stations_that_told_the_same_still_share_it(play: LedgerPlay) -> None:
+    name = VariableName(component="DeviceDataCtrlr", variable="ItemsPerMessage", variable_instance="GetVariables")
+    row = {"component": name.component, "variable": name.variable, "variable_instance": "GetVariables", "value": "4"}
+    for station_id in ("A", "B"):
+        (asked,) = order(play, station_id, GetVariables(names=(name,))).commands
+        reply(play, asked, result={"variables": [row], "unknown": []})
+    killed(play)
+    told = play.site.inventory.limits.told
+    assert told["A"] is told["B"]
+    assert told["A"] == {"get_variables": MessageLimit(items=4)}
+
+
 @pytest.mark.parametrize("parts_taken", [1, 2])
 def test_killed_in_the_middle_of_a_list(play: LedgerPlay, parts_taken: int) -> None:
     """The tokens are put back as they were meanwhile, so that the list that was settled looks right and is not."""
