@@ -163,11 +163,17 @@ def beating_and_metering(station: Voice) -> Script:
 
 
 def pairing(station: Voice) -> Script:
-    """StartTransaction, StopTransaction, over and over."""
+    """StartTransaction, StopTransaction, over and over. Every other station begins in the middle of a pair: at a given
+    rate starts and stops are then mixed, as they are where drivers come and go, and not all of one kind in turns."""
     yield from _boot_16(station)
-    yield None
+    is_charging = station.number % 2 == 1
+    if not is_charging:
+        yield None
     for register_wh in itertools.count(0, 200):
         transaction_id = _transaction_id((yield _start_16(station, register_wh)))
+        if is_charging:
+            yield None
+            is_charging = False
         yield _stop_16(station, transaction_id, register_wh + 200)
 
 
