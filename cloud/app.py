@@ -19,8 +19,11 @@ from cloud.deviations import api as deviations
 from cloud.device_model import api as device_model
 from cloud.edges import api as edges
 from cloud.jobs import api as jobs
+from cloud.local_lists import api as local_lists
 from cloud.locations import api as locations
 from cloud.metrics import Metrics
+from cloud.monitor_events import api as monitor_events
+from cloud.reservations import api as reservations
 from cloud.rest import problems
 from cloud.rest.context import Hub, TheHub
 from cloud.rest.problems import Problem
@@ -33,6 +36,9 @@ from cloud.tokens import api as tokens
 SLICES: Final = (
     locations,
     device_model,
+    reservations,
+    local_lists,
+    monitor_events,
     charging_stations,
     sessions,
     cdrs,

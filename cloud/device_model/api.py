@@ -6,19 +6,18 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from cloud.device_model import queries
 from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
-from cloud.rest.fields import GivenName
 from cloud.rest.paging import answer, read_page
 from cloud.rest.problems import documented, not_found
+from cloud.rest.stations import EdgeChoice, StationId, expect_station
 
 Report = Literal["monitors", "customer_information", "display_messages", "firmware_publishing"]
-StationId = Annotated[GivenName, Path(description="The charging station's id.")]
 
 
 class Variable(BaseModel):
@@ -108,18 +107,12 @@ async def list_station_variables(
     hub: TheHub, who: Reader, station_id: StationId, wanted: Annotated[queries.VariableQuery, Query()]
 ) -> Response:
     """The variables of one station; of an OCPP 1.6 station its configuration keys."""
-    async with hub.store.read() as connection:
-        if (await connection.execute(queries.station(who.domain, station_id))).first() is None:
-            raise not_found("charging station", station_id)
+    await expect_station(hub, who.domain, station_id)
     return await read_page(hub, queries.many(who.domain, wanted, station_id), wanted, queries.SORT, queries.shown)
 
 
 async def get_report(
-    hub: TheHub,
-    who: Reader,
-    station_id: StationId,
-    report: Report,
-    edge_id: Annotated[GivenName | None, Query(description="Needed where several edges have such a station.")] = None,
+    hub: TheHub, who: Reader, station_id: StationId, report: Report, edge_id: EdgeChoice = None
 ) -> Response:
     """The newest report of a kind that a station sent."""
     async with hub.store.read() as connection:

@@ -59,11 +59,6 @@ def many(domain: int, wanted: VariableQuery, station_id: str | None = None) -> S
     return query
 
 
-def station(domain: int, station_id: str) -> Select[Any]:
-    its = charging_stations.c
-    return select(its.edge_id).where(its.domain == domain, its.station_id == station_id)
-
-
 def report(domain: int, station_id: str, kind: str, edge_id: str | None) -> Select[Any]:
     its = station_reports.c
     query = select(station_reports).where(its.domain == domain, its.station_id == station_id, its.report == kind)

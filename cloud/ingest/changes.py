@@ -74,6 +74,7 @@ from protocols.sync.upkeep import (
 _CDR: Final[TypeAdapter[Cdr]] = TypeAdapter(Cdr)
 Row = dict[str, Any]
 SecurityBody = SecurityEventSeen | CertificateIssued | CertificateAccepted | CertificateRevoked
+ReservationBody = ReservationMade | ReservationEnded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +111,10 @@ class Changes:
     site_tokens: list[TokensChanged] = field(default_factory=list)
     deviations: list[tuple[DeviationSeen, datetime]] = field(default_factory=list)
     security: list[tuple[SecurityBody, datetime]] = field(default_factory=list)
-    devices: list[tuple[DeviceBody, datetime]] = field(default_factory=list)
-    """Jobs, variables and reports: cloud.ingest.device_changes writes them."""
+    reservations: list[ReservationBody] = field(default_factory=list)
+    local_lists: list[tuple[LocalListSettled, datetime]] = field(default_factory=list)
+    devices: list[tuple[DeviceBody, datetime, int]] = field(default_factory=list)
+    """Jobs, variables and reports, with the time and the number of their entry: device_changes writes them."""
     newest_at: datetime | None = None
 
 
@@ -193,8 +196,12 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.security.append((body, entry.at))
         case InstalledCertificatesReported() | StationPasswordChanged() | StationSecurityProfileChanged():
             pass  # of interest to the site alone
-        case ReservationMade() | ReservationEnded() | LocalListSettled() | AvailabilityChanged() | StationAccepted():
-            pass  # the edge's own state; what it cost comes as a bill
+        case (ReservationMade() | ReservationEnded()) as body:
+            changes.reservations.append(body)
+        case LocalListSettled() as body:
+            changes.local_lists.append((body, entry.at))
+        case AvailabilityChanged() | StationAccepted():
+            pass  # the edge's own state
         case TokensChanged() | IdTokenRefused() | MeterValuesSampled() | UnknownStopReceived() | UnknownStopSettled():
             pass  # kept as they came; nothing here is shown from them
         case ChargingProfileSet() | ChargingProfileCleared() | ChargingLimitChanged():
@@ -210,7 +217,7 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             | MonitorsLearned()
             | MonitorEventsReported()
         ):
-            changes.devices.append((entry.body, entry.at))
+            changes.devices.append((entry.body, entry.at, entry.seq))
         case _ as never:
             assert_never(never)
     changes.newest_at = max(entry.at, changes.newest_at or entry.at)

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import delete, func, insert, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.ingest import monitor_events
 from cloud.ingest.changes import Origin, Row
 from cloud.store.engine import insert_into, insert_missing, upsert
 from cloud.store.station_tables import firmware_files, job_steps, jobs, station_reports, station_variables
@@ -33,9 +34,9 @@ from protocols.sync.upkeep import (
 _JOB: Final[TypeAdapter[Job]] = TypeAdapter(AnyJob)
 
 
-async def write(connection: AsyncConnection, origin: Origin, told: Sequence[tuple[DeviceBody, datetime]]) -> None:
+async def write(connection: AsyncConnection, origin: Origin, told: Sequence[tuple[DeviceBody, datetime, int]]) -> None:
     """Bring the tables up to what a batch tells, in its order."""
-    for body, at in told:
+    for body, at, seq in told:
         match body:
             case FirmwareAdded(file=file):
                 await connection.execute(upsert(connection, firmware_files), _firmware_row(file, at, origin))
@@ -55,8 +56,10 @@ async def write(connection: AsyncConnection, origin: Origin, told: Sequence[tupl
                 await _write_variables(connection, origin, body, at)
             case ReportKept():
                 await _write_report(connection, origin, body, at)
-            case MonitorsLearned() | MonitorEventsReported():
-                pass  # kept as they came; what is severe is an alarm
+            case MonitorEventsReported():
+                await monitor_events.write(connection, origin, body, at, seq)
+            case MonitorsLearned():
+                pass  # of interest to the site alone: what is severe is an alarm
             case _:
                 assert_never(body)
 

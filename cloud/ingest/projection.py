@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.ingest import deviations, device_changes, security_changes
+from cloud.ingest import deviations, device_changes, local_lists, reservations, security_changes
 from cloud.ingest.changes import Changes, Origin, Row
 from cloud.ingest.evse_board import EvseBoard, is_historical
 from cloud.store.documents import alarm_document, session_document, to_json
@@ -46,6 +46,8 @@ async def write(connection: AsyncConnection, origin: Origin, changes: Changes) -
     await deviations.write(connection, origin, changes.deviations)
     await device_changes.write(connection, origin, changes.devices)
     await security_changes.write(connection, origin, changes.security)
+    await reservations.write(connection, origin, changes.reservations)
+    await local_lists.write(connection, origin, changes.local_lists)
     events = await _write_evses(connection, origin, changes)
     events += await _tell_sessions(connection, origin, changes)
     events += await write_alarms(connection, origin, changes.alarms_raised, changes.alarms_cleared)

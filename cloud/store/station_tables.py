@@ -144,3 +144,62 @@ station_reports = Table(
     Column("is_last", Boolean, nullable=False),
     Column("items", Text, nullable=False),  # JSON, as OCPP 2.0.1 writes them
 )
+
+reservations = Table(
+    "reservations",
+    METADATA,
+    domain(),
+    key("id"),  # of the session that it is billed as where nobody used it; holds the edge and its epoch
+    Column("edge_id", String, nullable=False),
+    Column("location_id", String),
+    Column("station_id", String, nullable=False),
+    Column("evse_id", Integer),  # NULL: any of the station's
+    Column("reservation_id", BigInteger, nullable=False),  # by which the station knows it
+    Column("status", String, nullable=False),  # standing, or how it ended
+    Column("token_uid", String, nullable=False),
+    Column("group_id", String),
+    Column("contract_id", String, nullable=False),
+    Column("tariff_id", String, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("made_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("transaction_id", String),  # that used it
+    Index("reservations_by_made", "domain", "made_at", "id"),
+    Index("reservations_by_station", "domain", "station_id", "made_at", "id"),
+)
+
+local_lists = Table(
+    "local_lists",
+    METADATA,
+    domain(),
+    key("edge_id"),
+    key("station_id"),
+    Column("is_supported", Boolean, nullable=False),
+    Column("firmware_version", String),
+    Column("version", BigInteger, nullable=False),
+    Column("tokens_version", BigInteger, nullable=False),
+    Column("checksum", String, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("left_out", Integer, nullable=False),
+    Column("settled_at", UtcTime, nullable=False),
+)
+
+monitor_events = Table(
+    "monitor_events",
+    METADATA,
+    domain(),
+    key("id"),  # in the order of the journal
+    Column("edge_id", String, nullable=False),
+    Column("station_id", String, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("trigger", String, nullable=False),
+    Column("component", String, nullable=False),
+    Column("evse_id", Integer),
+    Column("variable", String, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("is_cleared", Boolean, nullable=False),
+    Column("event", Text, nullable=False),  # JSON, as OCPP 2.0.1 writes it
+    Index("monitor_events_by_time", "domain", "at", "id"),
+    Index("monitor_events_by_station", "domain", "station_id", "at", "id"),
+)

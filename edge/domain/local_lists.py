@@ -27,7 +27,7 @@ from protocols.charger.events import CommandAnswered
 from protocols.charger.operations.availability import ClearCache, GetLocalListVersion, ListedToken, SendLocalList
 from protocols.ocpi.token import Token
 from protocols.sync.up import Severity
-from protocols.sync.upkeep import LocalListSettled, VariableReading
+from protocols.sync.upkeep import LOCAL_LIST_FAILED, LocalListSettled, VariableReading
 
 ANSWERED_WITHIN: Final = timedelta(minutes=5)
 RETRY_AFTER: Final = timedelta(minutes=1)
@@ -46,7 +46,6 @@ LIMITS: Final = MappingProxyType(
 )
 """The variables by which a station tells how much it takes."""
 MAX_TOKENS: Final = 100_000
-ALARM: Final = "local_list_failed"
 _UNSUPPORTED: Final = ("NotSupported", "NotImplemented", "OCPP")
 """How the refusal begins of a station that has no local list (the last: its version of OCPP has none)."""
 _CHECKSUM_BYTES: Final = 16
@@ -271,7 +270,7 @@ def _settle(site: Site, decision: Decision, settled: LocalListSettled, now: date
     if book.settled.get(station_id) != settled:
         book.settled[station_id] = settled
         decision.journal(site, now, settled)
-    decision.clear_alarm(site, now, ALARM, station_id)
+    decision.clear_alarm(site, now, LOCAL_LIST_FAILED, station_id)
 
 
 def _fail(site: Site, decision: Decision, station_id: str, reason: str, now: datetime) -> None:
@@ -286,7 +285,7 @@ def _fail(site: Site, decision: Decision, station_id: str, reason: str, now: dat
         book.later[station_id] = now + RETRY_AFTER * 2 ** (failures - 1)
     else:
         text = f"{station_id} does not take its local list: {reason}. It is tried again when it boots or tokens change"
-        decision.raise_alarm(site, now, ALARM, Severity.WARNING, text, station_id)
+        decision.raise_alarm(site, now, LOCAL_LIST_FAILED, Severity.WARNING, text, station_id)
 
 
 # --- what a list should be ---

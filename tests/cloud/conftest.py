@@ -20,6 +20,7 @@ from cloud.store.engine import Store
 from cloud.store.keys import Scope
 from cloud.store.migrate import migrate
 from protocols.timeline import Timeline
+from tests.cloud.rest_kit import OWN, as_key, client_over
 from tests.cloud.samples import minute
 from tests.kit import Broker, Postgres, postgres_binaries, start_broker, start_postgres
 
@@ -47,6 +48,14 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     async with contextlib.aclosing(Store.open(database_url)) as opened:
         await migrate(opened)
         yield opened
+
+
+@pytest.fixture
+async def api(store: Store) -> AsyncIterator[httpx.AsyncClient]:
+    """The application over an empty database, asked with a key that may read."""
+    async with client_over(store) as client:
+        client.headers.update(await as_key(store, OWN, Scope.READ))
+        yield client
 
 
 @pytest.fixture(scope="session")

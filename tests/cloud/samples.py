@@ -37,9 +37,11 @@ from protocols.sync.upkeep import (
     FirmwareAdded,
     JobBegun,
     JobStepChanged,
+    LocalListSettled,
     MonitorEventsReported,
     MonitorsLearned,
     ReportKept,
+    ReservationMade,
     VariableReading,
     VariablesRead,
 )
@@ -49,6 +51,7 @@ T0 = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 EDGE = EdgeAddress(0, "edge-1")
 EPOCH = "11111111-1111-4111-8111-111111111111"
 NEXT_EPOCH = "22222222-2222-4222-8222-222222222222"
+CHECKSUM = "ab" * 16
 
 TARIFF = Tariff(
     id="standard",
@@ -236,6 +239,38 @@ def wire(entries: Sequence[Entry], epoch: str = EPOCH) -> bytes:
 def batch(entries: Sequence[Entry], epoch: str = EPOCH) -> Batch:
     """The batch as the hub has read it."""
     return decode_batch(wire(entries, epoch))
+
+
+def reservation(number: int = 1, **more: Any) -> ReservationMade:
+    """Of CP-1's EVSE 1, for an hour, with a station's number that is none of the hub's."""
+    usual: dict[str, Any] = {
+        "station_id": "CP-1",
+        "reservation_id": 700 + number,
+        "evse_id": 1,
+        "token_uid": "04A2B3C4",
+        "group_id": None,
+        "contract_id": "C-1",
+        "made_at": minute(number),
+        "expires_at": minute(number + 60),
+        "session_id": f"edge-1-r{number}",
+        "tariff": TARIFF,
+    }
+    return ReservationMade(**{**usual, **more})
+
+
+def access_journal(first_seq: int = 1) -> list[Entry]:
+    """A reservation and the local list of CP-1."""
+    settled = LocalListSettled(
+        station_id="CP-1",
+        firmware_version="1.2",
+        version=9,
+        tokens_version=8,
+        checksum="ab" * 16,
+        tokens=41,
+        left_out=1,
+    )
+    bodies: tuple[EventBody, ...] = (reservation(), settled)
+    return [Entry(stream=Stream.EVENT, seq=seq, at=minute(8), body=body) for seq, body in enumerate(bodies, first_seq)]
 
 
 def device_journal(first_seq: int = 1) -> list[Entry]:

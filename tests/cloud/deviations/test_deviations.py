@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import pytest
 
-from cloud import app as web
 from cloud.ingest.batches import store_batch
 from cloud.store.engine import Store
-from cloud.store.keys import Scope
 from protocols.sync.topics import Stream
 from protocols.sync.up import Entry
 from protocols.sync.upkeep import DeviationSeen
-from tests.cloud.rest.test_matrix import OWN, as_key, hub_over
+from tests.cloud.rest_kit import shown
 from tests.cloud.samples import EDGE, batch, minute
 
 
@@ -37,14 +33,6 @@ def journal(*bodies: DeviationSeen, first: int = 1) -> list[Entry]:
     return [Entry(stream=Stream.EVENT, seq=seq, at=minute(seq), body=body) for seq, body in enumerate(bodies, first)]
 
 
-@pytest.fixture
-async def api(store: Store) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(web.build(hub_over(store), "0"), raise_app_exceptions=False)
-    headers = await as_key(store, OWN, Scope.READ)
-    async with httpx.AsyncClient(transport=transport, base_url="http://hub", headers=headers) as client:
-        yield client
-
-
 async def test_they_are_summed_up_and_the_first_frame_is_kept(store: Store, api: httpx.AsyncClient) -> None:
     entries = journal(seen(frame="first"), seen(count=4, station_id="CP-2"), seen(model="N"), seen(frame="late"))
     await store_batch(store, EDGE, batch(entries), minute(9))
@@ -56,8 +44,8 @@ async def test_they_are_summed_up_and_the_first_frame_is_kept(store: Store, api:
     assert one == found[1]
     assert (one["frame"], one["station_id"], one["edge_id"]) == ("first", "CP-1", EDGE.edge_id)
     assert (one["first_at"], one["last_at"]) == (
-        minute(1).isoformat().replace("+00:00", "Z"),
-        minute(5).isoformat().replace("+00:00", "Z"),
+        shown(1),
+        shown(5),
     )
 
 

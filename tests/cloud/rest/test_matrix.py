@@ -13,13 +13,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import func, insert, select
 
 from cloud import app as web
-from cloud.clock import Clock
 from cloud.ingest.batches import store_batch
 from cloud.ingest.presence import store_birth
-from cloud.live import Bell, BrokerPresence
-from cloud.metrics import Metrics
-from cloud.rest.context import Hub
-from cloud.store import keys
 from cloud.store.columns import METADATA
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
@@ -28,9 +23,19 @@ from cloud.store.tables import commands, tokens
 from protocols.sync.codec import decode_batch, encode_batch, encode_entry
 from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmRaised, Entry, Severity
-from tests.cloud.samples import EDGE, EPOCH, batch, birth, device_journal, event_journal, minute, money_journal
+from tests.cloud.rest_kit import FOREIGN, OWN, as_key, client_over, hub_over
+from tests.cloud.samples import (
+    EDGE,
+    EPOCH,
+    access_journal,
+    batch,
+    birth,
+    device_journal,
+    event_journal,
+    minute,
+    money_journal,
+)
 
-OWN, FOREIGN = EDGE.domain, 0x81
 OPEN_PATHS = {"/healthz", "/readyz", "/metrics"}
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/tokens": {"uid": "NEW", "contract_id": "C"},
@@ -52,32 +57,17 @@ NAMES = {
     "alarm_row_id": f"edge-1-{EPOCH}-5",
     "deviation_id": "d-1",
     "job_id": "edge-1-job-1",
+    "reservation": "edge-1-r1",
     "report": "monitors",
     "action": "Reset",
 }
-
-
-def clock() -> Clock:
-    return lambda: minute(120)
-
-
-def hub_over(store: Store) -> Hub:
-    return Hub(
-        store=store,
-        clock=clock(),
-        feed_bell=Bell(),
-        down_bell=Bell(),
-        broker_presence=BrokerPresence(),
-        metrics=Metrics(),
-    )
 
 
 @pytest.fixture
 async def api(store: Store) -> AsyncIterator[httpx.AsyncClient]:
     """The application over a database in which domain 0 has one of everything."""
     await fill(store)
-    transport = httpx.ASGITransport(web.build(hub_over(store), "0"), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
+    async with client_over(store) as client:
         yield client
 
 
@@ -91,6 +81,7 @@ async def fill(store: Store) -> None:
     poison = encode_batch(EPOCH, Stream.EVENT, 6, [b"{}", encode_entry(event_journal()[0])[:-1] + b"}"])
     await store_batch(store, EDGE, decode_batch(poison), minute(9))
     await store_batch(store, EDGE, batch(device_journal(8)), minute(10))
+    await store_batch(store, EDGE, batch(access_journal(16)), minute(10))
     shared = {"edge_id": EDGE.edge_id, "domain": OWN, "detail": "", "issued_at": minute(1), "expires_at": minute(2)}
     async with store.write() as connection:
         await connection.execute(
@@ -103,12 +94,6 @@ async def fill(store: Store) -> None:
         token = {"uid": "04A2B3C4", "contract_id": "C-1", "type": "RFID", "valid": True, "concurrent": False}
         place = {"domain": OWN, "source": "hub", "edge_id": "", "key": "04A2B3C4", "updated_at": minute(1)}
         await connection.execute(insert(tokens).values(**place, **token))
-
-
-async def as_key(store: Store, domain: int, scope: Scope) -> dict[str, str]:
-    async with store.write() as connection:
-        key = await keys.create(connection, domain=domain, scope=scope, name="", now=minute(0))
-    return {"Authorization": f"Bearer {key}"}
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, Scope]]:

@@ -5,20 +5,11 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from cloud import app as web
 from cloud.ingest.batches import store_batch
 from cloud.store.engine import Store
-from cloud.store.keys import Scope
 from protocols.sync.topics import EdgeAddress
-from tests.cloud.rest.test_matrix import OWN, as_key, hub_over
+from tests.cloud.rest_kit import OWN
 from tests.cloud.samples import batch, minute, money_journal
-
-
-@pytest.fixture
-async def api(store: Store) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(web.build(hub_over(store), "0"), raise_app_exceptions=False)
-    headers = await as_key(store, OWN, Scope.ADMIN)
-    return httpx.AsyncClient(transport=transport, base_url="http://hub", headers=headers)
 
 
 async def add(store: Store, edge_id: str, sessions: int) -> set[str]:

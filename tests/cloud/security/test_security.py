@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import httpx
-import pytest
 
-from cloud import app as web
 from cloud.ingest.batches import store_batch
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
 from protocols.sync.topics import Stream
 from protocols.sync.up import Entry
 from protocols.sync.upkeep import CertificateAccepted, CertificateIssued, CertificateRevoked, SecurityEventSeen
-from tests.cloud.rest.test_matrix import FOREIGN, OWN, as_key, hub_over
+from tests.cloud.rest_kit import FOREIGN, as_key, items, shown
 from tests.cloud.samples import EDGE, batch, minute
 
 Body = SecurityEventSeen | CertificateIssued | CertificateAccepted | CertificateRevoked
@@ -43,20 +39,6 @@ def issued(serial: str) -> CertificateIssued:
     )
 
 
-@pytest.fixture
-async def api(store: Store) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(web.build(hub_over(store), "0"), raise_app_exceptions=False)
-    headers = await as_key(store, OWN, Scope.READ)
-    async with httpx.AsyncClient(transport=transport, base_url="http://hub", headers=headers) as client:
-        yield client
-
-
-async def items(api: httpx.AsyncClient, path: str) -> list[dict[str, object]]:
-    answer = await api.get(path)
-    assert answer.status_code == 200, answer.text
-    return list(answer.json()["items"])
-
-
 async def test_events_are_counted_by_station_and_type(store: Store, api: httpx.AsyncClient) -> None:
     entries = journal(seen(1, info="first"), seen(1, "CP-2"), seen(31, info="last"))
     for _ in range(2):  # the link was down for a moment
@@ -64,8 +46,8 @@ async def test_events_are_counted_by_station_and_type(store: Store, api: httpx.A
     (event,) = await items(api, "/v1/security-events?station_id=CP-1")
     assert (event["count"], event["tech_info"], event["is_critical"]) == (31, "last", True)
     assert (event["first_at"], event["last_at"]) == (
-        minute(1).isoformat().replace("+00:00", "Z"),
-        minute(3).isoformat().replace("+00:00", "Z"),
+        shown(1),
+        shown(3),
     )
     assert len(await items(api, "/v1/security-events")) == 2
     assert await items(api, "/v1/security-events?type=Other") == []
@@ -84,8 +66,8 @@ async def test_a_certificates_life(store: Store, api: httpx.AsyncClient) -> None
     newest, oldest = await items(api, "/v1/certificates")
     assert (newest["serial_number"], newest["accepted_at"], newest["revoked_at"]) == ("0B", None, None)
     assert oldest["serial_number"] == "0A"
-    assert oldest["accepted_at"] == minute(2).isoformat().replace("+00:00", "Z")
-    assert oldest["revoked_at"] == minute(4).isoformat().replace("+00:00", "Z")
+    assert oldest["accepted_at"] == shown(2)
+    assert oldest["revoked_at"] == shown(4)
     assert await items(api, "/v1/certificates?station_id=CP-2") == []
 
 

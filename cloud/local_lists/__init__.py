@@ -1,0 +1,1 @@
+"""Local lists of stations: REST resource `/v1/charging-stations/{station_id}/local-list`."""

@@ -1,0 +1,1 @@
+"""Reservations: REST resource `/v1/reservations`."""
