@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from pydantic import AwareDatetime, JsonValue
 
@@ -251,6 +251,22 @@ class StationPasswordChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StationSecurityProfileChanged:
+    """A station's security profile is being raised (OCPP 2.0.1 A05). `offered`: the station took the new one;
+    `adopted`: it came with it, and is let in with no lower one any more; `forgotten`: staff let it in again as it is
+    configured.
+
+    `instead_of` is that of the configuration.
+    """
+
+    station_id: str
+    stage: Literal["offered", "adopted", "forgotten"]
+    security_profile: int
+    instead_of: int
+    kind: Literal["station_security_profile_changed"] = "station_security_profile_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationMade:
     """A station took a reservation; `evse_id` None: of any of its EVSEs. `tariff` prices it, and the transaction that
     uses it. `session_id` is its id on a bill where no transaction used it."""
@@ -288,6 +304,10 @@ class ReservationEnded:
     ended_at: AwareDatetime
     transaction_id: str | None = None
     kind: Literal["reservation_ended"] = "reservation_ended"
+
+
+LOCAL_LIST_FAILED: Final = "local_list_failed"
+"""The alarm about a station that does not take its local list, open until it settles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
