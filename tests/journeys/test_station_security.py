@@ -123,11 +123,15 @@ class Running:
         return out.decode() + err.decode()
 
     @asynccontextmanager
-    async def station(self, version: str = "ocpp2.0.1", password: str = PASSWORD) -> AsyncIterator[Station]:
+    async def station(
+        self, version: str = "ocpp2.0.1", password: str = PASSWORD, *, over_tls: bool = False
+    ) -> AsyncIterator[Station]:
+        """With `over_tls` it comes as from a proxy where TLS ends."""
+        proxied = {"X-Forwarded-Proto": "https"} if over_tls else {}
         async with connect(
             f"ws://127.0.0.1:{self.port}/CS-1",
             subprotocols=[version],  # type: ignore[list-item]
-            additional_headers=basic("CS-1", password),
+            additional_headers=basic("CS-1", password) | proxied,
             proxy=None,
         ) as socket:
             station = Station(socket)
@@ -290,12 +294,34 @@ def _only(answer: dict[str, Any], is_201: bool) -> dict[str, Any]:
     return {wanted: answer[wanted]}
 
 
-async def enters(site: Running, version: str, password: str) -> int:
+async def enters(site: Running, version: str = "ocpp2.0.1", password: str = PASSWORD, *, over_tls: bool = False) -> int:
     try:
-        async with site.station(version, password):
+        async with site.station(version, password, over_tls=over_tls):
             return 101
     except InvalidStatus as refused:
         return refused.response.status_code
+
+
+async def test_a_raised_security_profile_outlives_the_agent(site: Running) -> None:
+    """What was offered and what was adopted are both kept; other settings are newer, and staff may open it."""
+    settings = site.folder / "edge.toml"
+    proxied = '[ocpp]\ntrusted_proxies = ["127.0.0.1"]\nproxy_tls = true\n'
+    settings.write_text(CONFIG.replace("[ocpp]\n", proxied))
+    async with site.run():
+        async with site.station("ocpp1.6"):
+            raised = json.dumps({"key": "SecurityProfile", "value": "2"})
+            assert "Accepted" in await site.edge("call", "CS-1", "ChangeConfiguration", raised)
+        assert await enters(site, "ocpp1.6") == 101, "it has not come with the new one yet"
+    async with site.run():
+        assert await enters(site, "ocpp1.6", over_tls=True) == 101
+        assert await enters(site, "ocpp1.6") == 401
+    async with site.run():
+        assert await enters(site, "ocpp1.6") == 401, "and the agent was restarted"
+        assert "profile 1" in await site.edge("stations", "forget-profile", "CS-1")
+        assert await enters(site, "ocpp1.6") == 101
+        assert "not configured" in await site.edge("stations", "forget-profile", "CS-9", status=1)
+    async with site.run():
+        assert await enters(site, "ocpp1.6") == 101
 
 
 async def test_what_is_not_configured_is_answered_with_failed(site: Running) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import json
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,14 +27,16 @@ from websockets.typing import Subprotocol
 
 from edge.certificates import authority
 from edge.certificates.signing_requests import read_csr
+from edge.ledger.database import open_reader
 from protocols.ocpp.version import Version
 from tests.edge.certificates.pki import csr_of
 from tests.edge.conformance.charge_point import ChargePoint, charge_point
-from tests.edge.conformance.running_agent import PASSWORD, RunningAgent
+from tests.edge.conformance.running_agent import PASSWORD, PATIENCE_S, RunningAgent
 from tests.edge.conformance.steps_16 import stamp
 from tests.edge.conformance.steps_201 import booted
 from tests.edge.conformance.tls_door import Door, key_pem, new_authority, tls_door
 from tests.journeys.node import nginx_program
+from tests.kit import wait_until
 
 pytestmark = pytest.mark.skipif(
     nginx_program() is None, reason="no nginx on this machine (apt-get install nginx-light)"
@@ -344,6 +348,33 @@ async def test_also_requests_that_are_not_signed(agent: RunningAgent, case: str)
         for attempt in range(2):  # said again before an answer came, it is one request
             assert await point.call("SignCertificate", csr=good) == {"status": "Accepted"}, attempt
         assert "BEGIN CERTIFICATE" in (await point.asked("CertificateSigned"))["certificateChain"]
+
+
+async def test_also_renewal_begun_by_the_station(agent: RunningAgent, case: str) -> None:
+    """A03, A02.FR.17: it asks by itself, and once more when what it was sent did it no good; the last one counts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = {"csr": csr_of(case, key), "certificateType": "ChargingStationCertificate"}
+    async with charge_point(agent, case, V201) as point:
+        await booted(point)
+        point.errors["CertificateSigned"] = ("InternalError", "no room", {})
+        assert await point.call("SignCertificate", **request) == {"status": "Accepted"}
+        first = await point.asked("CertificateSigned")
+        await wait_until(lambda: f"certificate_refused:{case}" in alarms(agent), PATIENCE_S)
+        del point.errors["CertificateSigned"]
+        assert await point.call("SignCertificate", **request) == {"status": "Accepted"}
+        second = await point.asked("CertificateSigned")
+        assert second["certificateChain"] != first["certificateChain"]
+        await wait_until(lambda: f"certificate_refused:{case}" not in alarms(agent), PATIENCE_S)
+    leaf = x509.load_pem_x509_certificate(second["certificateChain"].encode())
+    told = json.loads((await agent.run("certificates", "list", case, "--json")).output)
+    in_use = [each["serial_number"] for each in told["issued"] if each["accepted_at"]]
+    assert in_use == [authority.serial_of(leaf)]
+
+
+def alarms(agent: RunningAgent) -> set[str]:
+    """What is open in the ledger."""
+    with contextlib.closing(open_reader(agent.data / "ledger.sqlite")) as ledger:
+        return {alarm_id for (alarm_id,) in ledger.execute("SELECT alarm_id FROM alarms")}
 
 
 # --- the security profile ---
