@@ -9,15 +9,19 @@ from firmware_sim.charger import Charger
 from firmware_sim.messages import (
     Answer,
     Answered,
+    AuthorizeMessage,
     BootAnswer,
     BootMessage,
     LinkUp,
     Message,
     Note,
     Output,
+    Plugged,
     PowerRestored,
+    Presented,
     Reboot,
     Reply,
+    TokenAnswer,
     TransactionMessage,
 )
 from firmware_sim.settings import EvseSpec, OcppVersion, StationSpec
@@ -26,6 +30,7 @@ from firmware_sim.vehicle import Vehicle
 T0 = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 CARD = "04A1B2C3D4E501"
 OTHER_CARD = "04A1B2C3D4E502"
+ACCEPTED = TokenAnswer(status="Accepted")
 
 
 def at(seconds: float) -> datetime:
@@ -75,3 +80,13 @@ def online(charger: Charger, when: datetime = T0) -> list[Output]:
     charger.handle(PowerRestored(), when)
     told = charger.handle(LinkUp(), when)
     return answer(charger, told, BootMessage, BootAnswer(accepted=True, interval_s=300), when)
+
+
+def charging(charger: Charger, evse_id: int = 1, id_token: str = CARD) -> None:
+    """Online, plugged at 10 s, accepted and started at 20 s, the start answered at 21 s."""
+    online(charger)
+    charger.handle(Plugged(evse_id=evse_id, vehicle=car()), at(10))
+    asked = charger.handle(Presented(evse_id=evse_id, id_token=id_token), at(20))
+    begun = answer(charger, asked, AuthorizeMessage, ACCEPTED, at(20))
+    started = steps(begun)[0]
+    charger.handle(Answered(message=started, answer=TokenAnswer(status="Accepted", csms_id=7)), at(21))

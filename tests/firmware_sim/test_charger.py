@@ -5,14 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from firmware_sim.charger import Charger
 from firmware_sim.messages import (
     Answered,
     AuthorizeMessage,
-    AvailabilityChanged,
     BootAnswer,
     BootMessage,
     BootReason,
@@ -32,48 +29,30 @@ from firmware_sim.messages import (
     PowerCut,
     PowerRestored,
     Presented,
-    Reboot,
-    RemoteStart,
-    RemoteStop,
-    ResetRequested,
     StatusMessage,
     StopReason,
     TokenAnswer,
     Trigger,
-    Triggered,
     Unanswered,
-    UnlockRequested,
     Unplugged,
 )
 from firmware_sim.settings import AfterPowerLoss, OfflineAuthorize
 from firmware_sim.vehicle import UJ_PER_WH
 from protocols.terms import ChargingState, ReadingContext
 from tests.firmware_sim.playbook import (
+    ACCEPTED,
     CARD,
     OTHER_CARD,
     T0,
     answer,
     at,
     car,
+    charging,
     messages,
     online,
-    replies,
     spec,
     steps,
 )
-
-ACCEPTED = TokenAnswer(status="Accepted")
-
-
-def charging(charger: Charger, evse_id: int = 1, id_token: str = CARD) -> None:
-    """Online, plugged at 10 s, accepted and started at 20 s, the start answered at 21 s."""
-    online(charger)
-    charger.handle(Plugged(evse_id=evse_id, vehicle=car()), at(10))
-    asked = charger.handle(Presented(evse_id=evse_id, id_token=id_token), at(20))
-    begun = answer(charger, asked, AuthorizeMessage, ACCEPTED, at(20))
-    started = steps(begun)[0]
-    charger.handle(Answered(message=started, answer=TokenAnswer(status="Accepted", csms_id=7)), at(21))
-
 
 # --- boot ---
 
@@ -340,97 +319,6 @@ def test_a_charger_that_was_killed_remembers() -> None:
     assert CARD in again.accepted
 
 
-# --- what the CSMS asks ---
-
-
-def test_remote_start_and_stop() -> None:
-    charger = Charger(spec(), T0)
-    online(charger)
-    charger.handle(Plugged(evse_id=2, vehicle=car()), at(1))
-    told = charger.handle(RemoteStart(id_token=CARD, remote_start_id=5), at(2))
-    assert replies(told) == ["Accepted"]
-    started = steps(told)[0]
-    assert (started.evse_id, started.trigger, started.remote_start_id) == (2, Trigger.REMOTE_START, 5)
-    charger.handle(Answered(message=started, answer=TokenAnswer(status="Accepted", csms_id=77)), at(3))
-    assert replies(charger.handle(RemoteStop(transaction=78), at(4))) == ["Rejected"]
-    stopped = charger.handle(RemoteStop(transaction=77), at(5))
-    assert replies(stopped) == ["Accepted"]
-    assert steps(stopped)[-1].reason is StopReason.REMOTE
-
-
-def test_remote_start_waits_for_the_cable() -> None:
-    charger = Charger(spec(), T0)
-    online(charger)
-    assert replies(charger.handle(RemoteStart(id_token=CARD, evse_id=1), at(2))) == ["Accepted"]
-    assert replies(charger.handle(RemoteStart(id_token=OTHER_CARD, evse_id=1), at(3))) == ["Rejected"]
-    started = steps(charger.handle(Plugged(evse_id=1, vehicle=car()), at(30)))[0]
-    assert (started.trigger, started.id_token) == (Trigger.REMOTE_START, CARD)
-
-
-def test_availability_waits_for_a_running_session() -> None:
-    charger = Charger(spec(), T0)
-    charging(charger)
-    assert replies(charger.handle(AvailabilityChanged(evse_id=0, operative=False), at(30))) == ["Scheduled"]
-    assert charger.evses[1].state is ConnectorState.CHARGING
-    assert charger.evses[2].state is ConnectorState.UNAVAILABLE
-    charger.handle(Unplugged(evse_id=1), at(40))
-    assert charger.evses[1].state is ConnectorState.UNAVAILABLE
-    assert replies(charger.handle(AvailabilityChanged(evse_id=1, operative=True), at(50))) == ["Accepted"]
-    assert charger.evses[1].state is ConnectorState.AVAILABLE
-    assert replies(charger.handle(AvailabilityChanged(evse_id=9, operative=True), at(50))) == ["Rejected"]
-
-
-def test_reset_ends_sessions_and_reboots() -> None:
-    charger = Charger(spec(), T0)
-    charging(charger)
-    told = charger.handle(ResetRequested(hard=False), at(30))
-    assert replies(told) == ["Accepted"]
-    assert steps(told)[-1].reason is StopReason.SOFT_RESET
-    assert Reboot(hard=False) in told
-
-
-def test_reset_when_idle_waits() -> None:
-    charger = Charger(spec(), T0)
-    charging(charger)
-    told = charger.handle(ResetRequested(hard=False, when_idle=True), at(30))
-    assert replies(told) == ["Scheduled"]
-    assert Reboot(hard=False) not in told
-    assert Reboot(hard=False) in charger.handle(Unplugged(evse_id=1), at(40))
-
-
-def test_unlock_ends_the_session_first() -> None:
-    charger = Charger(spec(), T0)
-    charging(charger)
-    told = charger.handle(UnlockRequested(evse_id=1), at(30))
-    assert (replies(told), steps(told)[-1].reason) == (["Unlocked"], StopReason.UNLOCK_COMMAND)
-    assert replies(charger.handle(UnlockRequested(evse_id=9), at(31))) == ["UnknownConnector"]
-
-
-@pytest.mark.parametrize(
-    ("what", "kinds"),
-    [
-        ("BootNotification", [BootMessage]),
-        ("Heartbeat", [HeartbeatMessage]),
-        ("StatusNotification", [StatusMessage] * 3),
-        ("MeterValues", [IdleMeterMessage] * 2),
-        ("TransactionEvent", []),
-    ],
-)
-def test_trigger_message(what: str, kinds: list[type]) -> None:
-    charger = Charger(spec(), T0)
-    online(charger)
-    told = charger.handle(Triggered(what=what), at(5))
-    assert replies(told) == ["Accepted"]
-    assert [type(each) for each in messages(told)] == kinds
-
-
-def test_trigger_message_of_the_unknown() -> None:
-    charger = Charger(spec(), T0)
-    online(charger)
-    assert replies(charger.handle(Triggered(what="CustomTrigger"), at(5))) == ["NotImplemented"]
-    assert replies(charger.handle(Triggered(what="Heartbeat", evse_id=9), at(5))) == ["Rejected"]
-
-
 # --- samples ---
 
 
@@ -463,89 +351,3 @@ def test_a_refused_message_is_discarded_and_told() -> None:
     assert not charger.transactions[ended.transaction_id].acknowledged_stop
     charger.handle(Answered(message=ended, answer=PlainAnswer()), at(32))
     assert charger.transactions[ended.transaction_id].acknowledged_stop
-
-
-# --- whatever happens ---
-
-anything = st.lists(
-    st.tuples(
-        st.floats(0, 2_000, allow_nan=False),
-        st.sampled_from(
-            (
-                Plugged(evse_id=1, vehicle=car(75, energy_wh=3_000)),
-                Plugged(evse_id=2, vehicle=car(60)),
-                Unplugged(evse_id=1),
-                Unplugged(evse_id=2),
-                Presented(evse_id=1, id_token=CARD),
-                Presented(evse_id=2, id_token=OTHER_CARD),
-                PowerCut(),
-                PowerRestored(),
-                LinkUp(),
-                LinkLost(),
-                ConnectorFaulted(evse_id=1),
-                FaultCleared(evse_id=1),
-                Limited(evse_id=2, limit_w=30_000),
-                RemoteStart(id_token=CARD),
-                AvailabilityChanged(evse_id=0, operative=False),
-                AvailabilityChanged(evse_id=0, operative=True),
-                ResetRequested(hard=False, when_idle=True),
-                UnlockRequested(evse_id=2),
-                Triggered(what="MeterValues"),
-            )
-        ),
-    ),
-    max_size=30,
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(anything, st.booleans())
-def test_whatever_happens_meters_count_up_and_transactions_are_whole(
-    script: list[tuple[float, Event]], resumes: bool
-) -> None:
-    rule = AfterPowerLoss.RESUME if resumes else AfterPowerLoss.STOP
-    charger = Charger(spec(offline_authorize=OfflineAuthorize.ANY, after_power_loss=rule), T0)
-    charger.handle(PowerRestored(), T0)
-    passed_s = 0.0
-    told = []
-    registers = {1: 1_000 * UJ_PER_WH, 2: 2_000 * UJ_PER_WH}
-    for wait_s, event in script:
-        if isinstance(event, PowerRestored) and charger.powered:
-            continue
-        if isinstance(event, LinkUp) and (charger.connected or not charger.powered):
-            continue
-        passed_s += wait_s
-        out = charger.handle(event, at(passed_s))
-        for boot in [each for each in out if isinstance(each, BootMessage)]:
-            out += charger.handle(
-                Answered(message=boot, answer=BootAnswer(accepted=True, interval_s=300)), at(passed_s)
-            )
-        told += steps(out)
-        for evse in charger.evses.values():
-            grown_uj = evse.meter.register_uj - registers[evse.evse_id]
-            assert 0 <= grown_uj <= evse.spec.max_power_w * (wait_s + 0.001) * 1e6
-            registers[evse.evse_id] = evse.meter.register_uj
-    for transaction_id, transaction in charger.transactions.items():
-        own = [each for each in told if each.transaction_id == transaction_id]
-        assert [each.seq_no for each in own] == list(range(len(own)))
-        assert own[0].phase is Phase.STARTED
-        wh = [each.reading.register_wh for each in own]
-        assert wh == sorted(wh)
-        times = [each.at for each in own]
-        assert times == sorted(times)
-        assert sum(each.phase is Phase.ENDED for each in own) == (transaction.ended_at is not None)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(0.001, 700, allow_nan=False), min_size=1, max_size=40))
-def test_how_often_one_asks_changes_nothing(waits: list[float]) -> None:
-    """Asked in many steps or in one: the same messages with the same times and readings."""
-    often, once = Charger(spec(), T0), Charger(spec(), T0)
-    charging(often)
-    charging(once)
-    passed_s, told = 21.0, []
-    for wait_s in waits:
-        passed_s += wait_s
-        told += often.advance(at(passed_s))
-    assert told == once.advance(at(passed_s))
-    assert often.evses[1].meter == once.evses[1].meter
