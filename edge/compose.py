@@ -270,6 +270,7 @@ def _ocpp_settings(config: EdgeConfig) -> OcppServerSettings:
         trusted_proxies=config.ocpp.trusted_proxies,
         is_proxy_tls_believed=config.ocpp.proxy_tls,
         default_versions={each.id: each.default_version for each in config.stations if each.default_version},
+        polled=frozenset(device.id for device in config.modbus),
     )
 
 

@@ -57,8 +57,10 @@ class Gate:
         allow_unknown: bool,
         default_versions: Mapping[str, Version] = MappingProxyType({}),
         revoked: Collection[str] = frozenset(),
+        polled: Collection[str] = frozenset(),
     ) -> None:
-        """`revoked` are the serial numbers of certificates that are believed no more; it may grow."""
+        """`revoked` are the serial numbers of certificates that are believed no more; it may grow. `polled` are
+        chargers without OCPP: whoever comes under the name of one is not it."""
         self._credentials = credentials
         self._attempts = attempts
         self._metrics = metrics
@@ -66,6 +68,7 @@ class Gate:
         self._allow_unknown = allow_unknown
         self._default_versions = default_versions
         self._revoked = revoked
+        self._polled = polled
         self._log = structlog.get_logger()
 
     def admit(
@@ -87,7 +90,8 @@ class Gate:
             headers = (("Retry-After", str(ceil(locked_s))),)
             return Turned(status=429, text="Too many failed attempts; try again later.\n", headers=headers)
         is_right = self._is_right(station_id, authorization, proof)
-        is_stranger = self._allow_unknown and not self._credentials.is_known(station_id)
+        is_taken = station_id in self._polled or self._credentials.is_known(station_id)
+        is_stranger = self._allow_unknown and not is_taken
         if not is_right and not is_stranger:
             return self._refuse(source, station_id)
         self._attempts.succeeded(source, station_id)

@@ -63,6 +63,8 @@ class OcppServerSettings:
     """And what they say of TLS and of certificates: a proxy that passes a client's headers on would let anybody in."""
     default_versions: Mapping[str, Version] = field(default_factory=dict)
     """What stations speak that name no subprotocol, or one that nobody knows."""
+    polled: frozenset[str] = frozenset()
+    """Chargers without OCPP, whose names nobody may take."""
 
 
 class OcppServer:
@@ -100,6 +102,7 @@ class OcppServer:
             allow_unknown=settings.allow_unknown,
             default_versions=settings.default_versions,
             revoked=revoked,
+            polled=settings.polled,
         )
         self._wheel: SilenceWheel[Conversation] = SilenceWheel(
             settings.ping_interval_s / TICKS_PER_PING, max(settings.ping_interval_s, settings.ping_timeout_s)

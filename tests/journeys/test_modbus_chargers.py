@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -158,11 +159,15 @@ async def a_lot(folder: Path, **profiles: str) -> AsyncIterator[Lot]:
         lot = Lot(edge, devices)
         try:
             for station_id in devices:
-                await wait_until(lambda station_id=station_id: lot.is_online(station_id), 20)
+                await wait_until(partial(lot.is_online, station_id), 20)
             yield lot
         except BaseException:
             print("\n".join(edge.log.read_text(errors="replace").splitlines()[-25:]))
             raise
+
+
+def is_paused(device: Device) -> bool:
+    return device.outlet().limit == 0
 
 
 def expect_exact(cdr: Cdr, began_wh: Fraction, ended_wh: Fraction) -> None:
@@ -207,7 +212,7 @@ async def test_start_and_stop_at_the_site_where_there_is_no_reader(tmp_path: Pat
     async with a_lot(tmp_path, ALFEN1="alfen_eve", HCC1="mennekes_amtron_hcc3") as lot:
         for station_id in lot.devices:
             device = lot.devices[station_id]
-            await wait_until(lambda device=device: device.outlet().limit == 0)
+            await wait_until(partial(is_paused, device))
             began_wh = lot.register_wh(station_id)
             device.plug()
             bay = f"{station_id} bay"
@@ -241,7 +246,7 @@ async def test_the_agent_is_killed_mid_session_and_it_is_one_exact_bill(tmp_path
         await asyncio.sleep(0.5)  # the chargers go on by themselves
         await lot.edge.start()
         for station_id in lot.devices:
-            await wait_until(lambda station_id=station_id: lot.is_online(station_id), 20)
+            await wait_until(partial(lot.is_online, station_id), 20)
             so_far_wh = int(lot.register_wh(station_id) - began_wh[station_id])
             await lot.charged(station_id, so_far_wh + 100)
         keba.unplug()

@@ -107,6 +107,13 @@ async def test_strangers_are_let_in_for_commissioning_only_and_never_as_somebody
         assert server.inbox.of(StationConnected)[1].is_known
 
 
+async def test_nobody_comes_under_the_name_of_a_charger_that_is_polled() -> None:
+    async with running_server(allow_unknown=True, polled=frozenset({"KEBA1"})) as server:
+        with pytest.raises(InvalidStatus):
+            await server.connect("KEBA1", password="x")
+        assert server.inbox.of(StationConnected) == []
+
+
 async def test_guesses_are_slowed_and_locked_and_the_others_still_connect() -> None:
     async with running_server() as server:
         guess = OCPP16 | basic("CS-1", WRONG)
