@@ -126,7 +126,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check the configuration file and name every problem with its line."""
     settings = load_settings(config)
-    stations, evses = len(settings.stations), len(rules_of(settings).location.evses)
+    stations, evses = len(settings.stations) + len(settings.modbus), len(rules_of(settings).location.evses)
     print(f"{config}: good. {stations} stations with {evses} EVSEs, {len(settings.tariffs)} tariffs.")
     if settings.ocpp.allow_unknown:
         print("Note: ocpp.allow_unknown lets any station in. Turn it off after commissioning.")

@@ -45,6 +45,8 @@ AWAITED_FOR: Final = timedelta(minutes=3)
 """A token waits for its vehicle so long."""
 ENDS_WITHIN: Final = timedelta(seconds=45)
 """The last reading is waited for so long: some chargers are asked for their meter every 30 s."""
+STILL_W: Final = 100
+"""Less is what a charger or a vehicle takes for itself."""
 LINK_LOST: Final = "LinkLost"
 UNPLUGGED: Final = "EVDisconnected"
 STOPPED_BY_CARD: Final = "Local"
@@ -107,7 +109,7 @@ def _begin(
     decision.reply = reply
     transaction = site.at_evse(ref)
     if transaction is not None and polled.is_estimated:
-        transaction.doubt(Doubt.ESTIMATED, f"{polled.profile_id} measures no energy")
+        transaction.doubt(Doubt.ESTIMATED, f"{polled.profile_id} does not measure it")
     steer(site, decision, ref, now)
 
 
@@ -180,7 +182,7 @@ def end_if_settled(site: Site, decision: Decision, ref: EvseRef, now: datetime) 
         return []
     station = site.stations[ref.station_id]
     is_read = run.register_at is not None and run.register_at > run.ending.at
-    is_still = status.charging_state is not ChargingState.CHARGING and not status.power_w
+    is_still = status.charging_state is not ChargingState.CHARGING and (status.power_w or 0) < STILL_W
     is_due = now - run.ending.at >= ENDS_WITHIN or not station.is_online
     return _end(site, decision, ref, run, run.ending, now) if (is_read and is_still) or is_due else []
 

@@ -20,6 +20,7 @@ from protocols.charger.events import (
     Sample,
     StationConnected,
     StationDisconnected,
+    SteeringReported,
 )
 from protocols.charger.operations.smart_charging import (
     ChargingProfile,
@@ -441,7 +442,7 @@ def test_without_a_register_the_power_is_added_up_and_the_bill_kept_back() -> No
     bay.unplug()
     (cdr,) = bay.bills()
     assert 5900 <= cdr.total_energy_wh <= 6000
-    assert cdr.quarantine == ("the energy was estimated and the tariff prices it: some_charger measures no energy",)
+    assert cdr.quarantine == ("the energy was estimated and the tariff prices it: some_charger does not measure it",)
 
 
 @pytest.mark.parametrize("is_allowed", [True, False])
@@ -554,6 +555,37 @@ def test_a_charging_profile_is_kept_by_the_site_and_steers_the_charger_as_time_g
     bay.after(10)
     bay.tell(Ticked())
     assert steered[-1] == 22_000
+
+
+def test_a_charger_that_does_not_do_as_it_is_told_is_an_alarm_until_it_does(bay: Bay) -> None:
+    def steered(setpoint: str, *, is_followed: bool) -> None:
+        bay.tell(
+            SteeringReported(
+                station_id="A", evse_id=1, setpoint=setpoint, is_followed=is_followed, detail="it shows 16000"
+            )
+        )
+
+    steered("set_current", is_followed=False)
+    (alarm,) = bay.site.alarms.values()
+    assert (alarm.station_id, alarm.evse_id) == ("A", 1)
+    assert alarm.text == "A*1 is not set to what the site wants (set_current): it shows 16000"
+    steered("enable", is_followed=True)
+    assert bay.site.alarms
+    steered("set_current", is_followed=True)
+    assert not bay.site.alarms
+
+
+def test_what_a_charger_takes_for_itself_does_not_hold_up_the_end(bay: Bay) -> None:
+    bay.vehicle()
+    bay.card()
+    bay.charge(6 * KWH)
+    bay.card()
+    bay.power_w = 8
+    bay.after(1 / 60)
+    bay.vehicle(ChargingState.SUSPENDED_EVSE)
+    bay.after(1 / 60)
+    bay.read()
+    assert bay.bill().stop_reason == "Local"
 
 
 def test_the_same_events_give_the_same_entries(bay: Bay) -> None:
