@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import structs
 
@@ -13,7 +13,9 @@ from protocols.charger.events import SignedReading
 from protocols.ocpi.cdr import SignedData, SignedValue
 from protocols.terms import ReadingContext
 
-_NATURES: Final = MappingProxyType({ReadingContext.TRANSACTION_BEGIN: "Start", ReadingContext.TRANSACTION_END: "End"})
+_NATURES: Final[Mapping[ReadingContext, Literal["Start", "End"]]] = MappingProxyType(
+    {ReadingContext.TRANSACTION_BEGIN: "Start", ReadingContext.TRANSACTION_END: "End"}
+)
 
 
 def keep_signed(transaction: Transaction, readings: Iterable[SignedReading]) -> bool:
@@ -25,8 +27,8 @@ def keep_signed(transaction: Transaction, readings: Iterable[SignedReading]) -> 
 
 
 def _with(known: SignedData | None, reading: SignedReading) -> SignedData:
-    nature = _NATURES.get(reading.context, "Intermediate")
-    value = SignedValue(nature=nature, signed_data=reading.data, plain_data=reading.plain)  # type: ignore[arg-type]
+    nature: Literal["Start", "End", "Intermediate"] = _NATURES.get(reading.context, "Intermediate")
+    value = SignedValue(nature=nature, signed_data=reading.data, plain_data=reading.plain)
     if known is None:
         return SignedData(
             encoding_method=reading.encoding_method,

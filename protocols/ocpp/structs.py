@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
+from types import GenericAlias, MappingProxyType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
@@ -71,7 +71,8 @@ class _Maker:
             case "object":
                 return self._struct(schema)
             case "array":
-                return _with(list[self.made(schema["items"])], schema, min_length="minItems", max_length="maxItems")  # type: ignore[misc]
+                listed = GenericAlias(list, (self.made(schema["items"]),))
+                return _with(listed, schema, min_length="minItems", max_length="maxItems")
             case "string" if "enum" in schema:
                 return Literal[tuple(schema["enum"])]
             case "string":
