@@ -44,7 +44,7 @@ from edge.local.settings import LocalSettings
 from edge.local.token_file import ensure_token, read_token
 from edge.metrics import AgentMetrics
 from edge.modbus_config import ModbusSettings
-from edge.modbus_parts import polled_rules, polled_stations
+from edge.modbus_parts import polled_rules, polled_stations, run_rules
 from edge.peers.link import PeerSettings
 from edge.peers.peers import Peers
 from edge.ports import Clock, Inbox
@@ -111,6 +111,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
             for station in config.stations
         }
         | polled_rules(config),
+        runs=run_rules(config),
         estimating_tariffs=frozenset(tariff.id for tariff in config.tariffs if tariff.bills_estimates),
         tariffs={tariff.id: tariff for tariff in _tariffs(config)},
         default_tariff_id=config.default_tariff,

@@ -21,13 +21,13 @@ from protocols.modbus.catalogue import parsed
 def polled_rules(config: EdgeConfig) -> dict[str, StationRules]:
     """The polled chargers as the decisions know them."""
     return {
-        device.id: StationRules(
-            station_id=device.id,
-            allowed_groups=device.allowed_groups,
-            run=RunRules(end_after=timedelta(minutes=device.end_after_min)),
-        )
-        for device in config.modbus
+        device.id: StationRules(station_id=device.id, allowed_groups=device.allowed_groups) for device in config.modbus
     }
+
+
+def run_rules(config: EdgeConfig) -> dict[str, RunRules]:
+    """How the site runs their transactions."""
+    return {device.id: RunRules(end_after=timedelta(minutes=device.end_after_min)) for device in config.modbus}
 
 
 def polled_stations(

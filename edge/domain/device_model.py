@@ -52,7 +52,7 @@ LOOK_AT: Final = 64
 def consider(site: Site, station: Station, now: datetime) -> None:
     """The station has connected or booted: is it to be asked for its variables?"""
     rules = site.rules.inventory
-    is_asked = rules.is_enabled and station.rules.run is None  # a polled charger knows no variables
+    is_asked = rules.is_enabled and station.station_id not in site.rules.runs  # a polled charger knows no variables
     if is_asked and station.vendor is not None and station.inventory != identity_of(station):
         site.inventory.due[station.station_id] = now + rules.settle
 

@@ -26,15 +26,14 @@ NOT_STEERED: Final = "charger_not_steered"
 
 def restart(site: Site) -> None:
     """The agent begins: which EVSEs it runs itself."""
-    for station_id, rules in site.rules.stations.items():
-        if rules.run is not None:
-            site.runs.stations[station_id] = {ref.evse_id: EvseRun() for ref in site.refs_of(station_id)}
+    for station_id in site.rules.runs:
+        site.runs.stations[station_id] = {ref.evse_id: EvseRun() for ref in site.refs_of(station_id)}
 
 
 def connect(site: Site, decision: Decision, station_id: str, now: datetime) -> None:
     """It answers, perhaps again: what was told it before may be gone. A transaction that was read too long ago ends
     before anything newer is taken for its own."""
-    rules = site.stations[station_id].rules.run
+    rules = site.rules.runs.get(station_id)
     for ref in site.refs_of(station_id):
         run = site.runs.of(*ref)
         transaction = site.at_evse(ref)
@@ -111,7 +110,7 @@ def note_steering(site: Site, decision: Decision, event: SteeringReported, now: 
 def tick(site: Site, decision: Decision, now: datetime) -> None:
     """Time alone ends what nothing more is heard of, and moves limits that have a schedule."""
     for station_id in site.runs.stations:
-        rules = site.stations[station_id].rules.run
+        rules = site.rules.runs.get(station_id)
         is_online = site.stations[station_id].is_online
         for ref in site.refs_of(station_id):
             transaction = site.at_evse(ref)

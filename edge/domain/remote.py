@@ -97,7 +97,7 @@ def _ask_station(
     if isinstance(asked, Refused):
         return asked
     site.commands[command_id] = replace(site.commands[command_id], station_id=station_id, operation=asked)
-    if station.rules.run is not None:
+    if station_id in site.rules.runs:
         return _do_here(site, decision, command_id, station_id, asked, now)
     decision.commands.append(asking.command(site, command_id, station_id, asked))
     return None

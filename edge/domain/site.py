@@ -56,8 +56,6 @@ class StationRules:
     """The common name of its certificate; None: its id."""
     boot: Admission = Admission.ACCEPT
     keeps_local_list: bool = False
-    run: RunRules | None = None
-    """How the site runs its transactions, where it knows none itself."""
 
 
 def _always(_vendor: str | None, _model: str | None, _firmware: str | None) -> bool:
@@ -97,6 +95,8 @@ class SiteRules:
     inventory: InventoryRules = field(default_factory=InventoryRules)
     offers: Offers | None = None
     """None: there is no file server."""
+    runs: dict[str, RunRules] = field(default_factory=dict)
+    """By station: how the site runs its transactions, where it knows none itself."""
     estimating_tariffs: frozenset[str] = frozenset()
     """Those that bill energy that was not measured."""
     keeps_lists: bool = field(init=False)

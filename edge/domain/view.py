@@ -180,7 +180,7 @@ def stations(site: Site, now: datetime) -> list[dict[str, Any]]:
             "online": station.is_online,
             "known": station.is_known,
             "ocpp": station.abilities.ocpp_version if station.abilities else None,
-            "modbus": _modbus(station),
+            "modbus": _modbus(site, station),
             "vendor": station.vendor,
             "model": station.model,
             "firmware": station.firmware_version,
@@ -220,9 +220,9 @@ def _evse(site: Site, evse: EvseStatus, now: datetime) -> dict[str, Any]:
     }
 
 
-def _modbus(station: Station) -> dict[str, Any] | None:
+def _modbus(site: Site, station: Station) -> dict[str, Any] | None:
     """How a polled charger is read; None for one that speaks OCPP."""
-    if station.rules.run is None:
+    if station.station_id not in site.rules.runs:
         return None
     polled = station.abilities.polled if station.abilities is not None else None
     return {

@@ -50,9 +50,7 @@ class Bay(Play):
     commands: int = 0
 
     def __post_init__(self) -> None:
-        rules = replace(self.site.rules.stations["A"], run=RunRules(end_after=timedelta(minutes=30)))
-        self.site.rules.stations["A"] = rules
-        self.site.stations["A"].rules = rules
+        self.site.rules.runs["A"] = RunRules(end_after=timedelta(minutes=30))
         self.limits: list[float] = []
         self.tell(Restarted())
 
