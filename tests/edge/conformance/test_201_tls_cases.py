@@ -218,7 +218,7 @@ async def test_tc_a_06_3_tls_version_too_low(agent: RunningAgent, case: str, doo
     "suite", ["AES128-SHA", "AES256-SHA256", "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES256-SHA384", "NULL-SHA256"]
 )
 async def test_also_weak_cipher_suites(door: Door, suite: str) -> None:
-    """A00.FR.319: what was not made for today is not spoken, whatever the version."""
+    """A00.FR.320: what was not made for today is not spoken, whatever the version."""
     with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
         await handshake(door, door.client(suite=suite))
 
