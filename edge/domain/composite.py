@@ -18,6 +18,7 @@ from protocols.charger.operations.smart_charging import (
     SchedulePeriod,
     watts_per_ampere,
 )
+from protocols.errors import BadText
 
 SAME_MOMENT: Final = timedelta(seconds=1)
 """Times are told in whole seconds, rounded by whoever tells them: what differs for so long does not differ."""
@@ -103,9 +104,13 @@ def side_by_side(
 
 
 def steps_of(schedule: ChargingSchedule, begin: datetime) -> list[Step]:
-    """A schedule as a station told it; it begins at `begin` where it does not say when."""
+    """A schedule as a station told it; it begins at `begin` where it does not say when. Raises BadText where it goes
+    beyond the calendar."""
     start = schedule.start_at or begin
-    return [Step(start + timedelta(seconds=p.start_s), watts(p, schedule)) for p in schedule.periods]
+    try:
+        return [Step(start + timedelta(seconds=p.start_s), watts(p, schedule)) for p in schedule.periods]
+    except OverflowError as error:
+        raise BadText(f"the schedule is out of bounds: {error}") from error
 
 
 def watts(period: SchedulePeriod, schedule: ChargingSchedule) -> int:

@@ -139,14 +139,14 @@ def note_composite(
     if told is None:
         return
     try:
-        schedule = _SCHEDULE.validate_python(told)
-    except ValidationError:
+        steps = steps_of(_SCHEDULE.validate_python(told), now)
+    except (BadText, ValidationError):
         return
     profiles = profiles_of(site, ref)
     if any(len(each.profile.schedules) > 1 for each in profiles):
         return  # the vehicle has not chosen yet
     meant = composite(profiles, ref.evse_id, running_at(site, ref), now, now + READ_BACK)
-    difference = _difference(meant, steps_of(schedule, now), _rated_w(site, ref), now)
+    difference = _difference(meant, steps, _rated_w(site, ref), now)
     if difference is None:
         decision.clear_alarm(site, now, NOT_APPLIED, ref)
         return

@@ -63,16 +63,16 @@ def judge_plan(site: Site, decision: Decision, event: EvScheduleReported, now: d
     """K15 to K17: is what the vehicle plans within what it may? If not it is offered anew (K16)."""
     ref = EvseRef(event.station_id, event.evse_id)
     try:
-        plan = steps_of(read_schedule(event.schedule), event.time_base or now)
-        ends_at = _end_of(event.schedule, plan[0].at)
+        schedule = read_schedule(event.schedule)
+        plan = steps_of(schedule, event.time_base or now)
+        begin, end = _lasts(schedule, plan[0].at, now)
     except (BadText, ValidationError) as error:
         decision.reply = Judged(is_accepted=False, reason=str(error)[:50])
         return
     transaction, schedule_id = site.at_evse(ref), event.schedule.get("id")
     profiles = [_as_chosen(each, ref, transaction, schedule_id) for each in _meant(site, ref, now)]
-    begin = max(now, plan[0].at)
-    may = composite(profiles, ref.evse_id, running_at(site, ref), begin, ends_at)
-    if all(_is_within(planned_w, may_w) for _, may_w, planned_w in side_by_side(may, plan, begin, ends_at)):
+    may = composite(profiles, ref.evse_id, running_at(site, ref), begin, end)
+    if all(_is_within(planned_w, may_w) for _, may_w, planned_w in side_by_side(may, plan, begin, end)):
         decision.reply = Judged(is_accepted=True)
         _note_choice(site, decision, ref, profiles, now)
         return
@@ -183,6 +183,13 @@ def _is_within(planned_w: int | None, may_w: int | None) -> bool:
     return planned_w is None or may_w is None or planned_w <= may_w + tolerance_w(may_w)
 
 
-def _end_of(schedule: dict[str, object], begin: datetime) -> datetime:
-    duration_s = schedule.get("duration")
-    return begin + (timedelta(seconds=duration_s) if isinstance(duration_s, int) else AHEAD)
+def _lasts(schedule: ChargingSchedule, begin: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """From when until when a plan is looked at. Raises BadText where that is beyond the calendar."""
+    seen_from = max(now, begin)
+    try:
+        seen_until = seen_from + AHEAD
+        if schedule.duration_s is not None:
+            seen_until = min(seen_until, begin + timedelta(seconds=schedule.duration_s))
+    except OverflowError as error:
+        raise BadText(f"the plan is out of bounds: {error}") from error
+    return seen_from, seen_until

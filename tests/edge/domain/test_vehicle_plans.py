@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.domain.decision import Decision
 from edge.domain.smart_charging import NOT_APPLIED, limit_now
@@ -250,6 +252,32 @@ def test_what_the_station_answered_is_compared_so_too(play: Play) -> None:
     assert play.found(AlarmRaised) == []
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"duration": 10**15},
+        {"startSchedule": "9999-12-31T23:00:00Z"},
+        {"chargingSchedulePeriod": [{"startPeriod": 10**15, "limit": 1.0}]},
+    ],
+)
+def test_a_plan_beyond_the_calendar_is_refused(play: Play, more: dict[str, Any]) -> None:
+    needs(play)
+    assert not is_accepted(plan(play, (0, 1.0), **more))
+
+
+def test_a_plan_that_began_long_ago_is_held_to_what_holds_now(play: Play) -> None:
+    needs(play)
+    ages_ago = datetime(1970, 1, 1, tzinfo=UTC)
+    assert not is_accepted(plan(play, (0, 40_000.0), at=ages_ago))
+    assert is_accepted(plan(play, (0, 20_000.0), at=ages_ago))
+
+
+def test_a_station_whose_answer_goes_beyond_the_calendar_is_not_judged(play: Play) -> None:
+    (question,) = put(play, profile(schedule((0, 11_000.0)))).commands
+    tell_back(play, question, {"rate_unit": "W", "periods": [{"start_s": 10**15, "limit": 1.0}]})
+    assert play.found(AlarmRaised) == []
+
+
 def test_a_plan_that_cannot_be_read_is_refused(play: Play) -> None:
     for broken in ({}, {"chargingSchedulePeriod": []}, {"chargingRateUnit": "A", "chargingSchedulePeriod": [{}]}):
         event = EvScheduleReported(station_id="A", evse_id=1, time_base=None, schedule=broken)
@@ -318,3 +346,54 @@ def test_a_choice_before_the_stations_answer_is_kept(play: Play) -> None:
     assert is_accepted(plan(play, (0, 4_000.0), id=1))
     accept(play, asked)
     assert limit_now(play.site, REF, play.now) == 4_000
+
+
+# --- whatever the operator has set ---
+
+rest = st.dictionaries(st.integers(1, 100_000), st.integers(0, 40_000), max_size=6)
+some = st.builds(
+    lambda first, later, station, start_s, duration_s, **more: (
+        0 if station else 1,
+        profile(
+            schedule(
+                (0, float(first)),
+                *((start, float(limit)) for start, limit in sorted(later.items())),
+                start_at=START + timedelta(seconds=start_s),
+                duration_s=duration_s,
+            ),
+            purpose="ChargingStationMaxProfile" if station else "TxDefaultProfile",
+            **more,
+        ),
+    ),
+    st.integers(0, 40_000),
+    rest,
+    st.booleans(),
+    st.integers(-90_000, 90_000),
+    st.none() | st.integers(1, 90_000),
+    kind=st.sampled_from(("Absolute", "Recurring")),
+    recurrency=st.sampled_from(("Daily", "Weekly")),
+    stack_level=st.integers(0, 2),
+)
+
+
+@given(st.lists(some, max_size=4), st.integers(1, 12), st.integers(0, 90_000_000), st.integers(-999, 999))
+@settings(max_examples=60, deadline=None)
+def test_who_plans_what_was_offered_is_accepted_whatever_holds(
+    profiles: list[tuple[int, ChargingProfile]], tuples: int, later_ms: int, late_ms: int
+) -> None:
+    play = Play()
+    play.connect()
+    play.start()
+    for evse_id, each in profiles:
+        put(play, each, evse_id)
+    play.now += timedelta(milliseconds=later_ms)
+    offer = needs(play, tuples)
+    told = periods(offer)
+    starts = [start for start, _ in told]
+    assert starts == sorted(set(starts))
+    assert (starts[0], len(told) <= tuples) == (0, True)
+    assert all(limit <= 22_000 for _, limit in told)
+    begin = offer.schedules[0].start_at
+    assert begin is not None
+    assert is_accepted(plan(play, *told, at=begin + timedelta(milliseconds=late_ms)))
+    assert not is_accepted(plan(play, *((start, limit + 3_000) for start, limit in told), at=begin))
