@@ -1,5 +1,5 @@
-"""Which stations are to be asked for their variables, which of their reports are on their way, and how much they take in
-a message."""
+"""Which stations are to be asked for their variables, which of their reports are on their way, and how much they take
+in a message."""
 
 from __future__ import annotations
 
