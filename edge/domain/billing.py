@@ -8,6 +8,7 @@ from typing import Final
 from edge.domain.accounts import post_cdr
 from edge.domain.decision import Decision
 from edge.domain.deviations import note
+from edge.domain.main_meter import contradicts
 from edge.domain.metering import end_samples
 from edge.domain.pricing import ENGINE, price_reservation, price_session, prices_energy, prices_time
 from edge.domain.site import Site
@@ -128,6 +129,10 @@ def _doubt_energy(site: Site, transaction: Transaction, ended_at: datetime) -> N
         rated_wh = rating_w * duration_s // 3600
         evidence = f"{energy_wh} Wh in {duration_s} s, in which {rating_w} W make {rated_wh} Wh"
         transaction.doubt(Doubt.TOO_MUCH_ENERGY, f"{evidence}; {_registers(transaction)}")
+    meter = site.station(transaction.station_id).main_meter
+    against = contradicts(meter, transaction, rating_w, ended_at) if meter is not None else None
+    if against is not None:
+        transaction.doubt(Doubt.MAIN_METER, f"{against}; {_registers(transaction)}")
     measured_wh = transaction.measured_wh
     if measured_wh > MEASURED_AT_LEAST_WH and energy_wh * 100 < measured_wh * SLOWEST_PERCENT:
         evidence = f"{energy_wh} Wh, the power that was measured makes {measured_wh} Wh"

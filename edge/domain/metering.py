@@ -8,6 +8,7 @@ from typing import Final
 
 from edge.domain.clock import believed, is_past
 from edge.domain.decision import Decision
+from edge.domain.main_meter import reading
 from edge.domain.signed_values import keep_signed
 from edge.domain.site import EvseStatus, PastKey, Site
 from edge.domain.telemetry import FILTER, Kept, Readings
@@ -27,6 +28,8 @@ def meter(site: Site, decision: Decision, event: MeterValuesReported, now: datet
     status = site.evse(station_id, event.evse_id)
     if status is None:
         if event.evse_id == 0 and station_id in site.stations:  # the station's main meter (OCPP 1.6 §4.7)
+            station = site.stations[station_id]
+            station.main_meter = reading(station.main_meter, event.samples, now)
             journal_samples(site, decision, EvseRef(station_id, 0), None, event.samples, now)
         return
     ref = status.ref

@@ -224,6 +224,9 @@ def _open(
     transaction.enter(event.charging_state or ChargingState.CHARGING, started_at)
     if id_token is not None and id_token.status is AuthorizationStatus.ACCEPTED:
         reservations.use(site, decision, transaction, event.reservation_id, now)
+    main_meter = site.stations[event.station_id].main_meter
+    if main_meter is not None and main_meter.at <= started_at:
+        transaction.main_wh = main_meter.register_wh
     site.open_transaction(transaction)
     take_samples(site, transaction, event.samples, started_at, now)
     if event.signed:

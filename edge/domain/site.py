@@ -14,6 +14,7 @@ from edge.domain.composite import InstalledProfile, VehicleOffer
 from edge.domain.inventory import Inventory, InventoryRules
 from edge.domain.job import JobRules, OpenJob
 from edge.domain.list_book import ListBook, ListRules
+from edge.domain.main_meter import MainMeter
 from edge.domain.offers import Offers
 from edge.domain.reservation_book import ReservationBook
 from edge.domain.run_book import RunBook, RunRules
@@ -138,6 +139,7 @@ class Station:
     home: Home = Home.ELSEWHERE
     claim: int = 0
     """Counts how often it was sought."""
+    main_meter: MainMeter | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,7 +282,8 @@ class Site:
         """This site was just read from the ledger while the agent runs: what the ledger does not hold, because it is
         only true of now, comes from the site that it takes the place of."""
         for station_id, station in before.stations.items():
-            self.station(station_id, is_known=station.is_known).abilities = station.abilities
+            here = self.station(station_id, is_known=station.is_known)
+            here.abilities, here.main_meter = station.abilities, station.main_meter
         for ref, was in before.evses.items():
             status = self.evse(ref.station_id, ref.evse_id)
             if status is not None:
@@ -293,9 +296,8 @@ class Site:
         self.inventory = before.inventory
         self.vehicle_offers = before.vehicle_offers
         self.is_uplink_online, self.uplink_since = before.is_uplink_online, before.uplink_since
-        self.telemetry_thinning = before.telemetry_thinning
+        self.telemetry_thinning, self.telemetry_thinned = before.telemetry_thinning, before.telemetry_thinned
         self.telemetry_kept, self.telemetry_dropped = before.telemetry_kept, before.telemetry_dropped
-        self.telemetry_thinned = before.telemetry_thinned
 
     # --- stations and EVSEs ---
 

@@ -71,6 +71,7 @@ class Doubt(StrEnum):
     METER_MISSING = "the station sent no meter reading"
     TOO_MUCH_ENERGY = "more energy than the EVSE can deliver in that time"
     METER_JUMPED = "the meter rose faster than the EVSE can deliver"
+    MAIN_METER = "more energy than the station's main meter shows"
     METER_TOO_SLOW = "the meter rose by far less than the power that was measured"
     INCOMPLETE = "messages of the station are missing that could change the bill"
     ESTIMATED = "the energy was estimated and the tariff prices it"
@@ -107,6 +108,7 @@ class Transaction:
     `offset_wh` is added to what the meter shows since its register fell, `fall` is the last time it did: so `last_wh`
     goes on and no energy is negative. `first_wh` is the first reading after the start. `measured_wms` is what the
     measured power comes to, in W·ms, `power_w` holds since `power_at`. `evidence` says what a doubt stands on.
+    `main_wh` is what the station's main meter showed when it began, None where that is not known.
     `rating_w` 0: not known. `reservation_id` is the reservation that it used, made at `reserved_at`.
     """
 
@@ -146,6 +148,7 @@ class Transaction:
     reservation_id: int | None = None
     reserved_at: datetime | None = None
     signed: SignedData | None = None
+    main_wh: int | None = None
 
     @property
     def ref(self) -> EvseRef:

@@ -62,7 +62,7 @@ def _without_link(site: Site) -> dict[str, object]:
     """What a station can do is learnt anew when it connects."""
     from dataclasses import replace
 
-    return {key: replace(station, abilities=None) for key, station in site.stations.items()}
+    return {key: replace(station, abilities=None, main_meter=None) for key, station in site.stations.items()}
 
 
 def test_the_past_is_remembered(ledger: Ledger) -> None:
