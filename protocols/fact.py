@@ -1,5 +1,5 @@
-"""What is made for every transaction, on its way into the journal or back to the charger: a msgspec Struct that pydantic
-reads as it reads a dataclass.
+"""What is made for every transaction, on its way into the journal or back to the charger: a msgspec Struct that
+pydantic reads as it reads a dataclass.
 
 A frozen dataclass takes five to ten times as long to make, and a bill is made of dozens. So these are Structs, alike in
 use, while what comes back from a wire or a file is still read, and refused with a reason, by pydantic.
