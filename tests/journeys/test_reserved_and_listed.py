@@ -1,4 +1,6 @@
-"""A living charger of each version holds the site's tokens, and keeps a bay for the one who reserved it."""
+"""A living charger of each version holds the site's tokens, keeps a bay for the one who reserved it, and tells what it
+sees of itself; the hub knows all of it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from deploy.demo.site import Site
 from edge.domain.local_lists import checksum_of
 from edge.local.client import local_client
 from firmware_sim import scenario as scenarios
+from firmware_sim.messages import ConnectorFaulted, FaultCleared
 from firmware_sim.station import Station
 from firmware_sim.vehicle import Vehicle
 from protocols.charger.operations.availability import ListedToken
@@ -70,6 +73,12 @@ async def test_lists_are_equal_by_checksum_and_a_reserved_bay_is_kept(tmp_path: 
         await station.wait_for(lambda it: it.charger.local_list.find("04A1B2C3D4E507") is None, 60)
         await wait_until(is_listed, 60)
 
+        async def is_known() -> bool:
+            told = await site.hub.client.get(f"charging-stations/{station_id}/local-list")
+            return bool(told["state"] == "settled" and told["checksum"] == checksum(station))
+
+        await wait_until(is_known, 30)
+
         until: datetime = site.now() + timedelta(minutes=30)
         wish = {"operation": "reserve_now", "evse_id": 1, "token_uid": OWNER, "expires_at": until.isoformat()}
         assert (await command(site, station_id, **wish))["status"] == "accepted"
@@ -86,3 +95,31 @@ async def test_lists_are_equal_by_checksum_and_a_reserved_bay_is_kept(tmp_path: 
             return bool(told["reservations"] == [] and told["evses"][0]["transaction_id"])
 
         await wait_until(is_used, 30)
+
+        async def is_told() -> bool:
+            (told,) = await site.hub.client.all(f"charging-stations/{station_id}/reservations", token_uid=OWNER)
+            return bool(told["status"] == "used" and told["transaction_id"])
+
+        await wait_until(is_told, 30)
+
+
+async def test_what_a_monitor_saw_is_found_by_its_station(tmp_path: Path) -> None:
+    day = scenarios.load(str(SCENARIOS / "busy.toml"))
+    async with a_site(tmp_path, speed=20.0) as site, fleet_at(site, day, tmp_path / "chargers") as fleet:
+        station = fleet["CP03"]
+        await station.connect()
+        station.feed(ConnectorFaulted(evse_id=1))
+
+        async def is_alarmed() -> bool:
+            found = await site.hub.client.all("alarms", alarm="monitor_alerting", station_id="CP03", status="open")
+            return [alarm["evse_id"] for alarm in found] == [1]
+
+        await wait_until(is_alarmed, 60)
+        (event,) = await site.hub.client.all("charging-stations/CP03/monitor-events", variable="Problem")
+        assert (event["evse_id"], event["value"], event["event"]["trigger"]) == (1, "true", "Alerting")
+        station.feed(FaultCleared(evse_id=1))
+
+        async def is_over() -> bool:
+            return not await site.hub.client.all("alarms", alarm="monitor_alerting", status="open")
+
+        await wait_until(is_over, 60)
