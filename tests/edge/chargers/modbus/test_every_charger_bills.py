@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -57,21 +58,28 @@ class Bay:
     ledger: LedgerReader
     device: Device
 
-    def status(self) -> ConnectorStatus | None:
+    def status(self, evse_id: int = 1) -> ConnectorStatus | None:
         site = self.agent.site
         station = site.stations[STATION]
-        return site.evses[EvseRef(STATION, 1)].status if station.is_online else None
+        return site.evses[EvseRef(STATION, evse_id)].status if station.is_online else None
 
-    @property
-    def flowed_wh(self) -> Fraction:
-        return Fraction(self.device.outlet().total_uj, UJ_PER_WH)
+    async def start(self, evse_id: int, token_uid: str) -> None:
+        now = self.agent.clock()
+        order = RemoteStart(station_id=STATION, evse_id=evse_id, token_uid=token_uid)
+        expires_at = now + timedelta(minutes=5)
+        command = Command(id=f"c{evse_id}", issued_at=now, expires_at=expires_at, body=order)
+        finished = await self.agent.carry_out(command)
+        assert finished.outcome is Outcome.ACCEPTED, finished.detail
+
+    def flowed_wh(self, evse_id: int = 1) -> Fraction:
+        return Fraction(self.device.outlet(evse_id).total_uj, UJ_PER_WH)
 
     def bills(self) -> list[Cdr]:
         return list(self.ledger.cdrs(START - timedelta(days=1), START + timedelta(days=1)))
 
 
 @contextlib.asynccontextmanager
-async def a_bay(folder: Path, profile: Profile) -> AsyncIterator[Bay]:
+async def a_bay(folder: Path, profile: Profile, evses: int = 1) -> AsyncIterator[Bay]:
     """Site and device live `SPEED` times as fast as we do."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
@@ -79,12 +87,14 @@ async def a_bay(folder: Path, profile: Profile) -> AsyncIterator[Bay]:
     def clock() -> datetime:
         return START + timedelta(seconds=(loop.time() - began_s) * SPEED)
 
-    evse = Evse(station_id=STATION, evse_id=1, label="1", max_power_w=150_000 if profile.phases == 0 else 22_000)
+    max_power_w = 150_000 if profile.phases == 0 else 22_000
+    numbers = range(1, evses + 1)
+    bays = tuple(Evse(station_id=STATION, evse_id=n, label=str(n), max_power_w=max_power_w) for n in numbers)
     rules = new_site().rules
     rules = replace(
         rules,
         stations={STATION: StationRules(station_id=STATION)},
-        location=replace(rules.location, evses=(evse,)),
+        location=replace(rules.location, evses=bays),
         runs={STATION: RunRules(end_after=timedelta(minutes=30))},
         estimating_tariffs=frozenset({"standard"}),
     )
@@ -92,18 +102,18 @@ async def a_bay(folder: Path, profile: Profile) -> AsyncIterator[Bay]:
     async with contextlib.AsyncExitStack() as stack:
         ledger = stack.enter_context(Ledger(folder / "ledger.sqlite", rules.edge_id))
         device = await stack.enter_async_context(
-            serving(profile.id, transport=transport, speed=SPEED, watchdog_s=3000, evses=1)
+            serving(profile.id, transport=transport, speed=SPEED, watchdog_s=3000, evses=evses)
         )
         address = f"tcp://{device.host}:{device.port}" if device.port else f"rtu://{device.path}?baud=115200"
         agent = Agent(restore(ledger, rules), ledger, clock, AgentMetrics(CollectorRegistry()))
-        agent.site.tokens.site["GOOD"] = Token(uid="GOOD", contract_id="C-1")
+        agent.site.tokens.site |= {uid: Token(uid=uid, contract_id=f"C-{uid}") for uid in ("GOOD", "OTHER")}
         stations = PolledStations(agent, ModbusMetrics(CollectorRegistry()), clock=clock, is_well=agent.is_well)
         stations.add(
             PolledStation(
                 address=address,
                 parsed=catalogue.parsed(profile.id),
-                settings=DeviceSettings(device_id=STATION, evses=1, fast_s=0.1, slow_s=0.5, lost_after_s=5),
-                evses=(PolledEvse(evse_id=1, number=1, max_power_w=evse.max_power_w),),
+                settings=DeviceSettings(device_id=STATION, evses=evses, fast_s=0.1, slow_s=0.5, lost_after_s=5),
+                evses=tuple(PolledEvse(evse_id=n, number=n, max_power_w=max_power_w) for n in numbers),
             )
         )
         fleet = Fleet(agent, ChargerMetrics(CollectorRegistry()))
@@ -121,26 +131,43 @@ async def test_one_session_is_one_bill_of_what_has_flowed(tmp_path: Path, profil
     async with a_bay(tmp_path, profile) as bay:
         await wait_until(lambda: bay.status() is ConnectorStatus.AVAILABLE)
         await wait_until(lambda: bay.device.outlet().offered_w == 0)
-        before_wh = bay.flowed_wh
+        before_wh = bay.flowed_wh()
         bay.device.plug()
         await wait_until(lambda: bay.status() is ConnectorStatus.OCCUPIED)
-        assert bay.flowed_wh == before_wh, "it charged without a transaction"
-        now = bay.agent.clock()
-        order = RemoteStart(station_id=STATION, evse_id=1, token_uid="GOOD")
-        command = Command(id="c1", issued_at=now, expires_at=now + timedelta(minutes=5), body=order)
-        finished = await bay.agent.carry_out(command)
-        assert finished.outcome is Outcome.ACCEPTED, finished.detail
-        await wait_until(lambda: bay.flowed_wh - before_wh > ENERGY_WH, 20)
+        assert bay.flowed_wh() == before_wh, "it charged without a transaction"
+        await bay.start(1, "GOOD")
+        await wait_until(lambda: bay.flowed_wh() - before_wh > ENERGY_WH, 20)
         bay.device.unplug()
         await wait_until(bay.bills, 15)
         (cdr,) = bay.bills()
-        flowed_wh = bay.flowed_wh - before_wh
+        flowed_wh = bay.flowed_wh() - before_wh
         assert not bay.agent.site.transactions
         if counts.energy is EnergySource.NONE:
             assert cdr.total_energy_wh == 0
             return
         assert cdr.quarantine == ()
         assert abs(cdr.total_energy_wh - flowed_wh) <= _off_by_at_most_wh(profile, counts.energy)
+
+
+async def test_the_bays_of_one_device_are_billed_each_for_itself(tmp_path: Path) -> None:
+    async with a_bay(tmp_path, catalogue.load("alfen_eve"), evses=2) as bay:
+        tokens = {1: "GOOD", 2: "OTHER"}
+        await wait_until(lambda: all(bay.device.outlet(evse_id).offered_w == 0 for evse_id in tokens))
+        before_wh = {evse_id: bay.flowed_wh(evse_id) for evse_id in tokens}
+        for evse_id, token_uid in tokens.items():
+            bay.device.plug(evse_id=evse_id)
+            await bay.start(evse_id, token_uid)
+            await wait_until(partial(has_flowed, bay, evse_id, before_wh[evse_id] + 200), 20)
+        for evse_id in tokens:
+            bay.device.unplug(evse_id)
+        await wait_until(lambda: len(bay.bills()) == 2, 15)
+        for cdr in bay.bills():
+            assert cdr.token_uid == tokens[cdr.evse_id]
+            assert abs(cdr.total_energy_wh - (bay.flowed_wh(cdr.evse_id) - before_wh[cdr.evse_id])) <= 2
+
+
+def has_flowed(bay: Bay, evse_id: int, energy_wh: Fraction) -> bool:
+    return bay.flowed_wh(evse_id) > energy_wh
 
 
 def _off_by_at_most_wh(profile: Profile, energy: EnergySource) -> int:
