@@ -154,12 +154,12 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def running_site(
-    folder: Path, *, origin: datetime, speed: float, settings: Mapping[str, str] | None = None
+    folder: Path, *, origin: datetime, speed: float, settings: Mapping[str, str] | None = None, polled: str = ""
 ) -> AsyncIterator[Site]:
     """Start broker, hub, wide-area network and edge, each ready before the next one starts; stop all with the block.
 
     The site's clock shows `origin` now and runs `speed` times as fast as the machine's. `settings` are the agent's, as
-    environment variables.
+    environment variables; `polled` are the blocks of its configuration for chargers without OCPP.
     """
     timeline = Timeline(origin=origin, anchor_s=time.time(), speed=speed)  # noqa: TID251 - the anchor of this run
     environment = {"OHMSTEAD_TIMELINE": str(timeline)}
@@ -171,7 +171,7 @@ async def running_site(
         await hub.start()
         await hub.make_key()
         wan = await stack.enter_async_context(wan_link("127.0.0.1", broker.port))
-        edge = await _edge(folder, wan.port, environment | dict(settings or {}))
+        edge = await _edge(folder, wan.port, environment | dict(settings or {}), polled)
         stack.push_async_callback(edge.stop)
         await edge.start()
         yield Site(folder=folder, timeline=timeline, broker=broker, hub=hub, wan=wan, edge=edge)
@@ -191,9 +191,9 @@ def _hub(folder: Path, broker_port: int, environment: Mapping[str, str]) -> Hub:
     )
 
 
-async def _edge(folder: Path, broker_port: int, environment: Mapping[str, str]) -> Edge:
+async def _edge(folder: Path, broker_port: int, environment: Mapping[str, str], polled: str) -> Edge:
     config, ocpp_port, local_port = folder / "edge.toml", steady_port(), steady_port()
-    shutil.copy(HERE / "edge.toml", config)
+    config.write_text((HERE / "edge.toml").read_text(encoding="utf-8") + polled, encoding="utf-8")
     command = program("ohmstead-edge")
     await run_to_end(command, "tokens", "import", str(HERE / "tokens.csv"), "-c", str(config))
     ports = {"OCPP__PORT": ocpp_port, "LOCAL__PORT": local_port, "UPLINK__PORT": broker_port}

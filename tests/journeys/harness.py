@@ -80,10 +80,13 @@ class Day:
 
 
 @contextlib.asynccontextmanager
-async def a_site(folder: Path, *, speed: float, origin: datetime = ORIGIN, **settings: str) -> AsyncIterator[Site]:
+async def a_site(
+    folder: Path, *, speed: float, origin: datetime = ORIGIN, polled: str = "", **settings: str
+) -> AsyncIterator[Site]:
     """A running site; the ends of its logs are printed when a journey fails."""
+    agents = {**SETTINGS, **settings}
     try:
-        async with running_site(folder, origin=origin, speed=speed, settings={**SETTINGS, **settings}) as site:
+        async with running_site(folder, origin=origin, speed=speed, settings=agents, polled=polled) as site:
             yield site
     except BaseException:
         for log in sorted(folder.glob("*.log")):

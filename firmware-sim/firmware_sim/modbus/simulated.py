@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -135,13 +135,14 @@ def simulated(
     fail_safe: int | None = None,
     watchdog_s: int | None = None,
     odometer_wh: int = 1_234_567,
+    plate: Mapping[str, Cell] | None = None,
     absent: Iterable[str] = (),
     sunspec_base: int | None = None,
     sunspec_models: Iterable[int] = USUAL_MODELS,
 ) -> SimulatedDevice:
     """A device of a profile that ships with the house. `highest` and `fail_safe` are limits in mA or W, as its limit
-    counts; `absent` are optional registers that it has not. Raises BadText for a profile, a variant or
-    EVSEs that there are not.
+    counts; `plate` is what its type plate says instead of the usual, by register; `absent` are optional
+    registers that it has not. Raises BadText for a profile, a variant or EVSEs that there are not.
     """
     profile = load(profile_id, variant)
     if unit_id is not None:
@@ -159,6 +160,7 @@ def simulated(
     if not 1 <= count <= profile.evses.at_most:
         raise BadText(f"{profile_id} has 1 to {profile.evses.at_most} EVSEs, not {count}")
     habits = habits_of(profile_id)
+    habits = replace(habits, plate={**habits.plate, **(plate or {})})
     layout = Layout(profile, count, absent, fixed)
     model: Model
     match profile.kind:
