@@ -16,6 +16,7 @@ from edge.domain import (
     jobs,
     local_lists,
     metering,
+    meters,
     operations,
     polled,
     remote,
@@ -70,6 +71,9 @@ from protocols.charger.events import (
     FirmwareStatusReported,
     IdTokenPresented,
     LogStatusReported,
+    MeterFound,
+    MeterLost,
+    MeterRead,
     MeterValuesReported,
     MonitorsTriggered,
     ReportReceived,
@@ -185,6 +189,12 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             certificates.change_security_profile(site, decision, event, now)
         case SteeringReported():
             polled.note_steering(site, decision, event, now)
+        case MeterRead():
+            meters.read(site, decision, event, now)
+        case MeterFound():
+            meters.find(site, decision, event, now)
+        case MeterLost():
+            meters.lose(site, decision, event, now)
         case DeviationNoticed():
             deviations.note(site, decision, event, now)
         case ChargingLimitReported():

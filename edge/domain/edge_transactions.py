@@ -17,6 +17,7 @@ from edge.domain.asking import OWN
 from edge.domain.billing import end_transaction
 from edge.domain.decision import Decision
 from edge.domain.events import Refused
+from edge.domain.meter_book import behind
 from edge.domain.metering import register_of
 from edge.domain.run_book import Awaited, Ending, EvseRun
 from edge.domain.site import EvseStatus, Site, Station
@@ -88,7 +89,7 @@ def begin_if_all_is_there(site: Site, decision: Decision, ref: EvseRef, now: dat
 def _begin(
     site: Site, decision: Decision, station: Station, status: EvseStatus, run: EvseRun, token_uid: str, now: datetime
 ) -> None:
-    ref, polled = status.ref, _polled(station)
+    ref, polled = status.ref, _polled(site, status.ref)
     register_wh = run.register_wh if polled.energy in _BY_REGISTER else 0
     samples: tuple[Sample, ...] = ()
     if register_wh is not None:
@@ -131,7 +132,7 @@ def foresee(site: Site, event: MeterValuesReported, now: datetime) -> None:
     shown_wh = before_wh - transaction.offset_wh
     if register_wh >= shown_wh - ROUNDING_WH:
         return
-    polled = _polled(site.stations[event.station_id])
+    polled = _polled(site, transaction.ref)
     passed_s = (now - transaction.last_heard_at).total_seconds() + _FALL_GRACE_S
     most_wh = int(transaction.rating_w * max(0.0, passed_s) * 1.2 / 3600)
     if polled.energy is EnergySource.SESSION and register_wh <= most_wh:
@@ -151,7 +152,7 @@ def note_readings(site: Site, event: MeterValuesReported, now: datetime) -> None
     for sample in event.samples:
         if sample.measurand is Measurand.ENERGY_REGISTER and sample.phase is None:
             run.register_wh, run.register_at = sample.value, sample.at or now
-    if transaction is not None and _polled(site.stations[ref.station_id]).energy not in _BY_REGISTER:
+    if transaction is not None and _polled(site, ref).energy not in _BY_REGISTER:
         transaction.read(transaction.measured_wh, now, is_stamped=False)
         run.register_at = now
 
@@ -194,6 +195,9 @@ def _end(
     run.ending = None
     if transaction is None:
         return []
+    if _polled(site, ref) is _BY_METER and ending.at - transaction.last_heard_at > ENDS_WITHIN:
+        text = f"the meter behind it was last read at {transaction.last_heard_at.isoformat()}"
+        transaction.doubt(Doubt.METER_MISSING, text)
     reply = decision.reply
     finished = TransactionFinished(
         station_id=ref.station_id,
@@ -300,8 +304,15 @@ def _order_start(
     )
 
 
-def _polled(station: Station) -> Polled:
-    return station.abilities.polled if station.abilities and station.abilities.polled else _UNKNOWN
+def _polled(site: Site, ref: EvseRef) -> Polled:
+    """How its energy is counted: where it has no register, by the one of the meter behind it."""
+    abilities = site.stations[ref.station_id].abilities
+    polled = abilities.polled if abilities and abilities.polled else _UNKNOWN
+    if polled.energy in _BY_REGISTER or not site.rules.meters:
+        return polled
+    meter = behind(site.rules.meters, ref)
+    return _BY_METER if meter is not None and meter.counts_energy else polled
 
 
 _UNKNOWN: Final = Polled(profile_id="?")
+_BY_METER: Final = Polled(profile_id="meter")

@@ -15,6 +15,7 @@ from edge.domain.inventory import Inventory, InventoryRules
 from edge.domain.job import JobRules, OpenJob
 from edge.domain.list_book import ListBook, ListRules
 from edge.domain.main_meter import MainMeter
+from edge.domain.meter_book import MeterBook, MeterRules
 from edge.domain.offers import Offers
 from edge.domain.reservation_book import ReservationBook
 from edge.domain.run_book import RunBook, RunRules
@@ -100,6 +101,7 @@ class SiteRules:
     """By station: how the site runs its transactions, where it knows none itself."""
     estimating_tariffs: frozenset[str] = frozenset()
     """Those that bill energy that was not measured."""
+    meters: dict[str, MeterRules] = field(default_factory=dict)
     keeps_lists: bool = field(init=False)
     checkpoint_every: timedelta = field(init=False)
     silent_after: timedelta = field(init=False)
@@ -245,6 +247,7 @@ class Site:
     reservations: ReservationBook = field(default_factory=ReservationBook)
     lists: ListBook = field(default_factory=ListBook)
     runs: RunBook = field(default_factory=RunBook)
+    meters: MeterBook = field(default_factory=MeterBook)
     out_of_service: dict[EvseRef, AvailabilityChanged] = field(default_factory=dict)
     """What the operator took out of service, or wants to; EVSE 0 is the whole station."""
     accepted_stations: set[str] = field(default_factory=set)
@@ -290,7 +293,7 @@ class Site:
                 status.read_at, status.state_of_charge_percent = was.read_at, was.state_of_charge_percent
                 self.set_power(status, was.power_w)
         self.unsettled = dict(before.unsettled)
-        self.booted, self.runs = before.booted, before.runs
+        self.booted, self.runs, self.meters = before.booted, before.runs, before.meters
         self.lists.keep_present_of(before.lists)
         self.reservations.back_at = before.reservations.back_at
         self.inventory = before.inventory
@@ -311,10 +314,7 @@ class Site:
         return station
 
     def evse(self, station_id: str, evse_id: int) -> EvseStatus | None:
-        """The EVSE; one that the configuration does not name is made when a station speaks of it.
-
-        None for a number that cannot be one.
-        """
+        """The EVSE, made when a station speaks of one that nobody configured; None for a number that cannot be one."""
         ref = EvseRef(station_id, evse_id)
         status = self.evses.get(ref)
         if status is None:

@@ -84,7 +84,8 @@ def rule(deadband: int, percent: int, min_s: int, max_s: int) -> MeasurandRule:
 def default_rules() -> dict[Measurand, MeasurandRule]:
     """Power and current to the 2 % of a class A meter (EN 50470-3); 500 mA is less than the 0.6 A of one step of the
     control pilot (IEC 61851-1 annex A). Voltage well within the ±10 % of EN 50160. The register every five minutes at
-    most: between two of them the power tells the course, and bills do not come from here.
+    most: between two of them the power tells the course, and bills do not come from here. The last six are of the
+    site's own meters; 100 mHz is half of what a grid in order moves (EN 50160).
     """
     return {
         Measurand.POWER: rule(100, 2, 10, 300),
@@ -93,6 +94,12 @@ def default_rules() -> dict[Measurand, MeasurandRule]:
         Measurand.VOLTAGE: rule(2_000, 1, 10, 300),
         Measurand.STATE_OF_CHARGE: rule(1, 0, 10, 300),
         Measurand.ENERGY_REGISTER: rule(100, 0, 300, 900),
+        Measurand.POWER_EXPORT: rule(100, 2, 10, 300),
+        Measurand.CURRENT_EXPORT: rule(500, 2, 10, 300),
+        Measurand.ENERGY_EXPORT_REGISTER: rule(100, 0, 300, 900),
+        Measurand.REACTIVE_POWER: rule(100, 5, 60, 900),
+        Measurand.POWER_FACTOR: rule(50, 0, 60, 900),
+        Measurand.FREQUENCY: rule(100, 0, 10, 900),
     }
 
 

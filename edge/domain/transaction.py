@@ -75,6 +75,7 @@ class Doubt(StrEnum):
     METER_TOO_SLOW = "the meter rose by far less than the power that was measured"
     INCOMPLETE = "messages of the station are missing that could change the bill"
     ESTIMATED = "the energy was estimated and the tariff prices it"
+    METERS_DISAGREE = "the site's own meters show something else"
 
 
 @dataclass(slots=True, kw_only=True)

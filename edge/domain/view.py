@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from edge.domain import local_lists
+from edge.domain.power_balance import balance, meters
 from edge.domain.running_cost import running_cost
 from edge.domain.site import EvseStatus, Site, Station
 from edge.domain.smart_charging import limit_now
@@ -94,6 +95,7 @@ def totals(site: Site, now: datetime) -> SiteTotals:
         open_alarms=len(site.alarms),
         allows_unknown_stations=site.rules.allows_unknown_stations,
         has_uplink=site.rules.has_uplink,
+        balance=balance(site, now),
     )
 
 
@@ -144,6 +146,8 @@ def status(site: Site, now: datetime) -> dict[str, Any]:
         "evses": len(site.evses),
         "transactions_open": len(site.transactions),
         "power_w": site.power_w,
+        "balance": [{"part": flow.part, "power_w": flow.power_w, "age_s": flow.age_s} for flow in balance(site, now)],
+        "meters": meters(site, now),
         "tokens": len(site.tokens),
         "alarms": [
             {

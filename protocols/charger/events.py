@@ -338,6 +338,29 @@ class SteeringReported(Struct, frozen=True, kw_only=True, gc=False):
     detail: str = ""
 
 
+class MeterFound(Struct, frozen=True, kw_only=True, gc=False):
+    """A meter or an inverter of the site answers, and is what it should be."""
+
+    meter_id: str
+    vendor: str
+    model: str
+    serial_number: str | None = None
+
+
+class MeterLost(Struct, frozen=True, kw_only=True, gc=False):
+    """It does not answer, or another device does in its place; `reason` is for a person."""
+
+    meter_id: str
+    reason: str
+
+
+class MeterRead(Struct, frozen=True, kw_only=True, gc=False):
+    """What was newly read of it. Imported is what flows out of the site's busbar; of the feeder, into it."""
+
+    meter_id: str
+    samples: tuple[Sample, ...]
+
+
 ChargerEvent = (
     StationConnected
     | StationDisconnected
@@ -364,4 +387,7 @@ ChargerEvent = (
     | DataTransferred
     | DeviationNoticed
     | SteeringReported
+    | MeterFound
+    | MeterLost
+    | MeterRead
 )

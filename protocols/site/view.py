@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, TypeAdapter
@@ -44,9 +45,33 @@ class EvseView:
     is_leaving_service: bool = False
 
 
+class BalancePart(StrEnum):
+    """From where power comes (the first three) and where it goes; `rest` is what nobody measures."""
+
+    GRID = "grid"
+    PV = "pv"
+    BATTERY = "battery"
+    EVSES = "evses"
+    LOADS = "loads"
+    REST = "rest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerFlow:
+    """In W, None where it is not known now. The grid, the sun and the battery give where it is above 0, the others
+    take. `age_s`: how old the oldest of its readings is."""
+
+    part: BalancePart
+    power_w: int | None
+    age_s: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteTotals:
-    """The line above the tiles. `uplink_since` is when the WAN came or went; `backlog` entries wait for the hub."""
+    """The line above the tiles. `uplink_since` is when the WAN came or went; `backlog` entries wait for the hub.
+
+    `balance` has the parts that the site's meters tell of; none where it has no meters.
+    """
 
     at: datetime
     power_w: int
@@ -56,6 +81,7 @@ class SiteTotals:
     open_alarms: int
     allows_unknown_stations: bool
     has_uplink: bool = True
+    balance: tuple[PowerFlow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -320,7 +320,8 @@ class SampledValue(NamedTuple):
 
 
 class MeterValuesSampled(Fact, frozen=True, kw_only=True):
-    """What the telemetry filter kept of a charger's message, at least one reading. `evse_id` 0: the station itself.
+    """What the telemetry filter kept of a charger's message, at least one reading. `evse_id` 0: the station itself, or
+    a meter of the site that has this id.
 
     `at` is the time of the earliest of its readings, by the charger's clock where that can be believed. `dropped`
     counts the readings of this EVSE that the filter let go since its entry before. `filter` names the filter's rules:
