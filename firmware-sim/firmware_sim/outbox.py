@@ -71,6 +71,17 @@ class Outbox:
         """The transaction messages that have not been answered, in order."""
         return tuple(message for message in self._ordered if isinstance(message, TransactionMessage))
 
+    @property
+    def about_evses(self) -> dict[int, StatusMessage | TransactionMessage]:
+        """By EVSE: the oldest message that waits and says something of it."""
+        oldest: dict[int, StatusMessage | TransactionMessage] = {}
+        for message in (*self._pressing, *self._ordered):
+            if isinstance(message, StatusMessage | TransactionMessage):
+                known = oldest.setdefault(message.evse_id, message)
+                if message.at < known.at:
+                    oldest[message.evse_id] = message
+        return oldest
+
     def __len__(self) -> int:
         return len(self._pressing) + len(self._ordered)
 

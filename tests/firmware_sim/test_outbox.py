@@ -7,10 +7,12 @@ from firmware_sim.messages import (
     AuthorizeMessage,
     BootMessage,
     BootReason,
+    ConnectorState,
     HeartbeatMessage,
     Phase,
     Plugged,
     Presented,
+    StatusMessage,
     TransactionMessage,
     Unplugged,
 )
@@ -60,6 +62,18 @@ def test_only_transactions_outlive_the_link() -> None:
     outbox.add(AuthorizeMessage(evse_id=1, id_token=CARD))
     outbox.drop_transient()
     assert drained(outbox) == session
+
+
+def test_what_waits_about_an_evse_is_its_oldest_message() -> None:
+    session = a_session()
+    outbox = Outbox(session)
+    outbox.add(StatusMessage(evse_id=1, state=ConnectorState.AVAILABLE, previous=None, at=at(500)))
+    outbox.add(StatusMessage(evse_id=2, state=ConnectorState.AVAILABLE, previous=None, at=at(500)))
+    outbox.add(HeartbeatMessage())
+    assert outbox.about_evses[1] is session[0]
+    assert outbox.about_evses[2].at == at(500)
+    drained(outbox)
+    assert outbox.about_evses == {}
 
 
 def test_equal_messages_are_not_the_same_message() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -52,6 +52,7 @@ _SHOWN_AS: Final = {
     ConnectorState.UNAVAILABLE: {EvseState.UNAVAILABLE},
     ConnectorState.FAULTED: {EvseState.FAULTED},
 }
+_AWAY: Final = frozenset({EvseState.OFFLINE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,16 @@ class Moment:
     since_s: float
     words: frozenset[EvseState]
     is_charging_somebody: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """From `from_s` on the oldest word of a charger about an EVSE that has no answer is of `since_s`, `of` in site
+    time; None while it has said all."""
+
+    from_s: float
+    since_s: float | None
+    of: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +94,13 @@ class Watcher:
     pictures: list[Picture] = field(default_factory=list)
     lost_s: list[float] = field(default_factory=list)
     truth: dict[EvseRef, list[Moment]] = field(default_factory=lambda: defaultdict(list))
+    unsaid: dict[EvseRef, list[Unsaid]] = field(default_factory=lambda: defaultdict(list))
     stalls: list[tuple[float, float]] = field(default_factory=list)
     """When the machine held this process up, and for how long."""
     _shown: Snapshot | None = None
     _register_wh: dict[EvseRef, int] = field(default_factory=dict)
     _made_at: dict[EvseRef, datetime] = field(default_factory=dict)
+    _looked_s: float = 0.0
 
     def hear(self, report: Report) -> None:
         now_s = asyncio.get_running_loop().time()
@@ -130,13 +143,27 @@ class Watcher:
                 self._add(ref, before.words, False)
 
     def look(self, fleet: Fleet) -> None:
-        """Called often: what every EVSE does now, and what its meter shows."""
+        """Called often: what every EVSE does now, what its meter shows, and what its charger has not said yet."""
+        now_s = asyncio.get_running_loop().time()
         for station in fleet.stations.values():
+            waiting = station.outbox.about_evses
             for evse in station.charger.evses.values():
                 ref = EvseRef(station.spec.station_id, evse.evse_id)
                 if evse.transaction_id is not None:
                     self._register_wh[ref] = evse.meter.register_wh
                 self._add(ref, _words(station, evse), evse.transaction_id is not None)
+                oldest = waiting.get(evse.evse_id)
+                self._note_unsaid(ref, oldest.at if oldest is not None else None, now_s)
+        self._looked_s = now_s
+
+    def _note_unsaid(self, ref: EvseRef, of: datetime | None, now_s: float) -> None:
+        past = self.unsaid[ref]
+        before = past[-1].of if past else None
+        if of == before:
+            return
+        from_s = now_s if before is not None else self._looked_s  # it began between two looks
+        age_s = None if of is None else self.site.timeline.real_s((self.site.now() - of).total_seconds())
+        past.append(Unsaid(from_s, None if age_s is None else now_s - age_s, of))
 
     def _add(self, ref: EvseRef, words: frozenset[EvseState], is_charging_somebody: bool) -> None:
         moments = self.truth[ref]
@@ -184,6 +211,25 @@ class Watcher:
         """How late a picture of that moment may be."""
         stalls = self.stalls[bisect_left(self.stalls, (heard_s - STALL_SEEN_S, 0.0)) :]
         return LATENCY_S + 2 * sum(late_s for at_s, late_s in stalls if at_s <= heard_s + LATENCY_S)
+
+    def known_since_s(self, ref: EvseRef, heard_s: float) -> float:
+        """A picture may show what was true from here on.
+
+        That is its latency before it. But nobody can show what a charger has not said, and one whose machine is slow
+        says it late: then from its oldest word without an answer. What was before an absence never counts: that is not
+        known any more, however long the charger's queue is.
+        """
+        at_s = heard_s - self.latency_s(heard_s)
+        past = self.unsaid[ref]
+        index = bisect_right(past, at_s, key=lambda each: each.from_s) - 1
+        since_s = past[index].since_s if index >= 0 else None
+        if since_s is None:
+            return at_s
+        truth, back_s = self.truth[ref], 0.0
+        for moment, until_s in zip(truth, [*(each.since_s for each in truth[1:]), float("inf")], strict=True):
+            if moment.words == _AWAY and moment.since_s <= at_s:
+                back_s = until_s
+        return min(at_s, max(since_s, back_s))
 
     def untruths(self, fleet: Fleet) -> list[str]:
         """Every kind of thing that was shown and was not so, each with its first instance and how often."""
@@ -266,13 +312,14 @@ class _Judge:
     def _state(self, picture: Picture, view: EvseView) -> Iterator[str]:
         if view.is_reading_old:
             return  # it says itself that it is not the present: a charger that is silent, or delivers its queue
-        truth = self.watcher.truth[EvseRef(view.station_id, view.evse_id)]
-        latency_s = self.watcher.latency_s(picture.heard_s)
-        moments = _between(truth, picture.heard_s - latency_s, picture.heard_s)
+        ref = EvseRef(view.station_id, view.evse_id)
+        truth = self.watcher.truth[ref]
+        since_s = self.watcher.known_since_s(ref, picture.heard_s)
+        moments = _between(truth, since_s, picture.heard_s)
         words = {word for moment in moments for word in moment.words}
         if view.state is EvseState.UNAVAILABLE:
             # "Not known": a station that was away is believed again when it has told its state, or after a tick.
-            moments_of_return = _between(truth, picture.heard_s - latency_s - TICK_S, picture.heard_s)
+            moments_of_return = _between(truth, since_s - TICK_S, picture.heard_s)
             words |= {EvseState.UNAVAILABLE for m in moments_of_return if EvseState.OFFLINE in m.words}
         if view.state not in words:
             yield f"shown {view.state}, but it was {sorted(words)}"
@@ -301,11 +348,12 @@ class _Judge:
             if (
                 before is not None
                 and before.life == picture.life
-                and cost < before.cost - self._revisable(bill, before.state, picture.heard_s)
+                and cost < before.cost - self._revisable(bill, ref, before.state, picture.heard_s)
             ):
                 yield "the cost of a transaction sank"
             is_over = transaction.ended_at is not None and made_at > transaction.ended_at
-            if not is_over and cost > bill.total_cost.incl_vat + self._revisable(bill, view.state, picture.heard_s):
+            revisable = self._revisable(bill, ref, view.state, picture.heard_s)
+            if not is_over and cost > bill.total_cost.incl_vat + revisable:
                 yield f"a higher cost than on the bill, {bill.total_cost.incl_vat}"
         self._shown[key] = _Shown(picture.life, energy_wh, cost, view.state)
 
@@ -316,14 +364,13 @@ class _Judge:
             return 0
         return before.energy_wh if before.life == picture.life else before.energy_wh - view.max_power_w // 60 - 1
 
-    def _revisable(self, bill: Cdr, state: EvseState, heard_s: float) -> Decimal:
+    def _revisable(self, bill: Cdr, ref: EvseRef, state: EvseState, heard_s: float) -> Decimal:
         """What a cost shown beside this state may lose again. Only the last billable time is stepped up (OCPI 2.2.1
         §11.4.2). And a car that stands counts as standing until the word that it charges has come, which may take
-        the latency of a picture; a tile that says CHARGING is given no such time."""
-        is_standing = state is EvseState.OCCUPIED
-        late_s = (
-            Decimal(self.watcher.latency_s(heard_s) * self.watcher.site.timeline.speed) if is_standing else Decimal(0)
-        )
+        until the charger has said it and the latency of a picture; a tile that says CHARGING is given no such time."""
+        late_s = Decimal(0)
+        if state is EvseState.OCCUPIED:
+            late_s = Decimal((heard_s - self.watcher.known_since_s(ref, heard_s)) * self.watcher.site.timeline.speed)
         steps = [
             part.price * (part.step_size + late_s) / 3600 * (1 + (part.vat or Decimal(0)) / 100)
             for element in bill.tariff.elements
