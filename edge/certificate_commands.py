@@ -13,12 +13,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from edge.certificates import authority
-from edge.compose import clock_of, ledger_path
+from edge.certificates import authority, authority_files
 from edge.config import EdgeConfig
 from edge.console import DEFAULT_CONFIG, ConfigOption, console, fail, load_settings, plain
 from edge.ledger.database import LedgerError, open_reader
 from edge.ledger.security_tables import installed_certificates, issued_certificates, security_events
+from edge.places import clock_of, ledger_path
 from edge.security_parts import load_authority
 from protocols.errors import BadText, OhmsteadError
 
@@ -43,13 +43,13 @@ def ca_init(
             raise BadText(f"the settings name a CA already: {settings.certificates.ca_file}")
         if not 0 < len(organization) <= 64:
             raise BadText("an organization of 1 to 64 characters is expected")
-        folder = authority.folder_of(settings.data_dir)
+        folder = authority_files.folder_of(settings.data_dir)
         made = authority.create(folder, organization, clock_of(settings)())
     print(
-        f"made in {folder}: {authority.ISSUER} and {authority.ROOT}, good until"
+        f"made in {folder}: {authority_files.ISSUER} and {authority_files.ROOT}, good until"
         f" {made.certificate.not_valid_after_utc:%Y-%m-%d}"
     )
-    print(f"Take {folder / authority.ROOT_KEY} off this machine and keep it safe. Restart the agent.")
+    print(f"Take {folder / authority_files.ROOT_KEY} off this machine and keep it safe. Restart the agent.")
 
 
 @ca_app.command("show")

@@ -9,9 +9,9 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from rich.table import Table
 
-from edge.compose import clock_of
 from edge.config import EdgeConfig
 from edge.console import DEFAULT_CONFIG, ConfigOption, ask, console, fail, load_settings, plain
+from edge.places import clock_of
 from protocols.charger.commands import Operation
 from protocols.charger.operations.transactions import StartTransaction, StopTransaction
 from protocols.site.requests import GetStations, OperateStation

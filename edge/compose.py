@@ -6,12 +6,10 @@ import asyncio
 import gc
 import json
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,11 +27,8 @@ from edge.chargers.hardware import Hardware
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.chargers.password_change import PasswordChange
 from edge.chargers.profile_change import ProfileChange
-from edge.config import EdgeConfig, StationSettings, TelemetrySettings
-from edge.domain.list_book import ListRules
-from edge.domain.site import Admission, SiteRules, StationRules
-from edge.domain.telemetry import MeasurandRule, TelemetryRules, default_rules
-from edge.files_parts import file_server, inventory_rules, job_rules, offers_of
+from edge.config import EdgeConfig
+from edge.files_parts import file_server, offers_of
 from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.restore import restore
@@ -43,23 +38,19 @@ from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
 from edge.local.token_file import ensure_token, read_token
 from edge.metrics import AgentMetrics
-from edge.modbus_config import ModbusSettings
-from edge.modbus_parts import polled_rules, polled_stations, run_rules
+from edge.modbus_parts import polled_stations
 from edge.peers.link import PeerSettings
 from edge.peers.peers import Peers
+from edge.places import ledger_path, listening_path, timeline_of, token_path
 from edge.ports import Clock, Inbox
-from edge.security_parts import certificate_rules, security_parts
+from edge.security_parts import security_parts
+from edge.site_rules import rules_of
 from edge.supervise import run_together
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.settings import TlsSettings, UplinkSettings
 from edge.uplink.uplink import MqttUplink
-from protocols.ocpi.location import Evse, Location
-from protocols.ocpi.tariff import PriceComponent, Tariff, TariffElement, TariffRestrictions
-from protocols.ocpp.quirks.catalogue import of as quirks_of
 from protocols.ocpp.vocabulary import words
 from protocols.sync.topics import EdgeAddress
-from protocols.terms import Measurand
-from protocols.timeline import REAL_TIME, Timeline
 
 log = structlog.get_logger("edge")
 
@@ -69,81 +60,6 @@ and, with 10,000 stations connected, through all of their state every few second
 everything here ends by its reference count; what does not, a closed connection, can wait some minutes."""
 BEGUN_AGAIN: Final = ("modbus", "files", "frames", "relay", "notary", "trim", "peers", "uplink")
 """What the site can do without for a while."""
-
-
-def ledger_path(config: EdgeConfig) -> Path:
-    return config.data_dir / "ledger.sqlite"
-
-
-def token_path(config: EdgeConfig) -> Path:
-    return config.data_dir / "local.token"
-
-
-def listening_path(config: EdgeConfig) -> Path:
-    """Where a running agent notes its ports, for those who left the choice to it (port 0)."""
-    return config.data_dir / "listening.json"
-
-
-def clock_of(config: EdgeConfig) -> Clock:
-    """The agent's one clock; nobody else in the edge reads the machine's."""
-    timeline = _timeline(config)
-    return lambda: timeline.at(time.time())  # noqa: TID251 - this is the adapter that owns the clock
-
-
-def _timeline(config: EdgeConfig) -> Timeline:
-    return Timeline.parse(config.timeline) if config.timeline else REAL_TIME
-
-
-def rules_of(config: EdgeConfig) -> SiteRules:
-    """The site as the decisions know it."""
-    return SiteRules(
-        edge_id=config.edge_id,
-        location=_location(config),
-        currency=config.currency,
-        stations={
-            station.id: StationRules(
-                station_id=station.id,
-                allowed_groups=station.allowed_groups,
-                certificate_name=station.certificate_name,
-                boot=Admission(station.boot),
-                keeps_local_list=config.local_lists.enabled if station.local_list is None else station.local_list,
-            )
-            for station in config.stations
-        }
-        | polled_rules(config),
-        runs=run_rules(config),
-        estimating_tariffs=frozenset(tariff.id for tariff in config.tariffs if tariff.bills_estimates),
-        tariffs={tariff.id: tariff for tariff in _tariffs(config)},
-        default_tariff_id=config.default_tariff,
-        heartbeat_interval_s=config.ocpp.heartbeat_interval_s,
-        running_cost_every=timedelta(seconds=config.ocpp.running_cost_every_s)
-        if config.ocpp.running_cost_every_s
-        else None,
-        allows_unknown_stations=config.ocpp.allow_unknown,
-        checkpoint_s=config.transactions.checkpoint_s,
-        abandon_after_s=config.transactions.abandon_after_h * 3600,
-        silent_after_s=config.transactions.silent_after_s,
-        telemetry=_telemetry(config.telemetry),
-        local_lists=ListRules(
-            max_tokens=config.local_lists.max_tokens,
-            tokens_per_message=config.local_lists.tokens_per_message,
-            stations_at_once=config.local_lists.stations_at_once,
-            clears_caches=config.local_lists.clear_caches,
-        ),
-        max_reservation=timedelta(hours=config.reservations.max_hours),
-        unknown_boot=Admission(config.ocpp.unknown_boot),
-        may_trigger=_may_trigger,
-        certificates=certificate_rules(config),
-        jobs=job_rules(config),
-        inventory=inventory_rules(config),
-        peers=frozenset(peer.edge_id for peer in config.peers),
-        software_version=version("ohmstead"),
-        has_uplink=config.uplink is not None,
-    )
-
-
-def _may_trigger(vendor: str | None, model: str | None, firmware: str | None) -> bool:
-    return not quirks_of(vendor, model, firmware).questions.is_trigger_harmful
 
 
 async def run_agent(config: EdgeConfig, clock: Clock) -> None:
@@ -305,7 +221,7 @@ def _frame_log(config: EdgeConfig, clock: Clock, metrics: ChargerMetrics) -> Fra
         max_frames_per_s=chosen.max_frames_per_s,
         stations=chosen.stations,
     )
-    return FrameLog(settings, clock, words, metrics, _timeline(config).speed)
+    return FrameLog(settings, clock, words, metrics, timeline_of(config).speed)
 
 
 def _peers(config: EdgeConfig, agent: Agent, ledger: Ledger) -> Peers | None:
@@ -337,75 +253,3 @@ def _uplink(config: EdgeConfig, ledger: Ledger, agent: Agent, registry: Collecto
     )
     address = EdgeAddress(config.domain, config.edge_id)
     return MqttUplink(settings, address, ledger, agent, agent, UplinkMetrics(registry))
-
-
-def _location(config: EdgeConfig) -> Location:
-    place = config.location
-    return Location(
-        id=place.id,
-        name=place.name,
-        country_code=place.country_code,
-        party_id=place.party_id,
-        time_zone=place.time_zone,
-        address=place.address,
-        city=place.city,
-        country=place.country,
-        evses=tuple(evse for evses in (*map(_evses, config.stations), *map(_evses, config.modbus)) for evse in evses),
-    )
-
-
-def _evses(station: StationSettings | ModbusSettings) -> list[Evse]:
-    return [
-        Evse(
-            station_id=station.id,
-            evse_id=evse.id,
-            label=evse.label,
-            max_power_w=int(evse.max_power_kw * 1000),
-            tariff_id=evse.tariff,
-        )
-        for evse in station.evses
-    ]
-
-
-def _telemetry(chosen: TelemetrySettings) -> TelemetryRules:
-    rules = default_rules()
-    for measurand, wish in (
-        (Measurand.POWER, chosen.power),
-        (Measurand.POWER_OFFERED, chosen.power_offered),
-        (Measurand.CURRENT, chosen.current),
-        (Measurand.VOLTAGE, chosen.voltage),
-        (Measurand.STATE_OF_CHARGE, chosen.state_of_charge),
-        (Measurand.ENERGY_REGISTER, chosen.energy_register),
-    ):
-        usual = rules[measurand]
-        rules[measurand] = MeasurandRule(
-            deadband=usual.deadband if wish.deadband is None else wish.deadband,
-            percent=usual.percent if wish.percent is None else wish.percent,
-            min_interval=usual.min_interval if wish.min_s is None else timedelta(seconds=wish.min_s),
-            max_interval=usual.max_interval if wish.max_s is None else timedelta(seconds=wish.max_s),
-        )
-    return TelemetryRules(rules, is_enabled=chosen.enabled)
-
-
-def _tariffs(config: EdgeConfig) -> list[Tariff]:
-    return [
-        Tariff(
-            id=tariff.id,
-            currency=config.currency,
-            last_updated=tariff.last_updated,
-            tariff_alt_text=tariff.tariff_alt_text,
-            elements=tuple(
-                TariffElement(
-                    price_components=tuple(
-                        PriceComponent(type=c.type, price=c.price, vat=c.vat, step_size=c.step_size)
-                        for c in element.price_components
-                    ),
-                    restrictions=TariffRestrictions(reservation=element.restrictions.reservation)
-                    if element.restrictions is not None
-                    else None,
-                )
-                for element in tariff.elements
-            ),
-        )
-        for tariff in config.tariffs
-    ]

@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from edge.agent import Agent
-from edge.compose import clock_of, ledger_path, listening_path, rules_of, token_path
 from edge.config import BadConfig, EdgeConfig, load
 from edge.domain.events import Done, Refused, SiteEvent
 from edge.ledger.database import LedgerError
@@ -23,6 +22,8 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.restore import restore
 from edge.local.client import AgentUnreachable, local_client
 from edge.metrics import AgentMetrics
+from edge.places import clock_of, ledger_path, listening_path, token_path
+from edge.site_rules import rules_of
 from protocols.errors import BadText, OhmsteadError
 from protocols.site.requests import Request
 from protocols.site.view import Answer

@@ -10,10 +10,10 @@ import typer
 from rich.table import Table
 from typer.core import TyperGroup
 
-from edge.compose import ledger_path
 from edge.console import DEFAULT_CONFIG, ConfigOption, console, fail, ledger_errors, load_settings, plain
 from edge.ledger import device_reading
 from edge.ledger.database import open_reader
+from edge.places import ledger_path
 
 
 class ShowByDefault(TyperGroup):

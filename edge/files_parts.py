@@ -9,8 +9,6 @@ from prometheus_client import CollectorRegistry
 
 from edge.agent import Agent
 from edge.config import EdgeConfig
-from edge.domain.inventory import InventoryRules
-from edge.domain.job import JobRules
 from edge.domain.offers import Offers
 from edge.files.file_metrics import FileMetrics
 from edge.files.store import FileStore
@@ -30,23 +28,6 @@ def offers_of(config: EdgeConfig) -> Offers | None:
         return None
     key = ensure_token(config.data_dir / KEY_FILE).encode()
     return Offers(public_url=config.files.public_url, key=key, good_for=timedelta(hours=config.files.good_for_h))
-
-
-def job_rules(config: EdgeConfig) -> JobRules:
-    return JobRules(
-        at_once=config.jobs.at_once,
-        step_timeout=timedelta(minutes=config.jobs.step_timeout_min),
-        give_up_after=timedelta(hours=config.jobs.give_up_after_h),
-    )
-
-
-def inventory_rules(config: EdgeConfig) -> InventoryRules:
-    chosen = config.device_model
-    return InventoryRules(
-        is_enabled=chosen.ask_after_boot,
-        settle=timedelta(seconds=chosen.settle_s),
-        every=timedelta(seconds=chosen.every_s),
-    )
 
 
 def file_server(config: EdgeConfig, agent: Agent, clock: Clock, registry: CollectorRegistry) -> FileServer | None:

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Final, Literal
 import typer
 from rich.table import Table
 
-from edge.compose import clock_of, ledger_path
 from edge.console import DEFAULT_CONFIG, ConfigOption, ask, change, console, fail, ledger_errors, load_settings, plain
 from edge.domain.events import FirmwareFileAdded, FirmwareFileRemoved
 from edge.files.catalogue import NewFirmware, bring_in
 from edge.files.store import FileStore
 from edge.ledger import device_reading
 from edge.ledger.database import open_reader
+from edge.places import clock_of, ledger_path
 from edge.template_file import read_templates
 from protocols.charger.jobs import GetLogJob, Job, StationPattern, UpdateFirmwareJob
 from protocols.errors import BadText

@@ -24,7 +24,7 @@ from edge import log
 from edge.certificate_commands import ca_app, certificates_app, security
 from edge.charger_commands import charger_app
 from edge.chargers.credentials import generate_password, hash_password
-from edge.compose import clock_of, ledger_path, rules_of, run_agent, token_path
+from edge.compose import run_agent
 from edge.config import EdgeConfig
 from edge.console import (
     DEFAULT_CONFIG,
@@ -48,7 +48,9 @@ from edge.job_commands import files_app, jobs_app, template_app
 from edge.ledger.reader import LedgerReader
 from edge.local.client import local_client
 from edge.modbus_commands import modbus_app, probe
+from edge.places import clock_of, ledger_path, token_path
 from edge.profile_commands import profile_app
+from edge.site_rules import rules_of
 from edge.status_board import board
 from protocols.charger.operation_reader import operation_names, read_operation
 from protocols.errors import BadText, OhmsteadError

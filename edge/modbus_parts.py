@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
@@ -11,23 +10,9 @@ from edge.chargers.modbus.device import DeviceSettings
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.polled_stations import PolledEvse, PolledStation, PolledStations
 from edge.config import EdgeConfig
-from edge.domain.run_book import RunRules
-from edge.domain.site import StationRules
 from edge.modbus_config import ModbusSettings
 from edge.ports import Clock, Inbox
 from protocols.modbus.catalogue import parsed
-
-
-def polled_rules(config: EdgeConfig) -> dict[str, StationRules]:
-    """The polled chargers as the decisions know them."""
-    return {
-        device.id: StationRules(station_id=device.id, allowed_groups=device.allowed_groups) for device in config.modbus
-    }
-
-
-def run_rules(config: EdgeConfig) -> dict[str, RunRules]:
-    """How the site runs their transactions."""
-    return {device.id: RunRules(end_after=timedelta(minutes=device.end_after_min)) for device in config.modbus}
 
 
 def polled_stations(

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from cryptography import x509
 
-from edge.certificates import authority
+from edge.certificates import authority, authority_files
 from edge.certificates.notary import Notary
 from edge.certificates.relay import CertificateRelay, RelaySettings
 from edge.chargers.credentials import Credentials, Policy
 from edge.chargers.fleet import Fleet
 from edge.config import CertificateSettings, EdgeConfig, Iso15118Settings, StationSettings
-from edge.domain.station_security import CertificateRules
 from edge.ledger.ledger import Ledger
 from edge.ledger.security_tables import kept_passwords, kept_profiles, revoked_serials
 from edge.ports import Clock, Inbox
@@ -59,29 +58,16 @@ def load_authority(chosen: CertificateSettings, data_dir: Path) -> authority.Aut
     """The site CA, None where there is none. Raises BadText for one that cannot be used."""
     if chosen.ca_file is not None and chosen.ca_key_file is not None:
         return authority.load(chosen.ca_file, chosen.ca_key_file)
-    folder = authority.folder_of(data_dir)
-    if not (folder / authority.ISSUER).exists():
+    folder = authority_files.folder_of(data_dir)
+    if not (folder / authority_files.ISSUER).exists():
         return None
-    return authority.load(folder / authority.ISSUER, folder / authority.ISSUER_KEY)
+    return authority.load(folder / authority_files.ISSUER, folder / authority_files.ISSUER_KEY)
 
 
 def _load_v2g_authority(chosen: Iso15118Settings) -> authority.Authority | None:
     if chosen.v2g_ca_file is None or chosen.v2g_ca_key_file is None:
         return None
     return authority.load(chosen.v2g_ca_file, chosen.v2g_ca_key_file)
-
-
-def certificate_rules(config: EdgeConfig) -> CertificateRules:
-    """As the decisions know them."""
-    chosen = config.certificates
-    has_own = (authority.folder_of(config.data_dir) / authority.ISSUER).exists()
-    return CertificateRules(
-        is_signing=chosen.ca_file is not None or has_own,
-        is_signing_v2g=config.iso15118.v2g_ca_file is not None,
-        secc_ids={station.id: station.secc_ids for station in config.stations if station.secc_ids},
-        renew_before=timedelta(days=chosen.renew_days),
-        warn_before=timedelta(days=chosen.warn_days),
-    )
 
 
 def _credentials(config: EdgeConfig, ledger: Ledger) -> Credentials:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from edge.certificates.authority_files import ISSUER, ISSUER_KEY, ROOT, ROOT_KEY
 from protocols.errors import BadText
 
 ROOT_LIFE: Final = timedelta(days=20 * 365)
@@ -28,9 +29,6 @@ ISSUER_LIFE: Final = timedelta(days=10 * 365)
 BACKDATED: Final = timedelta(hours=1)
 """A station whose clock is a little behind takes its new certificate all the same."""
 MAX_CHAIN_CHARACTERS: Final = 10_000
-
-ROOT, ROOT_KEY = "root.pem", "root.key"
-ISSUER, ISSUER_KEY = "issuing.pem", "issuing.key"
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -131,11 +129,6 @@ class Authority:
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
         )
-
-
-def folder_of(data_dir: Path) -> Path:
-    """Where an agent keeps a CA of its own."""
-    return data_dir / "ca"
 
 
 def serial_of(certificate: x509.Certificate) -> str:

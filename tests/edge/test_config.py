@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.compose import rules_of
 from edge.config import BadConfig, load
 from edge.domain.site import Admission
 from edge.domain.telemetry import default_rules, rule
+from edge.site_rules import rules_of
 from protocols.ocpi.tariff import ReservationRestrictionType
 from protocols.ocpp.quirks.catalogue import all_quirks
 from protocols.ocpp.version import Version

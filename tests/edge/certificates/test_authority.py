@@ -17,16 +17,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge.certificates.authority import (
-    ISSUER,
-    ISSUER_KEY,
     MAX_CHAIN_CHARACTERS,
-    ROOT,
-    ROOT_KEY,
     Authority,
     Purpose,
     create,
     load,
 )
+from edge.certificates.authority_files import ISSUER, ISSUER_KEY, ROOT, ROOT_KEY
 from edge.certificates.signing_requests import MAX_CSR_CHARACTERS, examine, read_csr
 from protocols.errors import BadText
 from tests.edge.certificates.pki import NOW, csr_of, issue, name_of

@@ -25,7 +25,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from edge.certificates import authority
+from edge.certificates import authority, authority_files
 from edge.certificates.signing_requests import read_csr
 from edge.ledger.database import open_reader
 from protocols.ocpp.version import Version
@@ -76,8 +76,8 @@ def door(agent: RunningAgent, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def site_ca(agent: RunningAgent) -> authority.Authority:
-    folder = authority.folder_of(agent.data)
-    return authority.load(folder / authority.ISSUER, folder / authority.ISSUER_KEY)
+    folder = authority_files.folder_of(agent.data)
+    return authority.load(folder / authority_files.ISSUER, folder / authority_files.ISSUER_KEY)
 
 
 def certified(
