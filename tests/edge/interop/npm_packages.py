@@ -57,8 +57,18 @@ def _install(files: list[Path], place: Path) -> None:
     """Install beside and rename: two test processes may want it at once, and one that is stopped leaves no half."""
     place.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=place.name, dir=place.parent))
-    for path in files:
-        shutil.copy(path, folder)
+    try:
+        for path in files:
+            shutil.copy(path, folder)
+        _fetch(folder)
+        with contextlib.suppress(OSError):  # the other one was faster
+            folder.rename(place)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fetch(folder: Path) -> None:
+    """The packages of the lock into the folder. Raises Unreachable."""
     npm = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [node_program(), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *QUICKLY]
     try:
@@ -68,9 +78,6 @@ def _install(files: list[Path], place: Path) -> None:
     if done.returncode != 0 and any(each in done.stderr for each in AWAY):
         raise Unreachable("the npm registry cannot be reached")
     assert done.returncode == 0, done.stderr[-2000:]
-    with contextlib.suppress(OSError):  # the other one was faster
-        folder.rename(place)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment() -> dict[str, str]:
