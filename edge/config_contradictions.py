@@ -65,6 +65,27 @@ def _bad_modbus(
         yield ("modbus", _last(places, duplicate), "address"), f"two devices are at {duplicate}"
     for index, device in enumerate(devices):
         yield from _bad_evses(("modbus", index), device, tariffs)
+    yield from _bad_meters(devices, [*_tables(raw.get("stations")), *devices])
+
+
+def _bad_meters(
+    devices: Sequence[dict[str, Any]], stations: Sequence[dict[str, Any]]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The site has one feeder, and one meter behind an EVSE."""
+    feeders = [index for index, device in enumerate(devices) if device.get("role") == "feeder"]
+    for index in feeders[1:]:
+        yield ("modbus", index, "role"), f"{devices[feeders[0]].get('id')!r} is the feeder already; a site has one"
+    evses = {(station.get("id"), evse.get("id")) for station in stations for evse in _tables(station.get("evses"))}
+    taken: dict[Any, Any] = {}
+    for index, device in enumerate(devices):
+        place = (device.get("behind_station"), device.get("behind_evse"))
+        if None in place:
+            continue
+        if place not in evses:
+            yield ("modbus", index, "behind_station"), f"station {place[0]!r} has no EVSE {place[1]}"
+        elif place in taken:
+            yield ("modbus", index, "behind_station"), f"meter {taken[place]!r} is behind that EVSE already"
+        taken.setdefault(place, device.get("id"))
 
 
 def _bad_names(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:

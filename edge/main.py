@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import csv
 import json
-import sys
 import time
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from enum import StrEnum
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import TypeAdapter
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from edge import log
+from edge.bill_commands import cdrs_app
 from edge.certificate_commands import ca_app, certificates_app, security
 from edge.charger_commands import charger_app
 from edge.chargers.credentials import generate_password, hash_password
-from edge.compose import run_agent
 from edge.config import EdgeConfig
 from edge.console import (
     DEFAULT_CONFIG,
     ConfigOption,
+    VersionOption,
     ask,
     change,
     console,
@@ -41,20 +36,16 @@ from edge.console import (
 )
 from edge.deviation_table import deviation_table
 from edge.device_commands import reports, variables_app
-from edge.domain.events import StationLetIn, TokenBlocked, TokensImported
 from edge.domain.token_csv import parse_tokens
 from edge.frames_command import frames
 from edge.job_commands import files_app, jobs_app, template_app
-from edge.ledger.reader import LedgerReader
 from edge.local.client import local_client
 from edge.modbus_commands import modbus_app, probe
 from edge.places import clock_of, ledger_path, token_path
 from edge.profile_commands import profile_app
-from edge.site_rules import rules_of
 from edge.status_board import board
 from protocols.charger.operation_reader import operation_names, read_operation
 from protocols.errors import BadText, OhmsteadError
-from protocols.ocpi.cdr import Cdr
 from protocols.site.requests import (
     AcceptStation,
     BlockToken,
@@ -72,14 +63,12 @@ from protocols.site.requests import (
 
 app = typer.Typer(
     name="ohmstead-edge",
-    help="The edge agent: runs a charging site by itself, with or without its cloud.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 tokens_app = typer.Typer(help="The tokens that may charge.", no_args_is_help=True)
 stations_app = typer.Typer(invoke_without_command=True)
 alarms_app = typer.Typer(help="The open alarms.", no_args_is_help=True)
-cdrs_app = typer.Typer(help="The bills of this site.", no_args_is_help=True)
 app.add_typer(charger_app)
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(cdrs_app, name="cdrs")
@@ -99,9 +88,9 @@ app.command()(probe)
 app.command()(frames)
 
 
-class ExportFormat(StrEnum):
-    CSV = "csv"
-    NDJSON = "ndjson"
+@app.callback()
+def ohmstead_edge(version: VersionOption = False) -> None:
+    """The edge agent: runs a charging site by itself, with or without its cloud."""
 
 
 # --- running ---
@@ -110,6 +99,10 @@ class ExportFormat(StrEnum):
 @app.command()
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run the agent until SIGTERM or Ctrl-C."""
+    # All that an agent is made of: loading it takes several times as long as all that the other commands need.
+    from edge import log
+    from edge.compose import run_agent
+
     settings = load_settings(config)
     clock = clock_of(settings)
     log.set_up(settings.log.level, settings.log.format, clock)
@@ -127,8 +120,10 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 @app.command()
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check the configuration file and name every problem with its line."""
+    from edge.site_rules import rules_of  # and with it the decisions
+
     settings = load_settings(config)
-    stations, evses = len(settings.stations) + len(settings.modbus), len(rules_of(settings).location.evses)
+    stations, evses = len((rules := rules_of(settings)).stations), len(rules.location.evses)
     print(f"{config}: good. {stations} stations with {evses} EVSEs, {len(settings.tariffs)} tariffs.")
     if settings.ocpp.allow_unknown:
         print("Note: ocpp.allow_unknown lets any station in. Turn it off after commissioning.")
@@ -341,7 +336,7 @@ def accept(
 ) -> None:
     """Let a station in that was told to wait when it booted: it is accepted from now on."""
     asked = AcceptStation(id="1", station_id=station)
-    print(change(load_settings(config), asked, StationLetIn(station_id=station)))
+    print(change(load_settings(config), asked))
 
 
 # --- tokens ---
@@ -353,6 +348,8 @@ def tokens_list(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
 ) -> None:
     """List the tokens that the site knows; `hub` tokens come from the hub, `site` tokens were brought in here."""
+    from edge.ledger.reader import LedgerReader  # and with it all that a journal may hold
+
     with ledger_errors():
         found = LedgerReader(ledger_path(load_settings(config))).tokens()
     table = Table("source", "uid", "contract", "group", "valid", "expires")
@@ -393,7 +390,7 @@ def tokens_import(
         print(f"{file}: {len(found)} tokens, no problem. Nothing was imported.")
         return
     asked = ImportTokens(id="1", tokens=found, replaces_all=replace)
-    print(change(settings, asked, TokensImported(tokens=found, replaces_all=replace)))
+    print(change(settings, asked))
 
 
 @tokens_app.command("block")
@@ -405,71 +402,7 @@ def tokens_block(
     """Block a token at this site at once."""
     settings = load_settings(config)
     asked = BlockToken(id="1", uid=uid, is_blocked=not undo)
-    print(change(settings, asked, TokenBlocked(uid=uid, is_blocked=not undo)))
-
-
-# --- bills ---
-
-SinceOption = Annotated[datetime | None, typer.Option(help="Sessions that ended at this time or later (UTC).")]
-UntilOption = Annotated[datetime | None, typer.Option(help="Sessions that ended before this time (UTC).")]
-_LONG_AGO, _FAR_AHEAD = datetime(1970, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001 - given a zone in _utc
-
-
-@cdrs_app.command("list")
-def cdrs_list(since: SinceOption = None, until: UntilOption = None, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """List the bills of this site."""
-    table = Table("bill", "ended (UTC)", "EVSE", "contract", "energy", "before VAT", "with VAT", "")
-    for cdr in _cdrs(load_settings(config), since, until):
-        table.add_row(
-            cdr.id,
-            f"{cdr.end_date_time:%Y-%m-%d %H:%M}",
-            plain(f"{cdr.station_id}*{cdr.evse_id}"),
-            plain(cdr.contract_id),
-            f"{cdr.total_energy_wh / 1000:.3f} kWh",
-            f"{cdr.total_cost.excl_vat} {cdr.currency}",
-            f"{cdr.total_cost.incl_vat} {cdr.currency}",
-            "QUARANTINED: " + "; ".join(cdr.quarantine) if cdr.quarantine else "",
-        )
-    console().print(table)
-
-
-@cdrs_app.command("export")
-def cdrs_export(
-    form: Annotated[
-        ExportFormat, typer.Option("--format", help="CSV, or one JSON document a line.")
-    ] = ExportFormat.CSV,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of to the screen.")] = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Export the bills of this site, oldest first."""
-    found = _cdrs(load_settings(config), since, until)
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(output.open("w", encoding="utf-8", newline="")) if output else sys.stdout
-        if form is ExportFormat.NDJSON:
-            document = TypeAdapter(Cdr)
-            file.writelines(document.dump_json(cdr).decode() + "\n" for cdr in found)
-        else:
-            csv.writer(file).writerows(_csv_rows(found))
-
-
-def _csv_rows(found: Iterable[Cdr]) -> Iterator[list[str]]:
-    yield [
-        *("id", "session_id", "location_id", "station_id", "evse_id", "token_uid", "contract_id"),
-        *("start_date_time", "end_date_time", "energy_wh", "time_s", "parking_time_s"),
-        *("currency", "total_excl_vat", "total_incl_vat", "stop_reason", "quarantine"),
-    ]
-    for cdr in found:
-        row = [
-            *(cdr.id, cdr.session_id, cdr.location_id, cdr.station_id, str(cdr.evse_id), cdr.token_uid or ""),
-            *(cdr.contract_id, cdr.start_date_time.isoformat(), cdr.end_date_time.isoformat()),
-            *(str(cdr.total_energy_wh), str(cdr.total_time_s), str(cdr.total_parking_time_s)),
-            *(cdr.currency, str(cdr.total_cost.excl_vat), str(cdr.total_cost.incl_vat)),
-            *(cdr.stop_reason, "; ".join(cdr.quarantine)),
-        ]
-        # A cell that a spreadsheet would take for a formula is text.
-        yield ["'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in row]
+    print(change(settings, asked))
 
 
 # --- beneath the commands ---
@@ -481,15 +414,6 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield from _leaves(error)
         else:
             yield error
-
-
-def _cdrs(settings: EdgeConfig, since: datetime | None, until: datetime | None) -> Iterator[Cdr]:
-    with ledger_errors():
-        yield from LedgerReader(ledger_path(settings)).cdrs(_utc(since or _LONG_AGO), _utc(until or _FAR_AHEAD))
-
-
-def _utc(stamp: datetime) -> datetime:
-    return stamp.astimezone(UTC) if stamp.tzinfo else stamp.replace(tzinfo=UTC)
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""The settings of chargers without OCPP: where each of them answers, and which model it is."""
+"""The settings of chargers without OCPP, and of the site's meters: where each answers, and which model it is."""
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Final, Literal, Self, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -11,7 +11,11 @@ from protocols.errors import BadText
 from protocols.modbus.catalogue import parsed
 from protocols.modbus.profile import DeviceKind, Transport
 
+SLOW_S: Final = 30.0
+"""From one reading of what changes slowly to the next."""
 _TRANSPORTS: Final = {"tcp": Transport.TCP, "rtu+tcp": Transport.RTU_OVER_TCP, "rtu": Transport.RTU}
+
+Role = Literal["feeder", "evse", "pv", "battery", "load"]
 
 
 class ModbusEvseSettings(EvseSettings):
@@ -28,9 +32,9 @@ class ModbusEvseSettings(EvseSettings):
 
 
 class ModbusSettings(Strict):
-    """A charger that is read and told over Modbus. The site runs its transactions."""
+    """A charger that is read and told over Modbus, whose transactions the site runs; or a meter or an inverter."""
 
-    id: StationId = Field(description="the charging station's id, as bills and screens name it")
+    id: StationId = Field(description="the charging station's or meter's id, as bills and screens name it")
     address: str = Field(
         pattern=r"^(tcp://[^/?#\s]+|rtu\+tcp://[^/?#\s]+:\d+|rtu:///[^?#\s]+(\?\S+)?)$",
         description="tcp://HOST[:PORT], rtu+tcp://HOST:PORT or rtu:///dev/ttyX?baud=19200&parity=E&stop=1",
@@ -46,17 +50,36 @@ class ModbusSettings(Strict):
     allowed_groups: frozenset[str] = Field(
         default=frozenset(), description="token groups that may charge; none for all"
     )
-    evses: tuple[ModbusEvseSettings, ...] = Field(min_length=1, max_length=64, description="its EVSEs")
+    evses: tuple[ModbusEvseSettings, ...] = Field(default=(), max_length=64, description="a charger's EVSEs")
+    role: Role | None = Field(
+        default=None,
+        description="what flows through a meter: feeder (the site's grid connection), evse, pv, battery or load",
+    )
+    behind_station: StationId | None = Field(
+        default=None, description="role evse: the station whose EVSE's energy, and no other, flows through the meter"
+    )
+    behind_evse: int | None = Field(default=None, ge=1, le=64, description="role evse: the EVSE's number there")
+    reversed: bool = Field(
+        default=False,
+        description="a meter that is wired the other way; the feeder imports from the grid, all else from the site",
+    )
+    compare: bool = Field(
+        default=True,
+        description="hold what chargers tell against this meter (evse, feeder); false at a feeder where a source of "
+        "power, such as a PV plant, has no meter here",
+    )
+
+    @property
+    def is_charger(self) -> bool:
+        return parsed(self.profile).profile.kind is DeviceKind.CHARGER
 
     @field_validator("profile")
     @classmethod
-    def _of_a_charger(cls, profile: str) -> str:
+    def _is_known(cls, profile: str) -> str:
         try:
-            kind = parsed(profile).profile.kind
+            parsed(profile)
         except BadText as error:
             raise ValueError(str(error)) from None
-        if kind is not DeviceKind.CHARGER:
-            raise ValueError(f"{profile} is a {kind}; only chargers stand here")
         return profile
 
     @field_validator("variant")
@@ -78,7 +101,30 @@ class ModbusSettings(Strict):
         return self
 
     @model_validator(mode="after")
+    def _is_one_or_the_other(self) -> Self:
+        """A charger has EVSEs, a meter has a role."""
+        place = (self.behind_station, self.behind_evse)
+        if self.is_charger:
+            if not self.evses:
+                raise ValueError(f"{self.profile} is a charger: name its EVSEs in [[modbus.evses]]")
+            if self.role is not None or place != (None, None):
+                raise ValueError(f"{self.profile} is a charger: role and behind_… are for meters and inverters")
+            return self
+        kind = parsed(self.profile).profile.kind
+        if self.role is None:
+            raise ValueError(f"{self.profile} is a {kind}: say its role: {', '.join(get_args(Role))}")
+        if self.evses:
+            raise ValueError(f'{self.profile} is a {kind} and has no EVSEs: to bind it to one, say role = "evse"')
+        if self.role == "evse" and None in place:
+            raise ValueError("role evse: name the EVSE in behind_station and behind_evse")
+        if self.role != "evse" and place != (None, None):
+            raise ValueError(f"behind_station and behind_evse go with role evse, not with {self.role}")
+        return self
+
+    @model_validator(mode="after")
     def _has_such_evses(self) -> Self:
+        if not self.evses:
+            return self
         at_most = parsed(self.profile).profile.evses.at_most
         numbers = [evse.number for evse in self.evses]
         if max(numbers) > at_most:

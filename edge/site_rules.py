@@ -15,6 +15,7 @@ from edge.domain.run_book import RunRules
 from edge.domain.site import Admission, SiteRules, StationRules
 from edge.domain.station_security import CertificateRules
 from edge.domain.telemetry import MeasurandRule, TelemetryRules, default_rules
+from edge.meter_rules import meter_rules
 from edge.modbus_config import ModbusSettings
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffElement, TariffRestrictions
@@ -40,6 +41,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
         }
         | _polled_rules(config),
         runs=_run_rules(config),
+        meters=meter_rules(config),
         estimating_tariffs=frozenset(tariff.id for tariff in config.tariffs if tariff.bills_estimates),
         tariffs={tariff.id: tariff for tariff in _tariffs(config)},
         default_tariff_id=config.default_tariff,
@@ -73,13 +75,19 @@ def rules_of(config: EdgeConfig) -> SiteRules:
 def _polled_rules(config: EdgeConfig) -> dict[str, StationRules]:
     """The polled chargers as the decisions know them."""
     return {
-        device.id: StationRules(station_id=device.id, allowed_groups=device.allowed_groups) for device in config.modbus
+        device.id: StationRules(station_id=device.id, allowed_groups=device.allowed_groups)
+        for device in config.modbus
+        if device.is_charger
     }
 
 
 def _run_rules(config: EdgeConfig) -> dict[str, RunRules]:
     """How the site runs their transactions."""
-    return {device.id: RunRules(end_after=timedelta(minutes=device.end_after_min)) for device in config.modbus}
+    return {
+        device.id: RunRules(end_after=timedelta(minutes=device.end_after_min))
+        for device in config.modbus
+        if device.is_charger
+    }
 
 
 def _location(config: EdgeConfig) -> Location:

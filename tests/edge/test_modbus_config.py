@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from edge.config import BadConfig, EdgeConfig, load
+from edge.domain.meter_book import MeterRole
+from edge.site_rules import rules_of
+from protocols.terms import EvseRef, Measurand
 
 SITE = """\
 edge_id = "edge-1"
@@ -59,7 +63,10 @@ def test_an_evse_may_have_another_number_in_the_device(tmp_path: Path) -> None:
         (("tcp://10.0.0.5", "10.0.0.5"), ":14: modbus[1].address: String should match pattern"),
         (("tcp://10.0.0.5", "rtu:///dev/ttyS0"), ":12: modbus[1]: keba_p30_p40 is reached by tcp, not by rtu://"),
         (("keba_p30_p40", "kebab"), ":15: modbus[1].profile: there is no profile 'kebab'"),
-        (("keba_p30_p40", "abb_b23"), ":15: modbus[1].profile: abb_b23 is a meter; only chargers stand here"),
+        (
+            ("keba_p30_p40", "siemens_pac2200"),
+            ":12: modbus[1]: siemens_pac2200 is a meter: say its role: feeder, evse, pv, battery, load",
+        ),
         (('"keba_p30_p40"', '"keba_p30_p40"\nvariant = "p50"'), ":16: modbus[1].variant: there is no variant 'p50'"),
         (("id = 1\n", "id = 2\n"), ":12: modbus[1]: keba_p30_p40 has EVSEs 1 to 1, not 2"),
         (('"K1"', '"K1"\ntariff = "gold"'), ":19: modbus[1].evses[1].tariff: there is no tariff 'gold'"),
@@ -82,3 +89,66 @@ def test_no_two_devices_have_one_name_or_one_place(tmp_path: Path) -> None:
     station = '[[stations]]\nid = "KEBA1"\n[[stations.evses]]\nid = 1\nlabel = "S"\n'
     taken = problems(tmp_path, SITE + station)
     assert ":13: modbus[1].id: station 'KEBA1' stands here a second time" in taken
+
+
+METER = """
+[[modbus]]
+id = "M1"
+address = "tcp://10.0.0.6"
+profile = "siemens_pac2200"
+"""
+BEHIND = 'role = "evse"\nbehind_station = "KEBA1"\nbehind_evse = 1\n'
+
+
+def test_meters_and_inverters_have_a_role_and_are_no_stations(tmp_path: Path) -> None:
+    roof = '[[modbus]]\nid = "ROOF"\naddress = "tcp://10.0.0.7"\nprofile = "sunspec_inverter"\nrole = "pv"\n'
+    grid = METER.replace("M1", "GRID").replace("0.6", "0.8") + 'role = "feeder"\nlost_after_s = 20\ncompare = false\n'
+    rules = rules_of(loaded(tmp_path, SITE + METER + BEHIND + roof + grid))
+    assert rules.stations.keys() == rules.runs.keys() == {"KEBA1"}
+    assert [evse.station_id for evse in rules.location.evses] == ["KEBA1"]
+    behind, sun, feeder = rules.meters.values()
+    assert (behind.role, behind.behind, behind.counts_energy) == (MeterRole.EVSE, EvseRef("KEBA1", 1), True)
+    assert (sun.role, sun.counts_energy, sun.is_compared) == (MeterRole.PV, False, True)
+    assert (feeder.role, feeder.is_compared) == (MeterRole.FEEDER, False)
+    assert feeder.fresh_for[Measurand.POWER] == timedelta(seconds=21)
+    assert feeder.fresh_for[Measurand.ENERGY_REGISTER] == timedelta(seconds=50)
+
+
+@pytest.mark.parametrize(
+    ("added", "problem"),
+    [
+        (METER, ":20: modbus[2]: siemens_pac2200 is a meter: say its role: feeder, evse, pv, battery, load"),
+        (METER + 'role = "gird"\n', ":24: modbus[2].role: Input should be 'feeder', 'evse', 'pv', 'battery' or 'load'"),
+        (METER + 'role = "evse"\n', ":20: modbus[2]: role evse: name the EVSE in behind_station and behind_evse"),
+        (METER + BEHIND.replace("= 1", "= 2"), ":25: modbus[2].behind_station: station 'KEBA1' has no EVSE 2"),
+        (
+            METER + BEHIND + METER.replace("M1", "M2").replace("0.6", "0.7") + BEHIND,
+            ":33: modbus[3].behind_station: meter 'M1' is behind that EVSE already",
+        ),
+        (
+            METER + 'role = "feeder"\n' + METER.replace("M1", "M2").replace("0.6", "0.7") + 'role = "feeder"\n',
+            ":30: modbus[3].role: 'M1' is the feeder already; a site has one",
+        ),
+        (
+            METER + BEHIND.replace('"evse"', '"pv"'),
+            ":20: modbus[2]: behind_station and behind_evse go with role evse, not with pv",
+        ),
+        (
+            METER + 'role = "load"\n[[modbus.evses]]\nid = 1\nlabel = "X"\n',
+            ":20: modbus[2]: siemens_pac2200 is a meter and has no EVSEs",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_meter_is_named_at_its_line(tmp_path: Path, added: str, problem: str) -> None:
+    found = problems(tmp_path, SITE + added)
+    assert len(found) == 1
+    assert found[0].startswith(problem), found
+
+
+def test_a_charger_has_evses_and_no_role(tmp_path: Path) -> None:
+    bare = SITE[: SITE.index("[[modbus.evses]]")]
+    assert problems(tmp_path, bare) == [":12: modbus[1]: keba_p30_p40 is a charger: name its EVSEs in [[modbus.evses]]"]
+    with_role = SITE.replace('"keba_p30_p40"\n', '"keba_p30_p40"\nrole = "load"\n')
+    assert problems(tmp_path, with_role) == [
+        ":12: modbus[1]: keba_p30_p40 is a charger: role and behind_… are for meters and inverters"
+    ]

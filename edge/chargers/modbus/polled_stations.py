@@ -13,12 +13,13 @@ import structlog
 from edge.chargers.modbus.bus import BusTimes
 from edge.chargers.modbus.desired import Desired
 from edge.chargers.modbus.device import Device, DeviceSettings
+from edge.chargers.modbus.meter_readings import MeterReadings
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.poller import Poller
 from edge.chargers.modbus.translate import NOMINAL_MV, Translator
 from edge.ports import Clock, Inbox, Overloaded
 from protocols.charger.commands import ChargerCommand
-from protocols.charger.events import ChargerEvent, CommandAnswered, MeterValuesReported, SteeringReported
+from protocols.charger.events import ChargerEvent, CommandAnswered, MeterRead, MeterValuesReported, SteeringReported
 from protocols.charger.operations.smart_charging import SetChargingProfile
 from protocols.charger.snapshot import DeviceEvent, EvseChanged
 from protocols.modbus.codec import BadValue
@@ -68,7 +69,7 @@ class PolledStations:
         self._poller = Poller(metrics, sink=self._take, clock=clock, is_well=is_well)
         self._stations: dict[str, PolledStation] = {}
         self._devices: dict[str, Device] = {}
-        self._translators: dict[str, Translator] = {}
+        self._translators: dict[str, Translator | MeterReadings] = {}
         self._waiting: deque[ChargerEvent] = deque()
         self._log = structlog.get_logger()
 
@@ -78,6 +79,11 @@ class PolledStations:
         self._devices[station_id] = self._poller.add(station.address, station.parsed, station.settings, self._times)
         self._stations[station_id] = station
         self._translators[station_id] = Translator(station_id, {each.number: each.evse_id for each in station.evses})
+
+    def add_meter(self, address: str, parsed: Parsed, settings: DeviceSettings, readings: MeterReadings) -> None:
+        """As `add`, for a device that is no station. `settings.device_id` is the meter's id."""
+        self._poller.add(address, parsed, settings, self._times)
+        self._translators[settings.device_id] = readings
 
     def __contains__(self, station_id: str) -> bool:
         return station_id in self._stations
@@ -113,7 +119,7 @@ class PolledStations:
                 self._inbox.put(self._waiting[0])
                 self._waiting.popleft()
         except Overloaded:
-            if isinstance(self._waiting[-1], MeterValuesReported):
+            if isinstance(self._waiting[-1], MeterValuesReported | MeterRead):
                 self._waiting.pop()
             elif len(self._waiting) > MAX_WAITING:
                 lost = self._waiting.popleft()
