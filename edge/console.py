@@ -7,29 +7,37 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from edge.agent import Agent
 from edge.config import BadConfig, EdgeConfig, load
-from edge.domain.events import Done, Refused, SiteEvent
 from edge.ledger.database import LedgerError
-from edge.ledger.ledger import Ledger
-from edge.ledger.restore import restore
 from edge.local.client import AgentUnreachable, local_client
-from edge.metrics import AgentMetrics
-from edge.places import clock_of, ledger_path, listening_path, token_path
-from edge.site_rules import rules_of
+from edge.places import listening_path, token_path
 from protocols.errors import BadText, OhmsteadError
 from protocols.site.requests import Request
 from protocols.site.view import Answer
 
+if TYPE_CHECKING:
+    from edge.local.changes import Change
+
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", envvar="OHMSTEAD_EDGE_CONFIG", help="The agent's TOML file.")
+]
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"ohmstead-edge {version('ohmstead')}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version, and no more.")
 ]
 DEFAULT_CONFIG = Path("/etc/ohmstead/edge.toml")
 
@@ -79,32 +87,17 @@ def good(answer: Answer) -> Answer:
     return answer
 
 
-def change(settings: EdgeConfig, request: Request, event: SiteEvent) -> str:
+def change(settings: EdgeConfig, request: Change) -> str:
     """Have a change decided by the running agent, or, when none runs, by the same decisions on its ledger."""
     with contextlib.suppress(AgentUnreachable, BadText):
         return str(good(asyncio.run(ask_agent(settings, request, 30.0))).result)
+    # All that decides, which takes several times as long to load as the rest, is seldom needed here.
+    from edge.alone import decide_alone
+
     try:
-        with Ledger(ledger_path(settings), settings.edge_id) as ledger:
-            reply = asyncio.run(_decide_alone(settings, ledger, event))
-    except LedgerError as error:
+        return f"{decide_alone(settings, request)} (the agent does not run; it will know when it starts)"
+    except OhmsteadError as error:
         fail(str(error))
-    match reply:
-        case Done(text=text):
-            return f"{text} (the agent does not run; it will know when it starts)"
-        case Refused(reason=reason):
-            fail(reason)
-        case _:
-            raise TypeError(f"unexpected reply {reply!r}")
-
-
-async def _decide_alone(settings: EdgeConfig, ledger: Ledger, event: SiteEvent) -> object:
-    site = restore(ledger, rules_of(settings))
-    agent = Agent(site, ledger, clock_of(settings), AgentMetrics(CollectorRegistry()))
-    async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(agent.run())
-        reply = await agent.ask(event)
-        running.cancel()
-    return reply
 
 
 @contextlib.contextmanager

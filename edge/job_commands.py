@@ -12,7 +12,6 @@ import typer
 from rich.table import Table
 
 from edge.console import DEFAULT_CONFIG, ConfigOption, ask, change, console, fail, ledger_errors, load_settings, plain
-from edge.domain.events import FirmwareFileAdded, FirmwareFileRemoved
 from edge.files.catalogue import NewFirmware, bring_in
 from edge.files.store import FileStore
 from edge.ledger import device_reading
@@ -220,7 +219,7 @@ def files_add(
         added = bring_in(store, new, roots, clock_of(settings)())
     except BadText as error:
         fail(f"refused: {error}")
-    print(change(settings, AddFirmware(id="1", file=added), FirmwareFileAdded(file=added)))
+    print(change(settings, AddFirmware(id="1", file=added)))
     print(f"sha256 {added.sha256}, {added.size_bytes} bytes, {'signed' if added.signature else 'not signed'}")
 
 
@@ -254,7 +253,7 @@ def files_remove(
 ) -> None:
     """Take a firmware out of the catalogue, and off the disk."""
     settings = load_settings(config)
-    print(change(settings, RemoveFirmware(id="1", file_id=file_id), FirmwareFileRemoved(file_id=file_id)))
+    print(change(settings, RemoveFirmware(id="1", file_id=file_id)))
     FileStore(settings.data_dir).drop_firmware(file_id)
 
 

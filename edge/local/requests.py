@@ -12,16 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 from edge.domain.events import (
     AlarmDismissed,
     Done,
-    FirmwareFileAdded,
-    FirmwareFileRemoved,
     Refused,
     RevocationOrdered,
     SiteEvent,
-    StationLetIn,
-    TokenBlocked,
-    TokensImported,
 )
 from edge.local import job_requests
+from edge.local.changes import event_of
 from edge.ports import (
     CallFailed,
     Chargers,
@@ -130,12 +126,8 @@ class Desk:
                 return await self._call(request)
             case OperateStation():
                 return await self._operate(request)
-            case ImportTokens(id=id_, tokens=tokens, replaces_all=replaces_all):
-                return await self._ask(id_, TokensImported(tokens=tokens, replaces_all=replaces_all))
-            case BlockToken(id=id_, uid=uid, is_blocked=is_blocked):
-                return await self._ask(id_, TokenBlocked(uid=uid, is_blocked=is_blocked))
-            case AcceptStation(id=id_, station_id=station_id):
-                return await self._ask(id_, StationLetIn(station_id=station_id))
+            case ImportTokens() | BlockToken() | AcceptStation() | AddFirmware() | RemoveFirmware():
+                return await self._ask(request.id, event_of(request))
             case DismissAlarm(id=id_, alarm_id=alarm_id):
                 return await self._ask(id_, AlarmDismissed(alarm_id=alarm_id))
             case RevokeCertificate(id=id_, station_id=station_id, serial_number=serial_number):
@@ -148,10 +140,6 @@ class Desk:
                 return await job_requests.order_job(self._commands, self._clock, request)
             case GetJobs() | ReadVariables() | ReadReport():
                 return await job_requests.read(self._reports, request)
-            case AddFirmware(id=id_, file=file):
-                return await self._ask(id_, FirmwareFileAdded(file=file))
-            case RemoveFirmware(id=id_, file_id=file_id):
-                return await self._ask(id_, FirmwareFileRemoved(file_id=file_id))
             case ClaimStations():
                 return await self._claim(request)
             case _:
