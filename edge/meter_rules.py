@@ -7,15 +7,15 @@ from datetime import timedelta
 from edge.config import EdgeConfig
 from edge.domain.meter_book import MeterRole, MeterRules
 from edge.modbus_config import SLOW_S, ModbusSettings
-from edge.places import timeline_of
 from protocols.modbus.catalogue import parsed
 from protocols.modbus.register import Group
 from protocols.terms import EvseRef, Measurand
+from protocols.timeline import Timeline
 
 
 def meter_rules(config: EdgeConfig) -> dict[str, MeterRules]:
     """By id. They are read in real time, whatever the pace of the site's own."""
-    speed = timeline_of(config).speed
+    speed = Timeline.parse(config.timeline).speed if config.timeline else 1
     return {device.id: _rules(device, speed) for device in config.modbus if not device.is_charger}
 
 

@@ -60,7 +60,9 @@ def test_what_a_meter_counts_that_is_wired_the_other_way(measurand: Measurand, o
 
 def test_it_is_found_and_lost() -> None:
     readings = MeterReadings("M")
-    facts = MappingProxyType({"manufacturer": "SunCo  ", "model": "X1", "serial_number": 77})
+    facts: MappingProxyType[str, int | str] = MappingProxyType(
+        {"manufacturer": "SunCo  ", "model": "X1", "serial_number": 77}
+    )
     found = DeviceFound(device_id="M", profile_id="sunspec_inverter", variant=None, evse_ids=(1,), facts=facts)
     assert readings.translate(found) == [MeterFound(meter_id="M", vendor="SunCo", model="X1", serial_number="77")]
     bare = DeviceFound(
