@@ -26,6 +26,7 @@ from tests.bench.fleets import FleetSizes
 from tests.bench.ledger_maker import LedgerSizes
 from tests.bench.load import Load, Plan
 from tests.bench.memory import MemorySizes, is_flat, slope_per_min
+from tests.bench.modbus import LineSizes, PollSizes
 from tests.bench.pairs import PacedSizes
 from tests.bench.processes import ROOT
 from tests.bench.retention import RetentionSizes
@@ -57,6 +58,8 @@ TINY = catalogue(
             every_s=0.01,
             window_s=0.3,
         ),
+        poll=PollSizes(devices=4, every_s=0.2, rounds=1, window_s=0.6),
+        line=LineSizes(devices=2, window_s=1.0),
     )
 )
 
@@ -105,7 +108,23 @@ def _is_paced(found: dict[str, Any]) -> None:
     assert found["ours"]["longest_ms"] >= found["ours"]["latency_ms"]["p99"]
 
 
+def _is_a_poll(found: dict[str, Any]) -> None:
+    for side in ("ours", "baseline_side"):
+        assert found[side]["polls_per_s"] == pytest.approx(4 / 0.2, rel=0.5)
+        assert found[side]["latency_ms"]["p99"] > 0
+    assert found["conditions"]["reads_per_poll"] == {"ours": 6, "baseline": 20}
+
+
+def _is_a_line(found: dict[str, Any]) -> None:
+    """No line is faster than its wire."""
+    assert found["ratio"] > 0.98
+    assert found["limit_of_single_reads_s"] > found["baseline_value"]
+
+
 EXPECTED = {
+    "modbus_poll": _is_a_poll,
+    "modbus_line_9600": _is_a_line,
+    "modbus_line_19200": _is_a_line,
     "boot_storm": _is_a_boot_storm,
     "fleet_30000": _is_a_fleet,
     "fleet_100000": _is_a_large_fleet,
