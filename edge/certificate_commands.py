@@ -8,19 +8,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from edge.certificates import authority, authority_files
+from edge.certificates import authority_files
 from edge.config import EdgeConfig
 from edge.console import DEFAULT_CONFIG, ConfigOption, console, fail, load_settings, plain
 from edge.ledger.database import LedgerError, open_reader
-from edge.ledger.security_tables import installed_certificates, issued_certificates, security_events
+from edge.ledger.security_reading import installed_certificates, issued_certificates, security_events
 from edge.places import clock_of, ledger_path
-from edge.security_parts import load_authority
 from protocols.errors import BadText, OhmsteadError
+
+if TYPE_CHECKING:  # cryptography is loaded by the commands that handle the CA
+    from edge.certificates.authority import Authority
 
 ca_app = typer.Typer(help="The site CA, which signs the stations' certificates.", no_args_is_help=True)
 certificates_app = typer.Typer(help="The stations' certificates.", no_args_is_help=True)
@@ -37,6 +39,8 @@ def ca_init(
 
     The root's key is only needed to make another issuing certificate: take it off the machine and keep it safe.
     """
+    from edge.certificates import authority
+
     settings = load_settings(config)
     with _problems():
         if settings.certificates.ca_file is not None:
@@ -55,13 +59,15 @@ def ca_init(
 @ca_app.command("show")
 def ca_show(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Show the certificates of the site CA."""
+    from edge.certificates.authority import serial_of
+
     settings = load_settings(config)
     with _problems():
         found = _authority(settings)
     table = Table("role", "subject", "serial number", "until")
     for role, certificate in (("issuing", found.certificate), *(("above it", each) for each in found.above)):
         until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-        table.add_row(role, plain(certificate.subject.rfc4514_string()), authority.serial_of(certificate), until)
+        table.add_row(role, plain(certificate.subject.rfc4514_string()), serial_of(certificate), until)
     console().print(table)
 
 
@@ -120,8 +126,10 @@ def security(
     console().print(table)
 
 
-def _authority(settings: EdgeConfig) -> authority.Authority:
-    found = load_authority(settings.certificates, settings.data_dir)
+def _authority(settings: EdgeConfig) -> Authority:
+    from edge.site_authority import authority_of
+
+    found = authority_of(settings.certificates, settings.data_dir)
     if found is None:
         raise BadText("there is no site CA: see `ohmstead-edge ca init`")
     return found

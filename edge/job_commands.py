@@ -12,7 +12,6 @@ import typer
 from rich.table import Table
 
 from edge.console import DEFAULT_CONFIG, ConfigOption, ask, change, console, fail, ledger_errors, load_settings, plain
-from edge.files.catalogue import NewFirmware, bring_in
 from edge.files.store import FileStore
 from edge.ledger import device_reading
 from edge.ledger.database import open_reader
@@ -207,6 +206,8 @@ def files_add(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Put a firmware into the catalogue. A signature is verified up to one of `files.firmware_roots`."""
+    from edge.files.catalogue import NewFirmware, bring_in  # and with it cryptography
+
     settings = load_settings(config)
     if settings.files is None:
         fail("there is no [files] in the settings: stations could not fetch it", code=2)

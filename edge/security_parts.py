@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from cryptography import x509
 
-from edge.certificates import authority, authority_files
+from edge.certificates import authority
 from edge.certificates.notary import Notary
 from edge.certificates.relay import CertificateRelay, RelaySettings
 from edge.chargers.credentials import Credentials, Policy
 from edge.chargers.fleet import Fleet
-from edge.config import CertificateSettings, EdgeConfig, Iso15118Settings, StationSettings
+from edge.config import EdgeConfig, Iso15118Settings, StationSettings
 from edge.ledger.ledger import Ledger
 from edge.ledger.security_tables import kept_passwords, kept_profiles, revoked_serials
 from edge.ports import Clock, Inbox
+from edge.site_authority import authority_of
 from protocols.errors import BadText
 
 
@@ -42,7 +42,7 @@ def security_parts(config: EdgeConfig, ledger: Ledger, inbox: Inbox, clock: Cloc
     return SecurityParts(
         credentials=_credentials(config, ledger),
         notary=Notary(
-            load_authority(config.certificates, config.data_dir),
+            authority_of(config.certificates, config.data_dir),
             life,
             inbox,
             clock,
@@ -52,16 +52,6 @@ def security_parts(config: EdgeConfig, ledger: Ledger, inbox: Inbox, clock: Cloc
         relay=CertificateRelay(_relay_settings(config.iso15118), clock),
         revoked=revoked,
     )
-
-
-def load_authority(chosen: CertificateSettings, data_dir: Path) -> authority.Authority | None:
-    """The site CA, None where there is none. Raises BadText for one that cannot be used."""
-    if chosen.ca_file is not None and chosen.ca_key_file is not None:
-        return authority.load(chosen.ca_file, chosen.ca_key_file)
-    folder = authority_files.folder_of(data_dir)
-    if not (folder / authority_files.ISSUER).exists():
-        return None
-    return authority.load(folder / authority_files.ISSUER, folder / authority_files.ISSUER_KEY)
 
 
 def _load_v2g_authority(chosen: Iso15118Settings) -> authority.Authority | None:

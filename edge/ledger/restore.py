@@ -8,7 +8,7 @@ from edge.domain.composite import InstalledProfile
 from edge.domain.site import OpenCommand, Site, SiteRules
 from edge.domain.smart_charging import limit_key
 from edge.ledger.block_tables import restore_blocks
-from edge.ledger.device_reading import restore_device_model
+from edge.ledger.device_restore import restore_device_model
 from edge.ledger.ledger import Ledger
 from edge.ledger.moves import restore_stray_stops
 from edge.ledger.projections import ALARM, CHARGING_LIMIT, CHARGING_PROFILE, CHECKPOINT, TOKEN

@@ -15,14 +15,8 @@ from edge.domain.events import (
 from edge.domain.station_security import CertificateRules
 from edge.ledger.ledger import Ledger
 from edge.ledger.restore import restore
-from edge.ledger.security_tables import (
-    installed_certificates,
-    issued_certificates,
-    kept_passwords,
-    kept_profiles,
-    revoked_serials,
-    security_events,
-)
+from edge.ledger.security_reading import installed_certificates, issued_certificates, security_events
+from edge.ledger.security_tables import kept_passwords, kept_profiles, revoked_serials
 from protocols.charger.events import CertificateRequest, CommandAnswered, SecurityEventReported, SigningRequested
 from protocols.charger.operations.certificates import GetInstalledCertificateIds
 from protocols.sync.down import Command, Operate
