@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -20,6 +22,7 @@ from edge.domain import view
 from edge.domain.decide import decide, wanted
 from edge.domain.decision import Decision
 from edge.domain.events import DecisionFailed, Refused, Restarted, SiteEvent, SiteReply, Ticked
+from edge.domain.meter_book import MeterRules
 from edge.domain.pressure import NAMES as PRESSURE_NAMES
 from edge.domain.pressure import Pressure
 from edge.domain.site import Site
@@ -91,6 +94,8 @@ class Agent:
                 "alarms_open": lambda: len(self.site.alarms),
             }
         )
+        for rules in self.site.rules.meters.values():
+            self.metrics.watch_meter(rules.meter_id, rules.role, partial(self._meter_power_w, rules))
 
     def attach(
         self, *, chargers: Chargers, screens: Screens | None, uplink: Uplink | None, errands: Errands | None = None
@@ -176,6 +181,10 @@ class Agent:
     def is_well(self) -> bool:
         """Whether it still decides what comes in: chargers whose agent does not shall go to their fail-safe."""
         return self._oldest_s() < UNWELL_AFTER_S
+
+    def _meter_power_w(self, rules: MeterRules) -> float:
+        power = self.site.meters.look(rules).power(self.clock())
+        return power.value if power is not None else math.nan
 
     def _oldest_s(self) -> float:
         """How long the oldest event has waited."""

@@ -1,4 +1,4 @@
-"""`ohmstead-edge chargers`, `start` and `stop`: all chargers alike, whichever way they are reached."""
+"""`ohmstead-edge chargers`, `meters`, `start` and `stop`: all chargers alike, whichever way they are reached."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from rich.table import Table
 from edge.config import EdgeConfig
 from edge.console import DEFAULT_CONFIG, ConfigOption, ask, console, fail, load_settings, plain
 from edge.places import clock_of
+from edge.status_board import flows_text
 from protocols.charger.commands import Operation
 from protocols.charger.operations.transactions import StartTransaction, StopTransaction
-from protocols.site.requests import GetStations, OperateStation
+from protocols.site.requests import GetStations, GetStatus, OperateStation
 
 charger_app = typer.Typer()
 _TIMEOUT_S = 60.0
@@ -63,10 +64,48 @@ def _speaks(station: dict[str, Any], places: dict[str, str]) -> str:
     return " ".join(part for part in ("Modbus", profile, places.get(station["station_id"])) if part)
 
 
+def _kilo(value: int | None, unit: str) -> str:
+    """What is not known is not shown, neither as nothing nor as it was."""
+    return "?" if value is None else f"{value / 1000:.2f} {unit}"
+
+
 def _age(read_at: str | None, now: datetime) -> str:
     if read_at is None:
         return "-"
     return f"{max(0, int((now - datetime.fromisoformat(read_at)).total_seconds()))} s ago"
+
+
+@charger_app.command()
+def meters(
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all details.")] = False,
+) -> None:
+    """List the site's own meters and inverters with what they show now, and where its power comes from and goes to."""
+    settings = load_settings(config)
+    found = ask(settings, GetStatus(id="1")).result
+    if as_json:
+        print(json.dumps({"meters": found["meters"], "balance": found["balance"]}, indent=2, ensure_ascii=False))
+        return
+    places = {device.id: device.address for device in settings.modbus}
+    now = clock_of(settings)()
+    table = Table(
+        "meter", "role", "profile and address", "online", "takes", "L1 / L2 / L3", "energy in", "energy out", "read"
+    )
+    for meter in found["meters"]:
+        table.add_row(
+            plain(meter["meter_id"]),
+            plain(f"{meter['role']} {meter['behind'] or ''}"),
+            plain(f"{meter['profile']} {places.get(meter['meter_id'], '')}"),
+            "yes" if meter["online"] else "NO",
+            _kilo(meter["power_w"], "kW"),
+            " / ".join(_kilo(phase["power_w"], "kW") for phase in meter["phases"]) or "-",
+            _kilo(meter["energy_import_wh"], "kWh"),
+            _kilo(meter["energy_export_wh"], "kWh"),
+            _age(meter["read_at"], now),
+        )
+    terminal = console()
+    terminal.print(table)
+    terminal.print(flows_text(found["balance"]))
 
 
 @charger_app.command()

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from edge.config import EdgeConfig
 from edge.domain.meter_book import MeterRole, MeterRules
-from edge.modbus_config import SLOW_S, ModbusSettings
+from edge.modbus_config import ModbusSettings
 from protocols.modbus.catalogue import parsed
 from protocols.modbus.register import Group
 from protocols.terms import EvseRef, Measurand
@@ -22,7 +22,7 @@ def meter_rules(config: EdgeConfig) -> dict[str, MeterRules]:
 def _rules(device: ModbusSettings, speed: float) -> MeterRules:
     """A reading is the present until the next one is overdue by as much as makes a device lost."""
     read_every_s = {
-        register.measurand: device.poll_s if register.group is Group.FAST else SLOW_S
+        register.measurand: device.poll_s if register.group is Group.FAST else device.slow_poll_s
         for register in parsed(device.profile).profile.registers.values()
         if register.measurand is not None
     }

@@ -52,6 +52,12 @@ class AgentMetrics:
         self._present = {
             name: Gauge(f"ohmstead_edge_{name}", about, registry=registry) for name, about in PRESENT.items()
         }
+        self._meters = Gauge(
+            "ohmstead_edge_meter_power_watts",
+            "What flows through a meter of the site: taken from it, or from the grid; NaN while that is not known",
+            ["meter", "role"],
+            registry=registry,
+        )
         self.pressure = Gauge(
             "ohmstead_edge_pressure_level",
             "What gives way because more comes than can be made durable: 0 nothing, 1 and 2 telemetry",
@@ -98,6 +104,10 @@ class AgentMetrics:
         """How to look at what is in `PRESENT`, whenever the metrics are read."""
         for name, look in looks.items():
             self._present[name].set_function(look)
+
+    def watch_meter(self, meter_id: str, role: str, look: Callable[[], float]) -> None:
+        """How to look at what a meter of the site shows, NaN where that is not known now."""
+        self._meters.labels(meter_id, role).set_function(look)
 
     # --- for `status`: counts since the start, from which a watcher takes differences ---
 

@@ -11,8 +11,6 @@ from protocols.errors import BadText
 from protocols.modbus.catalogue import parsed
 from protocols.modbus.profile import DeviceKind, Transport
 
-SLOW_S: Final = 30.0
-"""From one reading of what changes slowly to the next."""
 _TRANSPORTS: Final = {"tcp": Transport.TCP, "rtu+tcp": Transport.RTU_OVER_TCP, "rtu": Transport.RTU}
 
 Role = Literal["feeder", "evse", "pv", "battery", "load"]
@@ -43,6 +41,9 @@ class ModbusSettings(Strict):
     variant: str | None = Field(default=None, description="the profile's variant, where the device does not show it")
     unit: int | None = Field(default=None, ge=0, le=255, description="its unit id, where it is not the profile's")
     poll_s: float = Field(default=1.0, ge=0.1, le=60, description="seconds from one reading to the next")
+    slow_poll_s: float = Field(
+        default=30.0, ge=0.1, le=3600, description="the same of what changes slowly, such as energy at many meters"
+    )
     lost_after_s: float = Field(default=10.0, ge=1, le=600, description="not connected when silent for so long")
     end_after_min: int = Field(
         default=30, ge=1, le=1440, description="a transaction is billed as far as it was read when silent for so long"

@@ -11,7 +11,7 @@ from edge.chargers.modbus.meter_readings import MeterReadings
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.polled_stations import PolledEvse, PolledStation, PolledStations
 from edge.config import EdgeConfig
-from edge.modbus_config import SLOW_S, ModbusSettings
+from edge.modbus_config import ModbusSettings
 from edge.ports import Clock, Inbox
 from protocols.modbus.catalogue import parsed
 
@@ -39,7 +39,7 @@ def _settings(device: ModbusSettings) -> DeviceSettings:
         variant=device.variant,
         evses=max((evse.number for evse in device.evses), default=1),
         fast_s=device.poll_s,
-        slow_s=SLOW_S,
+        slow_s=device.slow_poll_s,
         lost_after_s=device.lost_after_s,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Group
@@ -41,7 +41,15 @@ def _head(now: Mapping[str, Any]) -> Text:
         f"{now['stations_online']} of {now['stations']} stations online, {now['transactions_open']} transactions open,"
         f" {now['power_w'] / 1000:.1f} kW"
     )
+    if flows := now.get("balance"):  # the site has meters of its own
+        text.append(f"\n{flows_text(flows)}")
     return text
+
+
+def flows_text(balance: Iterable[Mapping[str, Any]]) -> str:
+    """Where power comes from and goes to; what is not known now is `?`."""
+    powers = ((flow["part"], flow["power_w"]) for flow in balance)
+    return ", ".join(f"{part} ?" if power_w is None else f"{part} {power_w / 1000:.1f} kW" for part, power_w in powers)
 
 
 def _flow(now: Mapping[str, Any], before: Mapping[str, Any] | None, seconds: float) -> Table:

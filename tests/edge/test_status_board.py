@@ -43,6 +43,11 @@ def drawn(now: dict[str, Any], before: dict[str, Any] | None, seconds: float) ->
     return written.getvalue()
 
 
+def test_where_power_comes_from_and_what_is_not_known() -> None:
+    balance = [{"part": "grid", "power_w": 7_250, "age_s": 1}, {"part": "rest", "power_w": None, "age_s": None}]
+    assert "grid 7.2 kW, rest ?" in drawn(STATUS | {"balance": balance}, None, 1.0)
+
+
 def test_rates_are_differences_over_the_time_between() -> None:
     later = copy.deepcopy(STATUS)
     later["chargers"]["messages"]["MeterValues"] += 500
