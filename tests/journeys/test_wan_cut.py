@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.journeys.harness import a_day
+from deploy.demo.verify import compare_with_chargers
+from tests.journeys.harness import a_day, expect_none
 from tests.kit import wait_until
 
 
@@ -18,8 +19,10 @@ async def test_a_whole_day_without_the_wan(tmp_path: Path) -> None:
         cut_s = asyncio.get_running_loop().time()
         await day.playing
         assert await day.fleet.drain(20)
+        expect_none(compare_with_chargers(day.fleet.transactions(), day.site.edge.cdrs()))
         billed = len(day.site.edge.cdrs())
-        assert billed >= 80, "the site billed a day alone"
+        # Of 90 drivers some leave before a slow machine has read their cards: a second is an hour of this day.
+        assert billed >= 60, "the site billed a day alone"
         assert len(await day.site.hub.client.all("cdrs")) < 10, "the hub heard nothing of it"
         assert day.wall.banner_between(cut_s, asyncio.get_running_loop().time())[True] == 0
         day.site.wan.heal()
