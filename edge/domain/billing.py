@@ -13,6 +13,7 @@ from edge.domain.metering import end_samples
 from edge.domain.pricing import ENGINE, price_reservation, price_session, prices_energy, prices_time
 from edge.domain.site import Site
 from edge.domain.transaction import Cause, Doubt, Transaction, is_beyond_rating
+from edge.domain.unbilled import note_end
 from protocols.charger.events import DeviationNoticed
 from protocols.money import ROUNDING_RULE
 from protocols.ocpi.cdr import Cdr, ChargingPeriod
@@ -71,6 +72,7 @@ def end_transaction(
         decision.journal(site, now, CdrIssued(cdr=cdr))
         decision.journal(site, now, post_cdr(cdr, money_id(site)))
     end_samples(site, decision, transaction, now)
+    note_end(site, decision, transaction, ended_at, now)
     site.close_transaction(transaction, reason)
     decision.checkpoints.pop(transaction.transaction_id, None)
     status = site.evses.get(transaction.ref)

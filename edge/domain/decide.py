@@ -26,6 +26,7 @@ from edge.domain import (
     sessions,
     smart_charging,
     stations,
+    unbilled,
     vehicle_plans,
 )
 from edge.domain.billing import end_transaction
@@ -275,6 +276,7 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     local_lists.keep_equal(site, decision, now)
     metering.forget_idle_readings(site, now)
     polled.tick(site, decision, now)
+    unbilled.tick(site, decision, now)
     running_cost.tell_costs(site, decision, now)
     for station_id in list(site.profiles):
         smart_charging.tidy(site, decision, station_id, now)
@@ -293,4 +295,5 @@ def _restart(site: Site, decision: Decision, now: datetime) -> None:
             decision.journal(site, now, StationConnectionChanged(station_id=station.station_id, is_online=False))
     stations.forget_faults(site, decision, now)
     polled.restart(site)
+    unbilled.restart(site, now)
     remote.give_up_commands(site, decision, now)

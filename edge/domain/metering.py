@@ -13,6 +13,7 @@ from edge.domain.signed_values import keep_signed
 from edge.domain.site import EvseStatus, PastKey, Site
 from edge.domain.telemetry import FILTER, Kept, Readings
 from edge.domain.transaction import Cause, Transaction
+from edge.domain.unbilled import note_readings
 from protocols.charger.events import MeterValuesReported, Sample
 from protocols.sync.up import MeterValuesSampled, SampledValue
 from protocols.terms import ChargingState, EvseRef, Measurand, ReadingContext
@@ -49,6 +50,8 @@ def meter(site: Site, decision: Decision, event: MeterValuesReported, now: datet
         show_samples(site, status, event.samples, now)
         if charger_id is not None and site.past(PastKey(station_id, charger_transaction_id=charger_id)) is not None:
             return  # its curve came to an end with it
+        if transaction is None and status.transaction_id is None:
+            note_readings(site, decision, status, event.samples, now)
     journal_samples(site, decision, ref, status.transaction_id, event.samples, now)
 
 

@@ -22,6 +22,7 @@ from edge.domain.run_book import RunBook, RunRules
 from edge.domain.station_security import CertificateRules, Renewals, SecurityTally, Signing, StationCertificate
 from edge.domain.telemetry import NORMAL, Readings, TelemetryRules
 from edge.domain.transaction import Transaction
+from edge.domain.unbilled_book import UnbilledBook
 from protocols.charger.abilities import Abilities
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.jobs import FirmwareFile
@@ -248,6 +249,7 @@ class Site:
     lists: ListBook = field(default_factory=ListBook)
     runs: RunBook = field(default_factory=RunBook)
     meters: MeterBook = field(default_factory=MeterBook)
+    unbilled: UnbilledBook = field(default_factory=UnbilledBook)
     out_of_service: dict[EvseRef, AvailabilityChanged] = field(default_factory=dict)
     """What the operator took out of service, or wants to; EVSE 0 is the whole station."""
     accepted_stations: set[str] = field(default_factory=set)
@@ -282,8 +284,7 @@ class Site:
     _recent: OrderedDict[tuple[str, str], PastTransaction] = field(default_factory=OrderedDict)
 
     def keep_present_of(self, before: Site) -> None:
-        """This site was just read from the ledger while the agent runs: what the ledger does not hold, because it is
-        only true of now, comes from the site that it takes the place of."""
+        """This site was just read from the ledger while the agent runs: what is only true of now comes from before."""
         for station_id, station in before.stations.items():
             here = self.station(station_id, is_known=station.is_known)
             here.abilities, here.main_meter = station.abilities, station.main_meter
@@ -293,7 +294,7 @@ class Site:
                 status.read_at, status.state_of_charge_percent = was.read_at, was.state_of_charge_percent
                 self.set_power(status, was.power_w)
         self.unsettled = dict(before.unsettled)
-        self.booted, self.runs, self.meters = before.booted, before.runs, before.meters
+        self.booted, self.runs, self.meters, self.unbilled = before.booted, before.runs, before.meters, before.unbilled
         self.lists.keep_present_of(before.lists)
         self.reservations.back_at = before.reservations.back_at
         self.inventory = before.inventory
@@ -472,8 +473,7 @@ class Site:
         return self.stray_stops.get(station_id, {}).get(charger_transaction_id)
 
     def remember(self, past: PastTransaction) -> None:
-        """Hold what the ledger knows of an ended transaction; bounded, the oldest are forgotten. Of one that was handed
-        over it may know no more than its moves."""
+        """What the ledger knows of an ended transaction, or the moves of one handed over; the oldest are forgotten."""
         if past.start_key:
             for name in (f"k{past.start_key}", f"i{past.charger_transaction_id}"):
                 self._recent[past.station_id, name] = past
