@@ -48,7 +48,7 @@ def header(site: Snapshot, sight: Sight, words: Words, width: int, height: int, 
         _name_line(site, words, width, page, is_stale=is_stale, has_clock=False),
         line(width, _ground()),
         *_big_lines(site, counts, shown, words, width, is_stale=is_stale),
-        line(width, _ground()),
+        _balance_line(site, words, width, is_stale=is_stale),
     ]
 
 
@@ -136,6 +136,19 @@ def _name_line(
         right.append(Segment(_clock(site, is_stale=is_stale) + " ", bright))
     name = crop(plain(site.name), max(0, width - cells_of(right) - 2))
     return ends(width, _ground(), [Segment(" " + name, bright)], right)
+
+
+def _balance_line(site: Snapshot, words: Words, width: int, *, is_stale: bool) -> Line:
+    """Where the site's power comes from and goes to, where it has meters; what is not known now is a question mark."""
+    mark = OLD_MARK if is_stale else ""
+    parts = [
+        f"{words.balance[flow.part]} {'?' if flow.power_w is None else mark + power_text(flow.power_w)}"
+        for flow in site.totals.balance
+    ]
+    if not parts:
+        return line(width, _ground())
+    style = ink(_GREY if is_stale else "#98a3ae")
+    return line(width, _ground(), Segment(crop(" " + _SEPARATOR.join(parts), width), style))
 
 
 def _count_line(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from protocols.site.view import BalancePart
 from protocols.terms import EvseState
 from ui.bigscreen.sight import Trouble
 
@@ -39,6 +40,7 @@ class Words:
     leaving: str
     old_reading: str
     site_power: str
+    balance: Mapping[BalancePart, str]
     page: str
     alarms: str
     no_evses: str
@@ -93,6 +95,16 @@ WORDS: Final[Mapping[Language, Words]] = MappingProxyType(
             leaving="closes after this",
             old_reading="OLD READING",
             site_power="site power",
+            balance=MappingProxyType(
+                {
+                    BalancePart.GRID: "grid",
+                    BalancePart.PV: "sun",
+                    BalancePart.BATTERY: "battery",
+                    BalancePart.EVSES: "charging",
+                    BalancePart.LOADS: "building",
+                    BalancePart.REST: "other",
+                }
+            ),
             page="page {page}/{pages}",
             alarms="alarms: {count}",
             no_evses="This site has no charging points yet.",
@@ -150,6 +162,16 @@ WORDS: Final[Mapping[Language, Words]] = MappingProxyType(
             leaving="结束后停用",
             old_reading="旧读数",
             site_power="场站功率",
+            balance=MappingProxyType(
+                {
+                    BalancePart.GRID: "电网",
+                    BalancePart.PV: "光伏",
+                    BalancePart.BATTERY: "储能",
+                    BalancePart.EVSES: "充电",
+                    BalancePart.LOADS: "建筑",
+                    BalancePart.REST: "其他",
+                }
+            ),
             page="第 {page}/{pages} 页",
             alarms="告警：{count}",
             no_evses="本场站尚无充电桩。",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.site.view import SHOWN, Patch, Snapshot
+from protocols.site.view import SHOWN, BalancePart, Patch, PowerFlow, Snapshot
 from protocols.terms import EvseState
 from tests.ui.bigscreen.fake_edge import AT, evse, site, totals
 from ui.bigscreen.board import changed_regions
@@ -151,6 +151,21 @@ def test_only_what_changed_is_repainted() -> None:
     assert all(region.x == tile.x and tile.y <= region.y < tile.y + len(tile.lines) for region in small)
     assert sum(kept.lines is was.lines for kept, was in zip(two.tiles, one.tiles, strict=True)) == 11
     assert changed_regions(one, sheet_of(scene(None, 160, 45, sight=after))) is None
+
+
+def test_where_the_power_comes_from_is_shown_and_what_is_not_known_is_not() -> None:
+    flows = (
+        PowerFlow(part=BalancePart.GRID, power_w=-4_800, age_s=1),
+        PowerFlow(part=BalancePart.PV, power_w=6_000, age_s=1),
+        PowerFlow(part=BalancePart.EVSES, power_w=None),
+    )
+    snapshot = site(3, totals=totals(balance=flows))
+    text = sheet_of(scene(snapshot, 120, 50)).text()
+    assert "grid -4.8 kW  ·  sun 6 kW  ·  charging ?" in text
+    stale = told(Sight(site=snapshot, is_fresh=True), Lost(trouble=Trouble.SILENT), AT)
+    assert "grid ~-4.8 kW" in sheet_of(scene(None, 120, 50, sight=stale)).text()
+    bare = sheet_of(scene(site(3), 120, 50))
+    assert "grid" not in bare.text()
 
 
 def test_a_warning_is_shown() -> None:
