@@ -56,14 +56,14 @@ class PasswordWatch(Protocol):
     async def end(self, station_id: str, action: str, answer: dict[str, Any]) -> None: ...
 
 
-class _Station:
-    """`announced` is the owner that the site was last told of; it is told one thing at a time, so in order."""
-
 class ProfileWatch(Protocol):
     """Who must know that a station took another security profile: see profile_change."""
 
     def heard(self, station_id: str, action: str, payload: dict[str, Any], answer: dict[str, Any]) -> None: ...
 
+
+class _Station:
+    """`announced` is the owner that the site was last told of; it is told one thing at a time, so in order."""
 
     __slots__ = ("announced", "is_telling", "last_heard_s", "owner", "pace")
 
@@ -94,6 +94,7 @@ class Fleet:
         self._commands: asyncio.Queue[ChargerCommand] = asyncio.Queue(maxsize=MAX_COMMANDS)
         self._is_closing = False
         self.passwords: PasswordWatch | None = None
+        self.profiles: ProfileWatch | None = None
         self._log = structlog.get_logger()
 
     # --- the Chargers port ---
