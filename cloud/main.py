@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -42,10 +43,9 @@ def main() -> None:
 
 
 def command_line() -> typer.Typer:
-    cli = typer.Typer(
-        help="The Ohmstead hub.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-    )
+    cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     key = typer.Typer(help="API keys.", no_args_is_help=True)
+    cli.callback()(hub)
     cli.command("run")(run)
     cli.command("migrate")(migrate_database)
     cli.command("check")(check)
@@ -54,6 +54,20 @@ def command_line() -> typer.Typer:
     key.command("revoke")(revoke_key)
     cli.add_typer(key, name="key")
     return cli
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"ohmstead-cloud {version('ohmstead')}")
+        raise typer.Exit
+
+
+def hub(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version, and no more.")
+    ] = False,
+) -> None:
+    """The Ohmstead hub."""
 
 
 def run(config_file: ConfigOption = None) -> None:

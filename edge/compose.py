@@ -49,7 +49,9 @@ from edge.supervise import run_together
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.settings import TlsSettings, UplinkSettings
 from edge.uplink.uplink import MqttUplink
+from protocols.charger import operation_reader
 from protocols.ocpp.vocabulary import words
+from protocols.site.requests import REQUEST
 from protocols.sync.topics import EdgeAddress
 
 log = structlog.get_logger("edge")
@@ -126,6 +128,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             parts["files"] = lambda: _after(ready, lambda: files.run(lambda port: ports.note("files", port)))
         if uplink is not None:
             parts["uplink"] = lambda: _after(ready, uplink.run)
+        _build_readers()
         _log_start(config, agent)
         # The stations' settings, more than half of what a silent station takes, are read and not needed again.
         config = config.model_copy(update={"stations": ()})
@@ -155,6 +158,12 @@ class _Ports:
 
     def forget(self) -> None:
         self._path.unlink(missing_ok=True)
+
+
+def _build_readers() -> None:
+    """Commands that ask one thing build none of these; an agent has them before the first question."""
+    REQUEST.rebuild()
+    operation_reader.build()
 
 
 async def _after(ready: asyncio.Event, part: Callable[[], Awaitable[None]]) -> None:

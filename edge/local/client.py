@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from edge.local.token_file import read_token
 from protocols.errors import OhmsteadError
-from protocols.site.requests import REQUEST, Request
+from protocols.site.requests import Request, encode_request
 from protocols.site.view import SHOWN, Answer
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -38,7 +38,7 @@ class LocalClient:
         """The agent's answer to the request. Raises AgentUnreachable."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._connection.send(REQUEST.dump_json(request).decode())
+                await self._connection.send(encode_request(request))
                 async for message in self._connection:
                     shown = SHOWN.validate_json(message)
                     if isinstance(shown, Answer) and shown.id == request.id:

@@ -9,8 +9,13 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from protocols.charger.commands import AnyOperation, Operation
 from protocols.errors import BadText
 
-_STRICT: Final[TypeAdapter[Operation]] = TypeAdapter(AnyOperation, config=ConfigDict(extra="forbid"))
+_STRICT: Final[TypeAdapter[Operation]] = TypeAdapter(AnyOperation, config=ConfigDict(extra="forbid", defer_build=True))
 _PROBLEMS_TOLD: Final = 3
+
+
+def build() -> None:
+    """Make the reader now, and not when the first operation comes."""
+    _STRICT.rebuild()
 
 
 def operation_names() -> list[tuple[str, str]]:

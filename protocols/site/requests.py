@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Discriminator, Field, TypeAdapter
+from pydantic import ConfigDict, Discriminator, Field, TypeAdapter
 
 from protocols.charger.commands import AnyOperation
 from protocols.charger.jobs import MAX_STATIONS, AnyJob, FirmwareFile, StationName, StationPattern
@@ -258,4 +258,12 @@ Request = (
     | ReadReport
     | ClaimStations
 )
-REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Discriminator("kind")])
+REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(
+    Annotated[Request, Discriminator("kind")], config=ConfigDict(defer_build=True)
+)
+"""Built when it is first used, or by `REQUEST.rebuild()`: whoever asks one thing need not wait for all of them."""
+
+
+def encode_request(request: Request) -> str:
+    """A request as it is sent."""
+    return TypeAdapter(type(request)).dump_json(request).decode()

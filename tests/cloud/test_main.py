@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -69,6 +70,10 @@ def test_a_taken_port_is_said(config_file: Path, tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         config_file.write_text(f'data_dir = "{tmp_path}"\n[http]\nport = {port}\n')
         assert f"cannot listen on 127.0.0.1:{port}" in said("run", "-c", config_file, code=2)
+
+
+def test_the_version_is_told() -> None:
+    assert said("--version") == f"ohmstead-cloud {version('ohmstead')}\n"
 
 
 def test_migrate_and_check(config_file: Path) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,11 @@ def running(config: Path) -> Iterator[subprocess.Popen[str]]:
         finally:
             process.kill()
             process.wait(10)
+
+
+def test_the_version_is_told() -> None:
+    done = subprocess.run([EDGE, "--version"], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"ohmstead-edge {version('ohmstead')}\n")
 
 
 def test_check_names_what_is_good_and_what_is_not(config: Path) -> None:

@@ -33,6 +33,19 @@ def test_an_entry_point_loads_nothing_of_another_room(entry: str) -> None:
     assert not loaded & FOREIGN[entry]
 
 
+def test_a_command_that_asks_the_agent_loads_no_agent() -> None:
+    """It took two seconds of CPU before it asked."""
+    heavy = {
+        *("edge.agent", "edge.compose", "edge.domain.site", "edge.chargers.fleet", "edge.ledger.ledger"),
+        *("aiohttp", "aiomqtt", "cryptography", "picows", "pymodbus", "protocols.sync.codec"),
+    }
+    code = "import edge.main, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "edge.local.client" in loaded
+    assert not loaded & heavy
+
+
 def test_an_init_file_holds_a_docstring_and_nothing_else() -> None:
     for path in SOURCES:
         if path.name == "__init__.py":
