@@ -45,7 +45,7 @@ READINGS_AT_LEAST: Final = GROUP_SIZE // 8
 """Meter values yield to all else that waits, but so many of a group are theirs."""
 STEP_SIZE: Final = 64
 """After so many decisions or replies of a group the others have their turn: heartbeats wait for no group."""
-COMMIT_EVERY_S: Final = 0.005
+COMMIT_EVERY_S: Final = 0.010
 """At least so long from one commit to the next, so that what comes meanwhile shares it: a commit costs half a
 millisecond of CPU, and a row alone wears the disk six times as much as one among others. After a pause the first
 event goes at once."""

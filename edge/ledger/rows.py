@@ -17,8 +17,8 @@ from edge.ledger.queries import queries
 
 Value = str | int | bytes | None
 
-_AT_ONCE: Final = (64, 16, 4, 1)
-"""A few sizes, so that each statement is prepared a few times and then reused."""
+_AT_ONCE: Final = (64, *range(56, 0, -8), *range(7, 0, -1))
+"""So up to 64 rows take two statements at most, and each is prepared in a few sizes and then reused."""
 _VALUES: Final = re.compile(r"VALUES (\([?, ]+\))")
 
 
