@@ -20,6 +20,7 @@ from protocols.charger.events import (
     TransactionContinued,
     TransactionFinished,
 )
+from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import (
     PriceComponent,
@@ -30,7 +31,7 @@ from protocols.ocpi.tariff import (
     TariffRestrictions,
 )
 from protocols.ocpi.token import Token
-from protocols.sync.up import Entry
+from protocols.sync.up import CdrIssued, CdrQuarantined, Entry
 from protocols.terms import ChargingState, ConnectorStatus, Measurand
 
 T = TypeVar("T")
@@ -175,3 +176,20 @@ class Play:
 
 def register(value_wh: int, at: datetime) -> Sample:
     return Sample(measurand=Measurand.ENERGY_REGISTER, value=value_wh, at=at)
+
+
+def number(decision: Any) -> str:
+    return str(decision.reply.charger_transaction_id)
+
+
+def issued(play: Play) -> Cdr:
+    (found,) = play.found(CdrIssued)
+    assert play.found(CdrQuarantined) == []
+    return found.cdr
+
+
+def doubts(play: Play) -> list[str]:
+    """Why the one bill is kept back; each begins with the doubt and goes on with the evidence."""
+    (found,) = play.found(CdrQuarantined)
+    assert play.found(CdrIssued) == []
+    return list(found.cdr.quarantine)

@@ -12,7 +12,7 @@ from protocols.charger.abilities import EnergySource
 from protocols.sync.down import RemoteStart, RemoteStop
 from protocols.sync.up import CdrIssued, CdrQuarantined, TransactionEnded, TransactionStarted
 from protocols.terms import ChargingState, ConnectorStatus
-from tests.edge.domain.test_edge_transactions import Bay, restarted
+from tests.edge.domain.bay import Bay, restarted
 
 ACTIONS = (
     *("plug", "unplug", "card", "other card", "charge", "charge", "idle", "fault", "mend"),

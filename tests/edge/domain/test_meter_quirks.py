@@ -6,7 +6,6 @@ Rows are those of the list of field quirks: 2, 3, 4, 7, 12 and 14.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from edge.domain.numbering import Numbering, from_the_middle
 from edge.domain.transaction import Doubt, Transaction
 from protocols.charger.events import MeterValuesReported, Sample, TransactionContinued, TransactionFinished
-from protocols.ocpi.cdr import Cdr
 from protocols.sync.up import (
     AlarmCleared,
     AlarmRaised,
@@ -26,7 +24,7 @@ from protocols.sync.up import (
 )
 from protocols.sync.upkeep import DeviationSeen
 from protocols.terms import ChargingState, ConnectorStatus, Measurand, ReadingContext
-from tests.edge.domain.site_kit import START, Play, new_site, register
+from tests.edge.domain.site_kit import START, Play, doubts, issued, new_site, number, register
 
 
 @pytest.fixture
@@ -36,29 +34,12 @@ def play() -> Play:
     return made
 
 
-def number(decision: Any) -> str:
-    return str(decision.reply.charger_transaction_id)
-
-
 def read(play: Play, *samples: Sample, transaction: str | None = None) -> None:
     play.tell(MeterValuesReported(station_id="A", evse_id=1, charger_transaction_id=transaction, samples=samples))
 
 
 def power(watt: int, at: datetime) -> Sample:
     return Sample(measurand=Measurand.POWER, value=watt, at=at)
-
-
-def issued(play: Play) -> Cdr:
-    (found,) = play.found(CdrIssued)
-    assert play.found(CdrQuarantined) == []
-    return found.cdr
-
-
-def doubts(play: Play) -> list[str]:
-    """Why the one bill is kept back; each begins with the doubt and goes on with the evidence."""
-    (found,) = play.found(CdrQuarantined)
-    assert play.found(CdrIssued) == []
-    return list(found.cdr.quarantine)
 
 
 def only_running(play: Play) -> Transaction:
@@ -173,54 +154,6 @@ def test_a_young_meter_is_found_out_by_its_first_reading(play: Play) -> None:
     play.stop(transaction, 5_083)
     (reason,) = doubts(play)
     assert reason.startswith(str(Doubt.METER_JUMPED))
-
-
-def read_main_meter(play: Play, wh: int) -> None:
-    samples = (register(wh, play.now),)
-    play.tell(MeterValuesReported(station_id="A", evse_id=0, charger_transaction_id=None, samples=samples))
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "unread_minutes", "energy_wh", "is_sound"),
-    [
-        pytest.param(500_000, 500_083, 0, 5_083, False, id="a young odometer"),
-        pytest.param(500_000, 505_000, 0, 5_083, True, id="two meters that are apart a little"),
-        pytest.param(500_000, 505_000, 0, 7_000, False, id="too far apart"),
-        pytest.param(500_000, 500_083, 30, 11_500, True, id="as much as can have come since the last reading"),
-        pytest.param(500_000, 500_083, 30, 13_000, False, id="more than can have come since"),
-        pytest.param(500_000, 500_000, 0, 5_083, True, id="one that stands still"),
-        pytest.param(500_000, 20, 0, 5_083, True, id="one that was reset"),
-        pytest.param(None, 500_083, 0, 5_083, True, id="one that was not read before"),
-        pytest.param(500_000, 520_000, 0, 5_083, True, id="the other EVSEs draw too"),
-    ],
-)
-def test_no_evse_delivers_what_the_station_s_main_meter_does_not_show(
-    play: Play, first: int | None, last: int, unread_minutes: int, energy_wh: int, is_sound: bool
-) -> None:
-    if first is not None:
-        read_main_meter(play, first)
-    play.after(1)
-    transaction = number(play.start(0))
-    play.after(120)
-    read_main_meter(play, last)
-    play.after(unread_minutes)
-    play.stop(transaction, energy_wh)
-    if is_sound:
-        assert issued(play).total_energy_wh == energy_wh
-    else:
-        (reason,) = doubts(play)
-        assert reason.startswith(str(Doubt.MAIN_METER))
-        assert f"rose by {last - (first or 0)} Wh" in reason
-
-
-def test_what_a_queue_tells_of_the_main_meter_later_is_no_reading_from_before(play: Play) -> None:
-    play.after(120)
-    read_main_meter(play, 505_000)
-    begun = play.now - timedelta(minutes=100)
-    transaction = number(play.start(0, at=begun))
-    read_main_meter(play, 505_083)
-    play.stop(transaction, 5_083)
-    assert issued(play).total_energy_wh == 5_083
 
 
 def test_a_reading_after_a_long_silence_is_no_jump(play: Play) -> None:
