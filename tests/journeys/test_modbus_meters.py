@@ -7,18 +7,13 @@ import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deploy.demo.processes import program
-from deploy.demo.servers import steady_port
-from deploy.demo.site import Edge, run_to_end
 from firmware_sim.modbus.device import DeviceClock, serving
 from firmware_sim.modbus.misbehaviour import Kind
-from protocols.timeline import Timeline
-from tests.journeys.test_modbus_chargers import DEVICE, SITE, SPEED, WATCHDOG_S, Lot
+from tests.journeys.lot import DEVICE, SPEED, WATCHDOG_S, Lot, lot_of
 from tests.kit import wait_until
 
 METER = """
@@ -38,11 +33,6 @@ BEHIND = 'behind_station = "KEBA1"\nbehind_evse = 1\n'
 async def a_metered_lot(folder: Path) -> AsyncIterator[Lot]:
     """A charger, the meter behind it, the feeder's meter and an inverter. What charger and house take, less what
     the sun gives, flows through the feeder."""
-    timeline = Timeline(
-        origin=datetime(2026, 3, 2, 6, tzinfo=UTC),
-        anchor_s=time.time(),  # noqa: TID251 - the anchor of this run
-        speed=SPEED,
-    )
     async with contextlib.AsyncExitStack() as stack:
         clock = DeviceClock(time.monotonic, SPEED)
         serve = partial(serving, clock=clock)
@@ -56,37 +46,14 @@ async def a_metered_lot(folder: Path) -> AsyncIterator[Lot]:
         bay.measure(keba)
         grid.measure(keba)
         grid.measure(roof)
-        meters = [
+        blocks = [
+            DEVICE.format(id="KEBA1", port=keba.port, profile="keba_p30_p40"),
             METER.format(id="GRID", port=grid.port, profile="janitza_umg", role="feeder"),
             METER.format(id="BAY", port=bay.port, profile="siemens_pac2200", role="evse") + BEHIND,
             METER.format(id="ROOF", port=roof.port, profile="sunspec_inverter", role="pv"),
         ]
-        config, ocpp_port, local_port = folder / "edge.toml", steady_port(), steady_port()
-        site = SITE.format(timeline=timeline, ocpp_port=ocpp_port, local_port=local_port)
-        charger = DEVICE.format(id="KEBA1", port=keba.port, profile="keba_p30_p40")
-        config.write_text("".join((site, charger, *meters)), encoding="utf-8")
-        tokens = folder / "tokens.csv"
-        tokens.write_text("uid,contract_id,group_id,valid,expires_at\nAPP-1,C-2,,true,\n")
-        await run_to_end(program("ohmstead-edge"), "tokens", "import", str(tokens), "-c", str(config))
-        edge = Edge(
-            name="edge",
-            command=(program("ohmstead-edge"), "run", "-c", str(config)),
-            log=folder / "edge.log",
-            environment={},
-            config=config,
-            data=folder / "edge",
-            ocpp_port=ocpp_port,
-            local_port=local_port,
-        )
-        stack.push_async_callback(edge.stop)
-        await edge.start()
-        lot = Lot(edge, {"KEBA1": keba, "GRID": grid, "BAY": bay, "ROOF": roof})
-        try:
-            await wait_until(partial(lot.is_online, "KEBA1"), 20)
-            yield lot
-        except BaseException:
-            print("\n".join(edge.log.read_text(errors="replace").splitlines()[-25:]))
-            raise
+        devices = {"KEBA1": keba, "GRID": grid, "BAY": bay, "ROOF": roof}
+        yield await stack.enter_async_context(lot_of(folder, devices, blocks, ["KEBA1"]))
 
 
 async def flows(lot: Lot) -> dict[str, int | None]:
