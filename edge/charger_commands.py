@@ -86,6 +86,9 @@ def meters(
     if as_json:
         print(json.dumps({"meters": found["meters"], "balance": found["balance"]}, indent=2, ensure_ascii=False))
         return
+    if not found["meters"]:
+        print("no meters: a [[modbus]] device with a `role` in the settings is one")
+        return
     places = {device.id: device.address for device in settings.modbus}
     now = clock_of(settings)()
     table = Table(
