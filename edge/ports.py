@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from edge.domain.errands import Errand
 from edge.domain.events import SiteEvent, SiteReply
-from edge.domain.site import PastKey, PastTransaction
+from edge.domain.past import PastKey, PastTransaction
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import ChargerCommand, Reply
 from protocols.charger.events import ChargerEvent

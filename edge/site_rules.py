@@ -11,8 +11,8 @@ from edge.config import EdgeConfig, StationSettings, TelemetrySettings
 from edge.domain.inventory import InventoryRules
 from edge.domain.job import JobRules
 from edge.domain.list_book import ListRules
+from edge.domain.rules import Admission, SiteRules, StationRules
 from edge.domain.run_book import RunRules
-from edge.domain.site import Admission, SiteRules, StationRules
 from edge.domain.station_security import CertificateRules
 from edge.domain.telemetry import MeasurandRule, TelemetryRules, default_rules
 from edge.meter_rules import meter_rules

@@ -11,7 +11,8 @@ from typing import Final
 
 from edge.domain.asking import ask
 from edge.domain.decision import Decision
-from edge.domain.site import Site, Station
+from edge.domain.site import Site
+from edge.domain.station import Station
 from protocols.charger.events import CommandAnswered, StatusReported
 from protocols.charger.operations.availability import ChangeAvailability
 from protocols.sync.upkeep import AvailabilityChanged

@@ -14,7 +14,9 @@ from edge.domain import availability, local_lists, open_transactions, reservatio
 from edge.domain.asking import ask
 from edge.domain.decision import Decision
 from edge.domain.events import Done, Refused, StationLetIn
-from edge.domain.site import Admission, Booted, Home, Site, Station
+from edge.domain.rules import Admission
+from edge.domain.site import Site
+from edge.domain.station import Booted, Home, Station
 from protocols.charger.commands import BootAnswer
 from protocols.charger.operations.variables import TriggerMessage
 from protocols.sync.upkeep import StationAccepted

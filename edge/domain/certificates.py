@@ -23,7 +23,8 @@ from edge.domain.events import (
     SecurityProfileChanged,
     SigningFailed,
 )
-from edge.domain.site import OpenCommand, Site, Station
+from edge.domain.site import OpenCommand, Site
+from edge.domain.station import Station
 from edge.domain.station_security import CertificateRules, Signing, StationCertificate
 from protocols.charger.commands import Judged
 from protocols.charger.events import CertificateRequest, CommandAnswered, SigningRequested

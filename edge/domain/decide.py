@@ -57,7 +57,8 @@ from edge.domain.events import (
     TokensImported,
     UplinkChanged,
 )
-from edge.domain.site import PastKey, Site
+from edge.domain.past import PastKey
+from edge.domain.site import Site
 from protocols.charger.commands import Judged
 from protocols.charger.events import (
     BootReported,

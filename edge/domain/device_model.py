@@ -17,7 +17,8 @@ from edge.domain.asking import ask, number
 from edge.domain.decision import Decision
 from edge.domain.inventory import OpenReport
 from edge.domain.reported_variables import in_parts, reading_of_result, readings_of_report
-from edge.domain.site import Site, Station
+from edge.domain.site import Site
+from edge.domain.station import Station
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.events import CommandAnswered, FirmwarePublishingReported, MonitorsTriggered, ReportReceived
 from protocols.charger.operations.monitoring import ClearVariableMonitoring, SetVariableMonitoring

@@ -10,7 +10,8 @@ from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.authorization import answer, judge
 from edge.domain.decision import Decision
 from edge.domain.reservations import keeper_of, use
-from edge.domain.site import Admission, Site
+from edge.domain.rules import Admission
+from edge.domain.site import Site
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
 from protocols.charger.events import TransactionBegan

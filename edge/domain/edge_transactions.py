@@ -20,8 +20,9 @@ from edge.domain.events import Refused
 from edge.domain.meter_book import behind
 from edge.domain.metering import register_of
 from edge.domain.run_book import Awaited, Ending, EvseRun
-from edge.domain.site import EvseStatus, Site, Station
+from edge.domain.site import Site
 from edge.domain.smart_charging import limit_now
+from edge.domain.station import EvseStatus, Station
 from edge.domain.transaction import ROUNDING_WH, Doubt, Transaction
 from protocols.charger.abilities import EnergySource, Polled
 from protocols.charger.commands import ChargerCommand, Operation, RawCall

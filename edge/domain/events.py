@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from edge.domain.site import PastTransaction
+from edge.domain.past import PastTransaction
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, Operation, Reply
 from protocols.charger.events import ChargerEvent

@@ -17,7 +17,9 @@ from edge.domain.billing import SUPERSEDED, end_transaction
 from edge.domain.decision import Decision
 from edge.domain.events import ClaimAnswered, Done, NotAtHome, PeerChanged, StationsClaimed
 from edge.domain.metering import end_samples
-from edge.domain.site import Home, PastKey, PastTransaction, Site, Station
+from edge.domain.past import PastKey, PastTransaction
+from edge.domain.site import Site
+from edge.domain.station import Home, Station
 from edge.domain.transaction import Cause, Transaction
 from protocols.sync.up import (
     Severity,

@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 
 from edge.domain.asking import number
 from edge.domain.job import OpenJob, Step
-from edge.domain.site import Site, Station
+from edge.domain.site import Site
+from edge.domain.station import Station
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.jobs import ApplyTemplateJob, GetLogJob, Job, StationPattern, StepStatus, UpdateFirmwareJob
 from protocols.charger.operations.firmware import GetDiagnostics, GetLog, UpdateFirmware

@@ -15,7 +15,8 @@ from edge.domain.decision import Decision
 from edge.domain.events import FileBrought, FileFetched, Refused
 from edge.domain.job import MAX_ATTEMPTS, MAX_OPEN_JOBS, OpenJob, Step
 from edge.domain.job_questions import Question, first_question, fits, is_of, reading_question
-from edge.domain.site import Site, Station
+from edge.domain.site import Site
+from edge.domain.station import Station
 from edge.domain.templates import outcome_of
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.events import CommandAnswered, FirmwareStatusReported, LogStatusReported

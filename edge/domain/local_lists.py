@@ -22,7 +22,9 @@ from edge.domain.asking import ask
 from edge.domain.authorization import kind_of
 from edge.domain.decision import Decision
 from edge.domain.list_book import ListGoal, Sending
-from edge.domain.site import Admission, Home, Site, Station
+from edge.domain.rules import Admission
+from edge.domain.site import Site
+from edge.domain.station import Home, Station
 from protocols.charger.events import CommandAnswered
 from protocols.charger.operations.availability import ClearCache, GetLocalListVersion, ListedToken, SendLocalList
 from protocols.ocpi.token import Token

@@ -9,8 +9,10 @@ from typing import Final
 from edge.domain.clock import believed, is_past
 from edge.domain.decision import Decision
 from edge.domain.main_meter import reading
+from edge.domain.past import PastKey
 from edge.domain.signed_values import keep_signed
-from edge.domain.site import EvseStatus, PastKey, Site
+from edge.domain.site import Site
+from edge.domain.station import EvseStatus
 from edge.domain.telemetry import FILTER, Kept, Readings
 from edge.domain.transaction import Cause, Transaction
 from edge.domain.unbilled import note_readings

@@ -10,7 +10,8 @@ from edge.domain import metering, polled
 from edge.domain.cross_check import Pair, Told
 from edge.domain.decision import Decision
 from edge.domain.meter_book import Meter, MeterRole
-from edge.domain.site import EvseStatus, Site
+from edge.domain.site import Site
+from edge.domain.station import EvseStatus
 from edge.domain.transaction import Doubt, Transaction
 from protocols.charger.abilities import EnergySource
 from protocols.charger.events import MeterFound, MeterLost, MeterRead, MeterValuesReported

@@ -12,7 +12,8 @@ from typing import Final
 from edge.domain.asking import ask
 from edge.domain.billing import end_transaction
 from edge.domain.decision import Decision
-from edge.domain.site import Site, Station
+from edge.domain.site import Site
+from edge.domain.station import Station
 from edge.domain.transaction import TransactionState
 from protocols.charger.abilities import OCPP_16
 from protocols.charger.events import CommandAnswered

@@ -23,7 +23,9 @@ from edge.domain.asking import ask, number
 from edge.domain.authorization import judge
 from edge.domain.decision import Decision
 from edge.domain.events import RawCallAnswered, Refused
-from edge.domain.site import Admission, OpenCommand, Site, Station
+from edge.domain.rules import Admission
+from edge.domain.site import OpenCommand, Site
+from edge.domain.station import Station
 from protocols.charger.abilities import OCPP_16
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.events import CommandAnswered

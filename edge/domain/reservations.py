@@ -16,7 +16,8 @@ from edge.domain.authorization import judge, kind_of
 from edge.domain.billing import bill_reservation
 from edge.domain.decision import Decision
 from edge.domain.events import Refused
-from edge.domain.site import EvseStatus, Home, Site, Station
+from edge.domain.site import Site
+from edge.domain.station import EvseStatus, Home, Station
 from edge.domain.transaction import Transaction
 from protocols.charger.events import ReservationStatusReported
 from protocols.charger.operations.availability import ReserveNow

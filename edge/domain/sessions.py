@@ -22,9 +22,11 @@ from edge.domain.metering import (
     take_samples,
 )
 from edge.domain.numbering import from_the_middle
+from edge.domain.past import PastKey, PastTransaction
 from edge.domain.running_cost import cost_to_tell
 from edge.domain.signed_values import keep_signed
-from edge.domain.site import EvseStatus, Home, PastKey, PastTransaction, Site
+from edge.domain.site import Site
+from edge.domain.station import EvseStatus, Home
 from edge.domain.transaction import Cause, Doubt, Transaction
 from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
 from protocols.charger.events import (

@@ -3,196 +3,39 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import Enum, StrEnum
+from datetime import datetime
 from typing import Final
 
 from edge.domain.authorization import TokenList
 from edge.domain.composite import InstalledProfile, VehicleOffer
-from edge.domain.inventory import Inventory, InventoryRules
-from edge.domain.job import JobRules, OpenJob
-from edge.domain.list_book import ListBook, ListRules
-from edge.domain.main_meter import MainMeter
-from edge.domain.meter_book import MeterBook, MeterRules
-from edge.domain.offers import Offers
+from edge.domain.inventory import Inventory
+from edge.domain.job import OpenJob
+from edge.domain.list_book import ListBook
+from edge.domain.meter_book import MeterBook
+from edge.domain.past import PastKey, PastTransaction
 from edge.domain.reservation_book import ReservationBook
-from edge.domain.run_book import RunBook, RunRules
-from edge.domain.station_security import CertificateRules, Renewals, SecurityTally, Signing, StationCertificate
-from edge.domain.telemetry import NORMAL, Readings, TelemetryRules
+from edge.domain.rules import Admission, SiteRules, StationRules
+from edge.domain.run_book import RunBook
+from edge.domain.station import Booted, EvseStatus, Home, Station
+from edge.domain.station_security import Renewals, SecurityTally, Signing, StationCertificate
+from edge.domain.telemetry import NORMAL, Readings
 from edge.domain.transaction import Transaction
 from edge.domain.unbilled_book import UnbilledBook
-from protocols.charger.abilities import Abilities
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.jobs import FirmwareFile
-from protocols.fact import Fact
-from protocols.ocpi.location import Evse, Location
+from protocols.ocpi.location import Evse
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import token_key
 from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmRaised, UnknownStopReceived
 from protocols.sync.upkeep import AvailabilityChanged, ChargingLimitChanged
-from protocols.terms import ChargingState, ConnectorStatus, EvseRef
+from protocols.terms import EvseRef
 
 MAX_EVSES_PER_STATION: Final = 64
 MAX_RECENT_TRANSACTIONS: Final = 8192
 MAX_STRAY_STOPS: Final = 16
 """For each station; beyond it the oldest is only in the journal."""
-
-
-class Admission(StrEnum):
-    """What a station is told when it boots: PENDING until the staff lets it in, REJECT as long as it is configured."""
-
-    ACCEPT = "accept"
-    PENDING = "pending"
-    REJECT = "reject"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationRules:
-    """What the configuration says of a station. `allowed_groups` empty: tokens of all groups may charge."""
-
-    station_id: str
-    allowed_groups: frozenset[str] = frozenset()
-    certificate_name: str | None = None
-    """The common name of its certificate; None: its id."""
-    boot: Admission = Admission.ACCEPT
-    keeps_local_list: bool = False
-
-
-def _always(_vendor: str | None, _model: str | None, _firmware: str | None) -> bool:
-    return True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteRules:
-    """The site as configured. `default_tariff_id` prices an EVSE that names none."""
-
-    edge_id: str
-    location: Location
-    currency: str
-    stations: dict[str, StationRules]
-    tariffs: dict[str, Tariff]
-    default_tariff_id: str
-    heartbeat_interval_s: int = 300
-    allows_unknown_stations: bool = False
-    checkpoint_s: int = 60
-    abandon_after_s: int = 7 * 24 * 3600
-    silent_after_s: int = 300
-    default_max_power_w: int = 22_000
-    software_version: str = "0"
-    running_cost_every: timedelta | None = None
-    """How often stations are told what their transactions cost so far; None: not at all."""
-    has_uplink: bool = True
-    telemetry: TelemetryRules = field(default_factory=TelemetryRules)
-    certificates: CertificateRules = field(default_factory=CertificateRules)
-    local_lists: ListRules = field(default_factory=ListRules)
-    max_reservation: timedelta = timedelta(days=1)
-    unknown_boot: Admission = Admission.ACCEPT
-    may_trigger: Callable[[str | None, str | None, str | None], bool] = _always
-    """Whether a station of that vendor, model and firmware takes no harm from a TriggerMessage."""
-    peers: frozenset[str] = frozenset()
-    """The edge ids of the other agents of a node."""
-    jobs: JobRules = field(default_factory=JobRules)
-    inventory: InventoryRules = field(default_factory=InventoryRules)
-    offers: Offers | None = None
-    """None: there is no file server."""
-    runs: dict[str, RunRules] = field(default_factory=dict)
-    """By station: how the site runs its transactions, where it knows none itself."""
-    estimating_tariffs: frozenset[str] = frozenset()
-    """Those that bill energy that was not measured."""
-    meters: dict[str, MeterRules] = field(default_factory=dict)
-    keeps_lists: bool = field(init=False)
-    checkpoint_every: timedelta = field(init=False)
-    silent_after: timedelta = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "keeps_lists", any(each.keeps_local_list for each in self.stations.values()))
-        object.__setattr__(self, "checkpoint_every", timedelta(seconds=self.checkpoint_s))
-        object.__setattr__(self, "silent_after", timedelta(seconds=self.silent_after_s))
-
-
-class Home(Enum):
-    """Which of a node's agents has a station; without other agents nobody asks. Not kept: it is asked anew."""
-
-    HERE = 1
-    SOUGHT = 2
-    """It is connected here, and the others are being asked for what they have of it."""
-    ELSEWHERE = 3
-
-
-@dataclass(slots=True, kw_only=True)
-class Station:
-    """A charging station. `status` is what it said of itself as a whole (OCPP 1.6 connectorId 0)."""
-
-    station_id: str
-    rules: StationRules
-    is_known: bool = True
-    is_online: bool = False
-    abilities: Abilities | None = None
-    vendor: str | None = None
-    model: str | None = None
-    serial_number: str | None = None
-    firmware_version: str | None = None
-    status: ConnectorStatus | None = None
-    evse_ids: list[int] = field(default_factory=list)
-    inventory: int = 0
-    """Stands for the hardware and firmware whose variables were asked for; 0: never."""
-    home: Home = Home.ELSEWHERE
-    claim: int = 0
-    """Counts how often it was sought."""
-    main_meter: MainMeter | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Booted:
-    """A station booted then, and is asked something when it had its time; `silent` EVSEs have not told their status."""
-
-    at: datetime
-    silent: set[int]
-
-
-@dataclass(slots=True, kw_only=True)
-class EvseStatus:
-    """An EVSE and what was last heard of it. Power in W; `read_at` is when a meter value last came."""
-
-    evse: Evse
-    connector_id: int = 1
-    status: ConnectorStatus | None = None
-    charging_state: ChargingState | None = None
-    error_code: str | None = None
-    power_w: int | None = None
-    state_of_charge_percent: int | None = None
-    read_at: datetime | None = None
-    transaction_id: str | None = None
-    ref: EvseRef = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.ref = EvseRef(self.evse.station_id, self.evse.evse_id)
-
-
-class PastTransaction(Fact, frozen=True, kw_only=True):
-    """What is still asked about a transaction that has ended: its ids, for a repeated message."""
-
-    transaction_id: str
-    charger_transaction_id: str
-    station_id: str
-    start_key: str
-    token_uid: str | None
-    end_reason: str = ""
-    moves: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PastKey:
-    """A transaction that an event names and memory does not hold: the agent asks the ledger before it decides."""
-
-    station_id: str
-    start_key: str | None = None
-    charger_transaction_id: str | None = None
-    transaction_id: str | None = None
-    """For one that was handed over between agents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

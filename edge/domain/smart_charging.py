@@ -15,7 +15,8 @@ from edge.domain.asking import ask, number
 from edge.domain.composite import InstalledProfile, Running, Step, composite, limit_at, side_by_side, steps_of
 from edge.domain.decision import Decision
 from edge.domain.events import Refused
-from edge.domain.site import EvseStatus, Site, Station
+from edge.domain.site import Site
+from edge.domain.station import EvseStatus, Station
 from protocols.charger.events import ChargingLimitCleared, ChargingLimitReported, CommandAnswered
 from protocols.charger.operations.smart_charging import (
     ChargingProfile,

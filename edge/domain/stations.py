@@ -10,7 +10,8 @@ from edge.domain import availability, boots, handover, local_lists, reservations
 from edge.domain.decision import Decision
 from edge.domain.events import ConnectionLimitReached, DecisionFailed
 from edge.domain.metering import note_charging_state
-from edge.domain.site import Site, Station
+from edge.domain.site import Site
+from edge.domain.station import Station
 from edge.domain.transaction import Cause
 from protocols.charger.events import BootReported, StationConnected, StationDisconnected, StatusReported
 from protocols.sync.up import ConnectorStatusChanged, Severity, StationBooted, StationConnectionChanged

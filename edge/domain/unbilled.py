@@ -12,7 +12,8 @@ from typing import Final
 
 from edge.domain.clock import AHEAD
 from edge.domain.decision import Decision
-from edge.domain.site import EvseStatus, Home, Site
+from edge.domain.site import Site
+from edge.domain.station import EvseStatus, Home
 from edge.domain.transaction import Transaction
 from edge.domain.unbilled_book import MUCH_WH, STILL_AFTER, STILL_W, Ended, Reading, Suspicion, could_have_flowed
 from protocols.charger.events import Sample

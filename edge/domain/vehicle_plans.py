@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from edge.domain.asking import ANSWERED_WITHIN, ask, number
 from edge.domain.composite import InstalledProfile, VehicleOffer, composite, side_by_side, steps_of
 from edge.domain.decision import Decision
-from edge.domain.site import Site, Station
+from edge.domain.site import Site
 from edge.domain.smart_charging import (
     external_limit,
     keep,
@@ -28,6 +28,7 @@ from edge.domain.smart_charging import (
     running_at,
     tolerance_w,
 )
+from edge.domain.station import Station
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import Judged
 from protocols.charger.events import ChargingNeedsReported, EvScheduleReported

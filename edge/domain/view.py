@@ -9,8 +9,9 @@ from typing import Any
 from edge.domain import local_lists
 from edge.domain.power_balance import balance, meters
 from edge.domain.running_cost import running_cost
-from edge.domain.site import EvseStatus, Site, Station
+from edge.domain.site import Site
 from edge.domain.smart_charging import limit_now
+from edge.domain.station import EvseStatus, Station
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.present import Birth, EvseLive, StreamPosition
 from protocols.sync.topics import Stream

@@ -19,8 +19,8 @@ from typing import Any, Final, Self, TypeVar
 
 from prometheus_client import CollectorRegistry
 
+from edge.domain.past import PastKey, PastTransaction
 from edge.domain.remote import REMEMBERED
-from edge.domain.site import PastKey, PastTransaction
 from edge.ledger import device_reading
 from edge.ledger.database import LedgerError, lock, open_beside, open_reader, open_writer
 from edge.ledger.deviations import deviations_in

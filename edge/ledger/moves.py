@@ -9,7 +9,8 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from edge.domain.site import PastTransaction, Site
+from edge.domain.past import PastTransaction
+from edge.domain.site import Site
 from edge.ledger.projections import CHECKPOINT
 from edge.ledger.queries import queries
 from edge.ports import MovedTransaction, StationRecord

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from edge.domain.composite import InstalledProfile
-from edge.domain.site import OpenCommand, Site, SiteRules
+from edge.domain.rules import SiteRules
+from edge.domain.site import OpenCommand, Site
 from edge.domain.smart_charging import limit_key
 from edge.ledger.block_tables import restore_blocks
 from edge.ledger.device_restore import restore_device_model

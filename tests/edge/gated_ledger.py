@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from edge.domain.site import PastKey, PastTransaction
+from edge.domain.past import PastKey, PastTransaction
 from edge.ledger.ledger import Ledger
 from edge.ports import Commit
 from protocols.terms import EvseRef

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from edge.agent import Agent
-from edge.domain.site import PastKey, PastTransaction
+from edge.domain.past import PastKey, PastTransaction
 from edge.metrics import AgentMetrics
 from edge.ports import Commit
 from protocols.charger.abilities import OCPP_16

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.config import BadConfig, load
-from edge.domain.site import Admission
+from edge.domain.rules import Admission
 from edge.domain.telemetry import default_rules, rule
 from edge.site_rules import rules_of
 from protocols.ocpi.tariff import ReservationRestrictionType

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from edge.domain.decide import decide
 from edge.domain.decision import Decision
 from edge.domain.events import SiteEvent
-from edge.domain.site import Site, SiteRules, StationRules
+from edge.domain.rules import SiteRules, StationRules
+from edge.domain.site import Site
 from protocols.charger.abilities import OCPP_16, OCPP_201, Abilities
 from protocols.charger.events import (
     Sample,

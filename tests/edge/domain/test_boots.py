@@ -9,7 +9,8 @@ import pytest
 
 from edge.domain.boots import ASKED_AT_ONCE, RETRY_S
 from edge.domain.events import Done, Refused, StationLetIn, Ticked
-from edge.domain.site import Admission, Site, StationRules
+from edge.domain.rules import Admission, StationRules
+from edge.domain.site import Site
 from edge.domain.view import stations
 from protocols.charger.abilities import OCPP_16
 from protocols.charger.commands import BootAnswer, IdTokenAnswer, TransactionAnswer

@@ -13,7 +13,7 @@ from edge.domain.certificates import MAX_SIGNED_PER_WINDOW
 from edge.domain.decision import Decision
 from edge.domain.errands import DistrustCertificate, SignCertificate
 from edge.domain.events import CertificateSigned, RevocationOrdered, SigningFailed, Ticked
-from edge.domain.site import StationRules
+from edge.domain.rules import StationRules
 from edge.domain.station_security import CertificateRules
 from protocols.charger.commands import ChargerCommand, Judged
 from protocols.charger.events import CertificateRequest, CommandAnswered, SigningRequested

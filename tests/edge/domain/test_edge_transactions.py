@@ -6,7 +6,7 @@ import pytest
 
 from edge.domain.edge_transactions import ENDS_WITHIN, LINK_LOST
 from edge.domain.events import Ticked
-from edge.domain.site import StationRules
+from edge.domain.rules import StationRules
 from protocols.terms import ChargingState, ConnectorStatus
 from tests.edge.domain.bay import KWH, Bay, restarted
 from tests.edge.domain.site_kit import START

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from edge.domain import local_lists
 from edge.domain.events import Ticked, TokenBlocked, TokensImported
 from edge.domain.list_book import ListRules
-from edge.domain.site import Site, StationRules
+from edge.domain.rules import StationRules
+from edge.domain.site import Site
 from edge.domain.view import stations
 from protocols.charger.commands import ChargerCommand
 from protocols.charger.events import StationDisconnected

@@ -8,7 +8,8 @@ import pytest
 
 from edge.domain.events import ClaimAnswered, Restarted, StationsClaimed, Ticked
 from edge.domain.run_book import RunRules
-from edge.domain.site import Home, Site
+from edge.domain.site import Site
+from edge.domain.station import Home
 from edge.domain.unbilled import ENERGY_WITHOUT_TRANSACTION
 from protocols.charger.abilities import Abilities, EnergySource, Polled
 from protocols.charger.events import MeterValuesReported, Sample, StationConnected

@@ -10,7 +10,8 @@ import pytest
 
 from edge.domain.events import Restarted, StationLetIn, Ticked, TokensImported
 from edge.domain.list_book import ListRules
-from edge.domain.site import Admission, Site
+from edge.domain.rules import Admission
+from edge.domain.site import Site
 from edge.ledger.ledger import Ledger
 from edge.ledger.restore import restore
 from protocols.charger.commands import MessageLimit

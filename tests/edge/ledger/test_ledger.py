@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from edge.domain.events import TokenBlocked
-from edge.domain.site import PastKey, Site
+from edge.domain.past import PastKey
+from edge.domain.site import Site
 from edge.ledger.database import LedgerError
 from edge.ledger.ledger import Ledger
 from edge.ledger.queries import migrations, queries

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from edge.domain.site import PastKey
+from edge.domain.past import PastKey
 from edge.domain.transaction import Transaction
 from edge.ledger.ledger import Ledger
 from edge.ledger.queries import migrations

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from edge.domain.site import PastKey
+from edge.domain.past import PastKey
 from edge.ledger import trim
 from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.domain.handover import HANDED_OVER
-from edge.domain.site import Home
+from edge.domain.station import Home
 from protocols.ocpi.cdr import Cdr
 from protocols.sync.up import AlarmRaised
 from tests.edge.peers.node import Node, a_node
@@ -315,7 +315,7 @@ def test_what_comes_late_at_the_old_agent_is_not_answered(node: Node) -> None:
 
 
 def test_an_agent_of_a_single_site_knows_nothing_of_it(tmp_path: Path) -> None:
-    from edge.domain.site import PastKey
+    from edge.domain.past import PastKey
     from tests.edge.domain.site_kit import Play
 
     play = Play()

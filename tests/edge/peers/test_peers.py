@@ -20,7 +20,7 @@ from edge import agent as agent_module
 from edge.agent import Agent
 from edge.domain.decide import decide
 from edge.domain.events import Elsewhere, Refused, SiteReply
-from edge.domain.site import Home
+from edge.domain.station import Home
 from edge.ledger.ledger import Ledger
 from edge.ledger.reader import LedgerReader
 from edge.ledger.restore import restore

@@ -23,8 +23,8 @@ from edge.chargers.modbus.device import DeviceSettings
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.polled_stations import PolledEvse, PolledStation, PolledStations
 from edge.chargers.modbus.translate import polled
+from edge.domain.rules import StationRules
 from edge.domain.run_book import RunRules
-from edge.domain.site import StationRules
 from edge.ledger.ledger import Ledger
 from edge.ledger.reader import LedgerReader
 from edge.ledger.restore import restore
