@@ -21,6 +21,7 @@ from firmware_sim.clock import SiteClock
 from firmware_sim.memory import Memory
 from firmware_sim.settings import StationSpec
 from firmware_sim.station import Pace, Station
+from firmware_sim.station_flow import StationFlow
 from firmware_sim.story import Teller, silent
 from protocols.timeline import REAL_TIME, Timeline
 
@@ -83,6 +84,14 @@ class Fleet:
         except TimeoutError:
             return False
         return True
+
+    def flows(self) -> list[StationFlow]:
+        """What each EVSE takes from now on, for a meter through which it flows."""
+        return [
+            StationFlow(station.charger, evse_id)
+            for station in self.stations.values()
+            for evse_id in station.charger.evses
+        ]
 
     def transactions(self) -> list[dict[str, Any]]:
         """The account of every finished transaction, in the order they began."""

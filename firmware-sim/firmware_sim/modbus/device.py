@@ -17,7 +17,7 @@ from typing import Any, Final
 from firmware_sim.modbus.charger_model import ChargerModel
 from firmware_sim.modbus.habits import habits_of
 from firmware_sim.modbus.lines import TcpLine, listening, pseudo_terminal
-from firmware_sim.modbus.meter_model import EvseFlow, InverterModel, MeterModel
+from firmware_sim.modbus.meter_model import EvseFlow, Flow, InverterModel, MeterModel
 from firmware_sim.modbus.misbehaviour import Conduct, Kind, Misbehaviour
 from firmware_sim.modbus.outlet import Outlet
 from firmware_sim.modbus.pdu import Refusal
@@ -209,9 +209,13 @@ class Device:
             raise ValueError("the two devices live in different times: serve them with one clock")
         model = other.core.model
         if isinstance(model, ChargerModel):
-            self._meter().add(EvseFlow(model, evse_id))
+            self.let_through(EvseFlow(model, evse_id))
         elif isinstance(model, MeterModel):
-            self._meter().add(model.house)
+            self.let_through(model.house)
+
+    def let_through(self, flow: Flow) -> None:
+        """From now on it flows through this meter, whatever it is. Raises ValueError where it does already."""
+        self._meter().add(flow)
 
     def shine(self, sun_w: int) -> None:
         """Let so much sun fall on an inverter, in W of what it could give."""
