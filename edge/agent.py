@@ -31,7 +31,7 @@ from edge.ports import Chargers, Clock, Commit, Errands, Ledger, OnReply, Overlo
 from protocols.charger.events import MeterValuesReported
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import Command
-from protocols.sync.present import Birth, EvseLive
+from protocols.sync.present import Birth, Live
 from protocols.sync.up import CommandFinished, Outcome
 from protocols.terms import EvseRef
 
@@ -321,8 +321,8 @@ class Agent:
         now = self.clock()
         return tuple(view.evse_view(self.site, self.site.evses[ref], now) for ref in refs if ref in self.site.evses)
 
-    def evse_lives(self, refs: Iterable[EvseRef]) -> tuple[EvseLive, ...]:
-        return view.lives(self.site, refs, self.clock())
+    def live(self, refs: Iterable[EvseRef], *, is_full: bool) -> Live:
+        return view.live(self.site, refs, self.clock(), is_full=is_full)
 
     def active_evses(self) -> tuple[EvseRef, ...]:
         return tuple(transaction.ref for transaction in self.site.transactions.values())

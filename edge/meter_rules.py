@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from edge.config import EdgeConfig
-from edge.domain.meter_book import MeterRole, MeterRules
+from edge.domain.meter_book import MeterRules
 from edge.modbus_config import ModbusSettings
 from protocols.modbus.catalogue import parsed
 from protocols.modbus.register import Group
-from protocols.terms import EvseRef, Measurand
+from protocols.terms import EvseRef, Measurand, MeterRole
 from protocols.timeline import Timeline
 
 

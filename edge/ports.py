@@ -18,7 +18,7 @@ from protocols.charger.inquiries import Inquiry
 from protocols.site.requests import ClaimStations
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import Command, RejectedEntry
-from protocols.sync.present import Birth, EvseLive
+from protocols.sync.present import Birth, Live
 from protocols.sync.topics import Stream
 from protocols.sync.up import CommandFinished, Entry, UnknownStopReceived
 from protocols.terms import EvseRef
@@ -99,7 +99,9 @@ class Window(Protocol):
 
     def evse_views(self, refs: Iterable[EvseRef]) -> tuple[EvseView, ...]: ...
 
-    def evse_lives(self, refs: Iterable[EvseRef]) -> tuple[EvseLive, ...]: ...
+    def live(self, refs: Iterable[EvseRef], *, is_full: bool) -> Live:
+        """The present of these EVSEs and meters; with `is_full` also of all that changes with time alone."""
+        ...
 
     def active_evses(self) -> tuple[EvseRef, ...]:
         """The EVSEs with a running transaction: what is shown of them changes with time alone."""

@@ -81,6 +81,27 @@ class EvseState(StrEnum):
     OFFLINE = "offline"
 
 
+class MeterRole(StrEnum):
+    """What flows through one of the site's own meters."""
+
+    FEEDER = "feeder"
+    EVSE = "evse"
+    PV = "pv"
+    BATTERY = "battery"
+    LOAD = "load"
+
+
+class BalancePart(StrEnum):
+    """From where a site's power comes (the first three) and where it goes; `rest` is what nobody measures."""
+
+    GRID = "grid"
+    PV = "pv"
+    BATTERY = "battery"
+    EVSES = "evses"
+    LOADS = "loads"
+    REST = "rest"
+
+
 class EvseRef(NamedTuple):
     """An EVSE of a site: `evse_id` counts from 1 in its ChargingStation, as in OCPP 2.0.1 (an OCPP 1.6 connectorId).
 

@@ -27,8 +27,8 @@ _TOO_MANY_ID: Final = f"{TOO_MANY_ALARMS}:agent"
 class Decision:
     """Filled while an event is decided. All of it is committed together, before anything is acted upon.
 
-    `checkpoints` are open transactions whose state is to be kept; `shown` the EVSEs that look different now; `outcomes`
-    the commands that came to their end.
+    `checkpoints` are open transactions whose state is to be kept; `shown` the EVSEs (and the
+    site's meters, by `MeterRules.ref`) that look different now; `outcomes` the commands that came to their end.
     """
 
     reply: SiteReply

@@ -9,25 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from edge.domain.cross_check import EvseWatch, FeederWatch
+from edge.domain.telemetry import MeasurandRule
 from protocols.charger.events import Sample
-from protocols.terms import EvseRef, Measurand
+from protocols.terms import EvseRef, Measurand, MeterRole
 
 FRESH_FOR: Final = timedelta(seconds=45)
 """Where nothing else is said."""
-
-
-class MeterRole(StrEnum):
-    """What flows through a meter."""
-
-    FEEDER = "feeder"
-    EVSE = "evse"
-    PV = "pv"
-    BATTERY = "battery"
-    LOAD = "load"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +33,11 @@ class MeterRules:
     fresh_for: Mapping[Measurand, timedelta] = field(default_factory=dict)
     counts_energy: bool = True
     is_compared: bool = True
+
+    @property
+    def ref(self) -> EvseRef:
+        """Its place among those that are shown and read: where a station has its main meter."""
+        return EvseRef(self.meter_id, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +61,8 @@ class Meter:
     watch: EvseWatch = field(default_factory=EvseWatch)
     compared_at: datetime | None = None
     """When the charger read what was compared last."""
+    told_power_w: int | None = None
+    """The power that was news last."""
 
     def take(self, sample: Sample, now: datetime) -> None:
         self.shown[sample.measurand, sample.phase] = Shown(sample.value, sample.at or now)
@@ -76,6 +73,20 @@ class Meter:
         if shown is None or now - shown.at > self.rules.fresh_for.get(measurand, FRESH_FOR):
             return None
         return shown
+
+    def has_news(self, now: datetime, power: MeasurandRule) -> bool:
+        """Whether its power has changed so much since this was true last, or is known again or no more, that whoever
+        looks at it from afar should hear of it at once."""
+        before, shown = self.told_power_w, self.power(now)
+        after = shown.value if shown is not None else None
+        if before is None or after is None:
+            is_news = before != after
+        else:
+            change = abs(after - before)
+            is_news = change >= power.deadband and change * 100 >= power.percent * abs(before)
+        if is_news:
+            self.told_power_w = after
+        return is_news
 
     def power(self, now: datetime, phase: str | None = None) -> Shown | None:
         """What it takes, less what it gives, in W; as old as the older of both."""

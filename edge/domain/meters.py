@@ -9,14 +9,14 @@ from typing import Final
 from edge.domain import metering, polled
 from edge.domain.cross_check import Pair, Told
 from edge.domain.decision import Decision
-from edge.domain.meter_book import Meter, MeterRole
+from edge.domain.meter_book import Meter
 from edge.domain.site import Site
 from edge.domain.station import EvseStatus
 from edge.domain.transaction import Doubt, Transaction
 from protocols.charger.abilities import EnergySource
 from protocols.charger.events import MeterFound, MeterLost, MeterRead, MeterValuesReported
 from protocols.sync.up import Severity
-from protocols.terms import EvseRef, Measurand
+from protocols.terms import EvseRef, Measurand, MeterRole
 
 METER_SILENT: Final = "meter_silent"
 METERS_DISAGREE: Final = "meters_disagree"
@@ -29,6 +29,7 @@ def find(site: Site, decision: Decision, event: MeterFound, now: datetime) -> No
         return
     meter.is_online = True
     meter.vendor, meter.model, meter.serial_number = event.vendor, event.model, event.serial_number
+    decision.shown.add(meter.rules.ref)
     decision.clear_alarm(site, now, METER_SILENT, event.meter_id)
 
 
@@ -38,6 +39,7 @@ def lose(site: Site, decision: Decision, event: MeterLost, now: datetime) -> Non
     if meter is None:
         return
     meter.is_online = False
+    decision.shown.add(meter.rules.ref)
     text = f"meter {event.meter_id} is not read: {event.reason}"
     decision.raise_alarm(site, now, METER_SILENT, Severity.WARNING, text, event.meter_id)
 
@@ -48,7 +50,9 @@ def read(site: Site, decision: Decision, event: MeterRead, now: datetime) -> Non
         return
     for sample in event.samples:
         meter.take(sample, now)
-    metering.journal_samples(site, decision, EvseRef(event.meter_id, 0), None, event.samples, now)
+    if meter.has_news(now, site.rules.telemetry.by_measurand[Measurand.POWER]):
+        decision.shown.add(meter.rules.ref)
+    metering.journal_samples(site, decision, meter.rules.ref, None, event.samples, now)
     has_energy = any(sample.measurand in _ENERGIES and sample.phase is None for sample in event.samples)
     if meter.rules.behind is not None:
         _give(site, decision, meter, event, now)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from edge.domain.meter_book import Meter, MeterRole, Shown, behind
+from edge.domain.meter_book import Meter, Shown, behind
 from edge.domain.site import Site
-from protocols.site.view import BalancePart, PowerFlow
-from protocols.terms import Measurand
+from protocols.sync.present import FlowLive, MeterLive, PhaseLive
+from protocols.terms import BalancePart, EvseRef, Measurand, MeterRole
 
 _GIVES: Final = {MeterRole.PV: BalancePart.PV, MeterRole.BATTERY: BalancePart.BATTERY}
-_PHASES: Final = ("L1", "L2", "L3")
+_PHASES: Final[tuple[Literal["L1", "L2", "L3"], ...]] = ("L1", "L2", "L3")
 
 
-def balance(site: Site, now: datetime) -> tuple[PowerFlow, ...]:
+def balance(site: Site, now: datetime) -> tuple[FlowLive, ...]:
     """The parts that have a meter, the EVSEs, and the rest where there is a feeder. None without meters."""
     if not site.rules.meters:
         return ()
@@ -34,15 +35,15 @@ def balance(site: Site, now: datetime) -> tuple[PowerFlow, ...]:
     return (*given, *taken)
 
 
-def _sum(part: BalancePart, meters: list[Meter], now: datetime, sign: int = 1) -> PowerFlow:
+def _sum(part: BalancePart, meters: list[Meter], now: datetime, sign: int = 1) -> FlowLive:
     powers = [meter.power(now) for meter in meters]
     known = [power for power in powers if power is not None]
     if len(known) < len(powers):
-        return PowerFlow(part=part, power_w=None)
-    return PowerFlow(part=part, power_w=sign * sum(each.value for each in known), age_s=_age(known, now))
+        return FlowLive(part=part, power_w=None)
+    return FlowLive(part=part, power_w=sign * sum(each.value for each in known), read_at=_oldest(known))
 
 
-def _evses(site: Site, now: datetime) -> PowerFlow:
+def _evses(site: Site, now: datetime) -> FlowLive:
     """By the meter behind an EVSE, or by what its charger tells, where that is the present."""
     power_w, read = 0, []
     for transaction in site.transactions.values():
@@ -53,65 +54,93 @@ def _evses(site: Site, now: datetime) -> PowerFlow:
             told_at = status.read_at or transaction.started_at
             shown = Shown(status.power_w, told_at) if status.power_w is not None else None
         if shown is None:
-            return PowerFlow(part=BalancePart.EVSES, power_w=None)
+            return FlowLive(part=BalancePart.EVSES, power_w=None)
         power_w += shown.value
         read.append(shown)
-    return PowerFlow(part=BalancePart.EVSES, power_w=power_w, age_s=_age(read, now))
+    return FlowLive(part=BalancePart.EVSES, power_w=power_w, read_at=_oldest(read))
 
 
-def _rest(given: list[PowerFlow], taken: list[PowerFlow]) -> PowerFlow:
+def _rest(given: list[FlowLive], taken: list[FlowLive]) -> FlowLive:
     gives = [flow.power_w for flow in given]
     takes = [flow.power_w for flow in taken]
     known = [power_w for power_w in gives if power_w is not None]
     spent = [power_w for power_w in takes if power_w is not None]
     if len(known) < len(gives) or len(spent) < len(takes):
-        return PowerFlow(part=BalancePart.REST, power_w=None)
-    ages = [flow.age_s for flow in (*given, *taken) if flow.age_s is not None]
-    return PowerFlow(part=BalancePart.REST, power_w=sum(known) - sum(spent), age_s=max(ages, default=None))
+        return FlowLive(part=BalancePart.REST, power_w=None)
+    read = [flow.read_at for flow in (*given, *taken) if flow.read_at is not None]
+    return FlowLive(part=BalancePart.REST, power_w=sum(known) - sum(spent), read_at=min(read, default=None))
 
 
-def _age(shown: list[Shown], now: datetime) -> int | None:
-    return max((max(0, int((now - each.at).total_seconds())) for each in shown), default=None)
+def _oldest(shown: list[Shown]) -> datetime | None:
+    return min((each.at for each in shown), default=None)
 
 
-def meters(site: Site, now: datetime) -> list[dict[str, Any]]:
-    """The site's own meters, JSON-able; a value that is too old to be the present is None."""
-    return [_meter(site.meters.look(rules), now) for rules in site.rules.meters.values()]
+def age_s(read_at: datetime | None, now: datetime) -> int | None:
+    """How old a reading is; None for none."""
+    return max(0, int((now - read_at).total_seconds())) if read_at is not None else None
 
 
-def _meter(meter: Meter, now: datetime) -> dict[str, Any]:
+def meter_live(meter: Meter, now: datetime) -> MeterLive:
+    """A value that is too old to be the present is None."""
+
     def value(measurand: Measurand, phase: str | None = None) -> int | None:
         shown = meter.read(measurand, now, phase)
         return shown.value if shown is not None else None
 
-    power, rules = meter.power(now), meter.rules
-    last = max((shown.at for shown in meter.shown.values()), default=None)
-    return {
-        "meter_id": rules.meter_id,
-        "role": rules.role,
-        "behind": str(rules.behind) if rules.behind is not None else None,
-        "profile": rules.profile_id,
-        "vendor": meter.vendor,
-        "model": meter.model,
-        "serial_number": meter.serial_number,
-        "online": meter.is_online,
-        "power_w": power.value if power is not None else None,
-        "power_age_s": _age([power], now) if power is not None else None,
-        "phases": [
-            {
-                "phase": phase,
-                "power_w": net.value if (net := meter.power(now, phase)) is not None else None,
-                "current_ma": _either(value(Measurand.CURRENT, phase), value(Measurand.CURRENT_EXPORT, phase)),
-                "voltage_mv": value(Measurand.VOLTAGE, phase),
-            }
+    rules, power = meter.rules, meter.power(now)
+    return MeterLive(
+        meter_id=rules.meter_id,
+        role=rules.role,
+        profile_id=rules.profile_id,
+        station_id=rules.behind.station_id if rules.behind is not None else None,
+        evse_id=rules.behind.evse_id if rules.behind is not None else None,
+        vendor=meter.vendor,
+        model=meter.model,
+        serial_number=meter.serial_number,
+        is_online=meter.is_online,
+        power_w=power.value if power is not None else None,
+        power_read_at=power.at if power is not None else None,
+        phases=tuple(
+            PhaseLive(
+                phase=phase,
+                power_w=net.value if (net := meter.power(now, phase)) is not None else None,
+                current_ma=_either(value(Measurand.CURRENT, phase), value(Measurand.CURRENT_EXPORT, phase)),
+                voltage_mv=value(Measurand.VOLTAGE, phase),
+            )
             for phase in _PHASES
             if any(shown_phase == phase for _, shown_phase in meter.shown)
-        ],
-        "energy_import_wh": value(Measurand.ENERGY_REGISTER),
-        "energy_export_wh": value(Measurand.ENERGY_EXPORT_REGISTER),
-        "frequency_mhz": value(Measurand.FREQUENCY),
-        "power_factor_per_mille": value(Measurand.POWER_FACTOR),
-        "read_at": last.isoformat() if last is not None else None,
+        ),
+        energy_import_wh=value(Measurand.ENERGY_REGISTER),
+        energy_export_wh=value(Measurand.ENERGY_EXPORT_REGISTER),
+        frequency_mhz=value(Measurand.FREQUENCY),
+        power_factor_per_mille=value(Measurand.POWER_FACTOR),
+        read_at=max((shown.at for shown in meter.shown.values()), default=None),
+    )
+
+
+def meters(site: Site, now: datetime) -> list[dict[str, Any]]:
+    """The site's own meters for the staff, JSON-able."""
+    return [_told(meter_live(site.meters.look(rules), now), now) for rules in site.rules.meters.values()]
+
+
+def _told(live: MeterLive, now: datetime) -> dict[str, Any]:
+    return {
+        "meter_id": live.meter_id,
+        "role": live.role,
+        "behind": str(EvseRef(live.station_id, live.evse_id)) if live.station_id and live.evse_id else None,
+        "profile": live.profile_id,
+        "vendor": live.vendor,
+        "model": live.model,
+        "serial_number": live.serial_number,
+        "online": live.is_online,
+        "power_w": live.power_w,
+        "power_age_s": age_s(live.power_read_at, now),
+        "phases": [asdict(phase) for phase in live.phases],
+        "energy_import_wh": live.energy_import_wh,
+        "energy_export_wh": live.energy_export_wh,
+        "frequency_mhz": live.frequency_mhz,
+        "power_factor_per_mille": live.power_factor_per_mille,
+        "read_at": live.read_at.isoformat() if live.read_at is not None else None,
     }
 
 

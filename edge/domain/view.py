@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from edge.domain import local_lists
-from edge.domain.power_balance import balance, meters
+from edge.domain.power_balance import age_s, balance, meter_live, meters
 from edge.domain.running_cost import running_cost
 from edge.domain.site import Site
 from edge.domain.smart_charging import limit_now
 from edge.domain.station import EvseStatus, Station
-from protocols.site.view import EvseView, SiteTotals, Snapshot
-from protocols.sync.present import Birth, EvseLive, StreamPosition
+from protocols.site.view import EvseView, PowerFlow, SiteTotals, Snapshot
+from protocols.sync.present import Birth, EvseLive, Live, MeterLive, StreamPosition
 from protocols.sync.topics import Stream
 from protocols.sync.upkeep import ReservationMade
 from protocols.terms import ChargingState, ConnectorStatus, EvseRef, EvseState
@@ -96,7 +96,10 @@ def totals(site: Site, now: datetime) -> SiteTotals:
         open_alarms=len(site.alarms),
         allows_unknown_stations=site.rules.allows_unknown_stations,
         has_uplink=site.rules.has_uplink,
-        balance=balance(site, now),
+        balance=tuple(
+            PowerFlow(part=flow.part, power_w=flow.power_w, age_s=age_s(flow.read_at, now))
+            for flow in balance(site, now)
+        ),
     )
 
 
@@ -112,8 +115,28 @@ def snapshot(site: Site, now: datetime) -> Snapshot:
     )
 
 
-def lives(site: Site, refs: Iterable[EvseRef], now: datetime) -> tuple[EvseLive, ...]:
+def live(site: Site, refs: Iterable[EvseRef], now: datetime, *, is_full: bool) -> Live:
+    """The present of these EVSEs and meters; with `is_full` also of all that grows older, or dearer, by itself."""
+    wanted = set(refs)
+    if is_full:
+        wanted.update(transaction.ref for transaction in site.transactions.values())
+        wanted.update(rules.ref for rules in site.rules.meters.values())
+    return Live(
+        epoch=site.epoch,
+        at=now,
+        evses=_lives(site, (ref for ref in sorted(wanted) if ref.evse_id), now),
+        meters=_meter_lives(site, (ref.station_id for ref in sorted(wanted) if not ref.evse_id), now),
+        balance=balance(site, now),
+    )
+
+
+def _lives(site: Site, refs: Iterable[EvseRef], now: datetime) -> tuple[EvseLive, ...]:
     return tuple(evse_live(site, site.evses[ref], now) for ref in refs if ref in site.evses)
+
+
+def _meter_lives(site: Site, meter_ids: Iterable[str], now: datetime) -> tuple[MeterLive, ...]:
+    found = (site.rules.meters.get(meter_id) for meter_id in meter_ids)
+    return tuple(meter_live(site.meters.look(rules), now) for rules in found if rules is not None)
 
 
 def birth(site: Site, now: datetime) -> Birth:
@@ -124,12 +147,14 @@ def birth(site: Site, now: datetime) -> Birth:
         software_version=site.rules.software_version,
         at=now,
         location=site.rules.location,
-        evses=lives(site, site.evses, now),
+        evses=_lives(site, site.evses, now),
         streams=tuple(
             StreamPosition(stream=stream, last_seq=site.last_seq[stream], acked_seq=site.acked_seq[stream])
             for stream in Stream
         ),
         documents=dict(site.documents),
+        meters=_meter_lives(site, site.rules.meters, now),
+        balance=balance(site, now),
     )
 
 
@@ -147,7 +172,10 @@ def status(site: Site, now: datetime) -> dict[str, Any]:
         "evses": len(site.evses),
         "transactions_open": len(site.transactions),
         "power_w": site.power_w,
-        "balance": [{"part": flow.part, "power_w": flow.power_w, "age_s": flow.age_s} for flow in balance(site, now)],
+        "balance": [
+            {"part": flow.part, "power_w": flow.power_w, "age_s": age_s(flow.read_at, now)}
+            for flow in balance(site, now)
+        ],
         "meters": meters(site, now),
         "tokens": len(site.tokens),
         "alarms": [

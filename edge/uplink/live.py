@@ -1,4 +1,6 @@
-"""The present, beside the journal: what changed, at most once a second, QoS 0, nothing kept while offline."""
+"""The present, beside the journal: what changed, at most once a second, QoS 0, nothing kept while offline.
+
+Every `live_active_s` comes all that grows older by itself: whatever was lost on the way is mended then."""
 
 from __future__ import annotations
 
@@ -7,29 +9,26 @@ from collections.abc import Iterable
 
 import aiomqtt
 
-from edge.ports import Journal, Window
+from edge.ports import Window
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.settings import UplinkSettings
 from protocols.sync import codec
-from protocols.sync.present import Live
 from protocols.sync.topics import EdgeAddress
 from protocols.terms import EvseRef
 
 
 class LivePublisher:
-    """Collects which EVSEs changed; their values are read only when they are sent."""
+    """Collects which EVSEs and meters changed; their values are read only when they are sent."""
 
     def __init__(
         self,
         settings: UplinkSettings,
         address: EdgeAddress,
-        journal: Journal,
         window: Window,
         metrics: UplinkMetrics,
     ) -> None:
         self._settings = settings
         self._address = address
-        self._journal = journal
         self._site = window
         self._metrics = metrics
         self._refs: set[EvseRef] = set()
@@ -62,17 +61,13 @@ class LivePublisher:
             except TimeoutError:
                 pass
             self._wake.clear()
+            is_full = clock() >= next_active_s
+            if is_full:
+                next_active_s = clock() + self._settings.live_active_s
             async with self._site.still():
                 refs, self._refs = self._refs, set()
-                if clock() >= next_active_s:
-                    next_active_s = clock() + self._settings.live_active_s
-                    refs.update(self._site.active_evses())
-                payload = self._encode(refs) if refs else None
-            if payload is not None:
-                await client.publish(self._address.live, payload)
+                live = self._site.live(refs, is_full=is_full)
+            if live.evses or live.meters:
+                await client.publish(self._address.live, codec.encode(live))
                 self._metrics.live.inc()
                 await asyncio.sleep(self._settings.live_interval_s)
-
-    def _encode(self, refs: Iterable[EvseRef]) -> bytes:
-        evses = self._site.evse_lives(sorted(refs))
-        return codec.encode(Live(epoch=self._journal.epoch, at=self._site.totals().at, evses=evses))

@@ -44,7 +44,7 @@ class MqttUplink:
         self._metrics = metrics
         self._presence = Presence(inbox, metrics)
         self._publisher = Publisher(settings, address, journal, window, self._presence, metrics)
-        self._live = LivePublisher(settings, address, journal, window, metrics)
+        self._live = LivePublisher(settings, address, window, metrics)
         self._receiver = Receiver(address, journal, inbox, self._publisher, metrics)
         self._jitter = random.SystemRandom()
         self._log: Any = structlog.get_logger("edge.uplink").bind(edge_id=address.edge_id)

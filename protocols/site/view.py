@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, TypeAdapter
 
-from protocols.terms import EvseState
+from protocols.terms import BalancePart, EvseState
 
 PATCH_WITHIN_S: Final = 2.0
 STALE_AFTER_S: Final = 5.0
@@ -43,17 +42,6 @@ class EvseView:
     error: str | None = None
     reserved_until: datetime | None = None
     is_leaving_service: bool = False
-
-
-class BalancePart(StrEnum):
-    """From where power comes (the first three) and where it goes; `rest` is what nobody measures."""
-
-    GRID = "grid"
-    PV = "pv"
-    BATTERY = "battery"
-    EVSES = "evses"
-    LOADS = "loads"
-    REST = "rest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

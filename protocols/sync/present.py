@@ -10,7 +10,7 @@ from pydantic import AwareDatetime
 
 from protocols.ocpi.location import Location
 from protocols.sync.topics import Count, Stream
-from protocols.terms import EvseState
+from protocols.terms import BalancePart, EvseState, MeterRole
 
 SCHEMA_VERSION = 1
 
@@ -30,12 +30,66 @@ class EvseLive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseLive:
+    """One phase of a meter, in W, mA and mV; None where it is not known now."""
+
+    phase: Literal["L1", "L2", "L3"]
+    power_w: int | None = None
+    current_ma: int | None = None
+    voltage_mv: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterLive:
+    """The present of one of the site's own meters or inverters. A value that is not known now is None.
+
+    Counted from the site's busbar: `power_w` is above 0 where a device takes (the feeder: from the grid), below 0 where
+    it gives. `station_id` and `evse_id` name the EVSE that it stands behind. `read_at` is when it was last read at all,
+    `power_read_at` when the older part of `power_w` was.
+    """
+
+    meter_id: str
+    role: MeterRole
+    profile_id: str
+    station_id: str | None = None
+    evse_id: int | None = None
+    vendor: str | None = None
+    model: str | None = None
+    serial_number: str | None = None
+    is_online: bool = False
+    power_w: int | None = None
+    power_read_at: AwareDatetime | None = None
+    phases: tuple[PhaseLive, ...] = ()
+    energy_import_wh: int | None = None
+    energy_export_wh: int | None = None
+    frequency_mhz: int | None = None
+    power_factor_per_mille: int | None = None
+    read_at: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowLive:
+    """A part of the site's power balance, in W: the grid, the sun and the battery give where it is above 0, the others
+    take. None: not known now. `read_at` is the time of its oldest reading; None where nothing is read for it."""
+
+    part: BalancePart
+    power_w: int | None = None
+    read_at: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """What changed since the last one, at most once a second; `at` is site time."""
+    """What changed since the last one, at most once a second; `at` is site time.
+
+    The balance comes whole with every one, where the site has meters. What is read again and stays as it was comes now
+    and then, so that its age is true.
+    """
 
     epoch: str
     at: AwareDatetime
     evses: tuple[EvseLive, ...]
+    meters: tuple[MeterLive, ...] = ()
+    balance: tuple[FlowLive, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +116,8 @@ class Birth:
     location: Location
     evses: tuple[EvseLive, ...]
     streams: tuple[StreamPosition, ...]
+    meters: tuple[MeterLive, ...] = ()
+    balance: tuple[FlowLive, ...] = ()
     documents: dict[str, int] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 

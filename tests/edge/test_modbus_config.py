@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge.config import BadConfig, EdgeConfig, load
-from edge.domain.meter_book import MeterRole
 from edge.site_rules import rules_of
-from protocols.terms import EvseRef, Measurand
+from protocols.terms import EvseRef, Measurand, MeterRole
 
 SITE = """\
 edge_id = "edge-1"

@@ -8,8 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from protocols.site.view import BalancePart
-from protocols.terms import EvseState
+from protocols.terms import BalancePart, EvseState
 from ui.bigscreen.sight import Trouble
 
 

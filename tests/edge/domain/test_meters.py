@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from edge.domain.events import Restarted
-from edge.domain.meter_book import MeterRole, MeterRules
+from edge.domain.meter_book import MeterRules
 from edge.domain.meters import METER_SILENT, METERS_DISAGREE
 from edge.domain.run_book import RunRules
 from edge.domain.site import Site
-from edge.domain.view import snapshot, status, totals
+from edge.domain.view import birth, live, snapshot, status, totals
 from protocols.charger.abilities import Abilities, EnergySource, Polled
 from protocols.charger.events import (
     IdTokenPresented,
@@ -25,9 +25,8 @@ from protocols.charger.events import (
     Sample,
     StationConnected,
 )
-from protocols.site.view import BalancePart
 from protocols.sync.up import AlarmCleared, AlarmRaised, CdrIssued, CdrQuarantined, MeterValuesSampled
-from protocols.terms import ChargingState, ConnectorStatus, EvseRef, Measurand
+from protocols.terms import BalancePart, ChargingState, ConnectorStatus, EvseRef, Measurand, MeterRole
 from tests.edge.domain.site_kit import Play, new_site, register
 
 FEEDER = MeterRules(meter_id="GRID", role=MeterRole.FEEDER, profile_id="eastron_sdm630")
@@ -93,6 +92,49 @@ def test_a_site_without_meters_has_no_balance() -> None:
     play = Metered()
     assert totals(play.site, play.now).balance == ()
     assert status(play.site, play.now)["meters"] == []
+
+
+def test_the_hub_is_told_what_changed_and_all_of_it_now_and_then() -> None:
+    play = Metered(a_site(FEEDER, HOUSE, BEHIND_A1))
+    play.connect()
+    found = play.tell(MeterFound(meter_id="GRID", vendor="Eastron", model="SDM630", serial_number="7"))
+    assert found.shown == {FEEDER.ref}
+    read_at = play.now
+    play.shows("GRID", power=8_000, energy_register=70)
+    play.shows("HOUSE", power=2_000)
+    play.after(10 / 60)
+    told = live(play.site, [FEEDER.ref, EvseRef("A", 1)], play.now, is_full=False)
+    (grid,) = told.meters
+    assert (grid.meter_id, grid.role, grid.is_online, grid.serial_number) == ("GRID", MeterRole.FEEDER, True, "7")
+    assert (grid.power_w, grid.power_read_at, grid.energy_import_wh, grid.read_at) == (8_000, read_at, 70, read_at)
+    assert [evse.station_id for evse in told.evses] == ["A"]
+    assert [(each.part, each.power_w, each.read_at) for each in told.balance] == [
+        (BalancePart.GRID, 8_000, read_at),
+        (BalancePart.EVSES, 0, None),
+        (BalancePart.LOADS, 2_000, read_at),
+        (BalancePart.REST, 6_000, read_at),
+    ]
+    full = live(play.site, [], play.now, is_full=True)
+    assert [each.meter_id for each in full.meters] == ["GRID", "HOUSE", "M1"]
+    assert (full.meters[2].station_id, full.meters[2].evse_id, full.meters[2].read_at) == ("A", 1, None)
+    assert live(play.site, [], play.now, is_full=False).meters == ()
+    assert birth(play.site, play.now).meters == full.meters
+    assert birth(play.site, play.now).balance == full.balance
+    play.after(1)
+    stale = live(play.site, [FEEDER.ref], play.now, is_full=False)
+    assert (stale.meters[0].power_w, stale.meters[0].read_at) == (None, read_at)
+    assert (stale.balance[0].power_w, stale.balance[0].read_at) == (None, None)
+    assert play.tell(MeterLost(meter_id="GRID", reason="it does not answer")).shown == {FEEDER.ref}
+
+
+def test_noise_of_a_meter_is_no_news() -> None:
+    play = Metered(a_site(FEEDER))
+    news = []
+    for power_w in (8_000, 8_050, 8_099, 8_160, 8_240, 8_330, 5, -90, -100, 8_320):
+        read = MeterRead(meter_id="GRID", samples=(Sample(measurand=Measurand.POWER, value=power_w, at=play.now),))
+        if FEEDER.ref in play.tell(read).shown:
+            news.append(power_w)
+    assert news == [8_000, 8_160, 8_330, 5, -100, 8_320], "100 W and 2 %"
 
 
 def test_the_balance_of_a_site() -> None:

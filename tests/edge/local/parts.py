@@ -22,7 +22,7 @@ from protocols.charger.operations.transactions import UnlockConnector
 from protocols.charger.operations.variables import Reset
 from protocols.site.view import SHOWN, Answer, EvseView, Patch, SiteTotals, Snapshot
 from protocols.sync.down import CancelJob, Command, Operate, StartJob
-from protocols.sync.present import Birth, EvseLive
+from protocols.sync.present import Birth, Live
 from protocols.sync.up import CommandFinished, Outcome
 from protocols.terms import EvseRef, EvseState
 from tests.kit import wait_until
@@ -75,7 +75,7 @@ class FakeWindow:
             for ref in refs
         )
 
-    def evse_lives(self, refs: Iterable[EvseRef]) -> tuple[EvseLive, ...]:
+    def live(self, refs: Iterable[EvseRef], *, is_full: bool) -> Live:
         raise NotImplementedError
 
     def active_evses(self) -> tuple[EvseRef, ...]:

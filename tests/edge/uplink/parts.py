@@ -141,8 +141,10 @@ class FakeWindow:
     def evse_views(self, refs: Iterable[EvseRef]) -> tuple[EvseView, ...]:
         raise NotImplementedError
 
-    def evse_lives(self, refs: Iterable[EvseRef]) -> tuple[EvseLive, ...]:
-        return tuple(EvseLive(station_id=r.station_id, evse_id=r.evse_id, state=EvseState.CHARGING) for r in refs)
+    def live(self, refs: Iterable[EvseRef], *, is_full: bool) -> Live:
+        shown = sorted({*refs, *self.active} if is_full else refs)
+        evses = tuple(EvseLive(station_id=r.station_id, evse_id=r.evse_id, state=EvseState.CHARGING) for r in shown)
+        return Live(epoch=EPOCH, at=NOW, evses=evses)
 
     def active_evses(self) -> tuple[EvseRef, ...]:
         return self.active

@@ -15,7 +15,7 @@ from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, T
 from protocols.ocpi.token import Token
 from protocols.sync import down, present, up, upkeep
 from protocols.sync.topics import Stream
-from protocols.terms import ChargingState, ConnectorStatus, EvseState, Measurand, ReadingContext
+from protocols.terms import BalancePart, ChargingState, ConnectorStatus, EvseState, Measurand, MeterRole, ReadingContext
 
 EPOCH = "0f6f1f6e-5a5b-4c43-9f55-0f8d7f4a7c11"
 T0 = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -337,6 +337,28 @@ LIVE = present.EvseLive(
     transaction_id="tx-1",
     cost=Decimal("2.27"),
 )
+METER = present.MeterLive(
+    meter_id="GRID",
+    role=MeterRole.FEEDER,
+    profile_id="janitza_umg",
+    vendor="Janitza",
+    model="UMG 604",
+    serial_number="70012",
+    is_online=True,
+    power_w=-4_800,
+    power_read_at=T0,
+    phases=(present.PhaseLive(phase="L1", power_w=-1_600, current_ma=6_956, voltage_mv=230_100),),
+    energy_import_wh=81_230,
+    energy_export_wh=20_400,
+    frequency_mhz=50_010,
+    power_factor_per_mille=-990,
+    read_at=T1,
+)
+BAY = present.MeterLive(meter_id="BAY", role=MeterRole.EVSE, profile_id="eastron_sdm630", station_id="CS-1", evse_id=1)
+BALANCE = (
+    present.FlowLive(part=BalancePart.GRID, power_w=-4_800, read_at=T0),
+    present.FlowLive(part=BalancePart.REST),
+)
 LOCATION = Location(
     id="L1",
     name="Market Square",
@@ -355,9 +377,11 @@ MESSAGES = {
         evses=(LIVE,),
         streams=(present.StreamPosition(stream=Stream.MONEY, last_seq=12, acked_seq=10, first_seq=3),),
         documents={"tokens": 4},
+        meters=(METER, BAY),
+        balance=BALANCE,
     ),
     "state": present.EdgeState(status="offline", epoch=EPOCH),
-    "live": present.Live(epoch=EPOCH, at=T0, evses=(LIVE,)),
+    "live": present.Live(epoch=EPOCH, at=T0, evses=(LIVE,), meters=(METER, BAY), balance=BALANCE),
     "ack": down.Ack(
         epoch=EPOCH, stream=Stream.MONEY, seq=12, rejected=(down.RejectedEntry(seq=7, reason="no such tariff"),)
     ),

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.site.view import SHOWN, BalancePart, Patch, PowerFlow, Snapshot
-from protocols.terms import EvseState
+from protocols.site.view import SHOWN, Patch, PowerFlow, Snapshot
+from protocols.terms import BalancePart, EvseState
 from tests.ui.bigscreen.fake_edge import AT, evse, site, totals
 from ui.bigscreen.board import changed_regions
 from ui.bigscreen.cells import cells_of
