@@ -392,6 +392,9 @@ def _post(body: PostingMade, at: datetime, origin: Origin, changes: Changes) -> 
             "cdr_id": body.cdr_id,
             "currency": body.currency,
             "at": at,
+            "reason": body.reason.value,
+            "text": body.text,
+            "staff": body.by,
         }
     )
     changes.posting_legs.extend(

@@ -194,9 +194,12 @@ postings = Table(
     key("posting_id"),
     Column("edge_id", String, nullable=False),
     Column("key", String, nullable=False),
-    Column("cdr_id", String, nullable=False),
+    Column("cdr_id", String),
     Column("currency", String, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("reason", String, nullable=False, server_default="cdr"),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("staff", String),
     UniqueConstraint("domain", "key", name="postings_once_per_key"),
 )
 

@@ -128,7 +128,8 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
         case PostingMade() as posting:
             legs = encode(posting.legs).decode()
             name = (posting.posting_id, posting.key, posting.cdr_id, posting.currency)
-            rows.add("postings", "add_posting", entry.seq, *name, legs)
+            why = (posting.reason.value, legs, posting.text, posting.by)
+            rows.add("postings", "add_posting", entry.seq, *name, *why)
         case ConnectorStatusChanged() as status:
             _put_status(rows, status)
         case StationConnectionChanged() as link:

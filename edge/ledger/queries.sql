@@ -70,7 +70,8 @@ ORDER BY rowid DESC LIMIT 1
 INSERT INTO cdrs (money_seq, cdr_id, transaction_id, is_quarantined, end_date_time, entry) VALUES (?, ?, ?, ?, ?, ?)
 
 -- name: add_posting
-INSERT INTO postings (money_seq, posting_id, key, cdr_id, currency, legs) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO postings (money_seq, posting_id, key, cdr_id, currency, reason, legs, text, staff)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: drop_tokens
 DELETE FROM tokens WHERE source = ?

@@ -141,14 +141,38 @@ class PostingLeg(Fact, frozen=True, kw_only=True):
     amount: Decimal
 
 
+class PostingReason(StrEnum):
+    """What a posting is for."""
+
+    CDR = "cdr"
+    HOLD = "hold"
+    """Money of a prepaid contract is set aside for a transaction."""
+    RELEASE = "release"
+    """What was set aside is free again."""
+    PAYMENT = "payment"
+    REFUND = "refund"
+    VOID = "void"
+    CREDIT = "credit"
+    """A credit CDR."""
+    WRITE_OFF = "write_off"
+    TILL = "till"
+    """Cash that was put in, taken out, or found too much or too little."""
+    TRANSFER = "transfer"
+    """Between accounts, by a person or at reunion with the hub."""
+
+
 class PostingMade(Fact, frozen=True, kw_only=True):
-    """A double-entry posting; the legs sum to zero. `key` makes it idempotent: a CDR is posted once."""
+    """A double-entry posting; the legs sum to zero. `key` makes it idempotent: a CDR is posted once. `cdr_id` only where
+    it is about a bill, `by` is the member of staff where a person did it."""
 
     posting_id: str
     key: str
-    cdr_id: str
     currency: str
     legs: tuple[PostingLeg, ...]
+    cdr_id: str | None = None
+    reason: PostingReason = PostingReason.CDR
+    text: str = ""
+    by: str | None = None
     kind: Literal["posting_made"] = "posting_made"
 
 
