@@ -162,8 +162,8 @@ class PostingReason(StrEnum):
 
 
 class PostingMade(Fact, frozen=True, kw_only=True):
-    """A double-entry posting; the legs sum to zero. `key` makes it idempotent: a CDR is posted once. `cdr_id` only where
-    it is about a bill, `by` is the member of staff where a person did it."""
+    """A double-entry posting; the legs sum to zero. `key` makes it idempotent: a CDR is posted once. `cdr_id` where it is
+    about a bill, `by` is the member of staff where a person did it."""
 
     posting_id: str
     key: str
