@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -76,15 +75,3 @@ async def spawn(name: str, *command: str, log: Path, environment: Mapping[str, s
             preexec_fn=die_with_parent,
         )
     return Child(name, process, log)
-
-
-@contextlib.asynccontextmanager
-async def child(
-    name: str, *command: str, log: Path, environment: Mapping[str, str] | None = None
-) -> AsyncIterator[Child]:
-    """Start a process that ends with the block."""
-    running = await spawn(name, *command, log=log, environment=environment)
-    try:
-        yield running
-    finally:
-        await running.stop()

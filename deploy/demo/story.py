@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from firmware_sim.messages import Note
 from protocols.ocpi.cdr import Cdr, PriceLine
 from protocols.ocpi.tariff import TariffDimensionType
 
@@ -40,29 +40,27 @@ class Story:
     def say(self, text: str) -> None:
         print(text, flush=True)
 
-    def headline(self, at: datetime, text: str) -> None:
-        self.say(f"\n{at.astimezone(self._zone):%H:%M}  === {text}")
+    def time(self, at: datetime) -> str:
+        return f"{at.astimezone(self._zone):%H:%M}"
 
-    def event(self, line: str) -> None:
-        """A JSON line of the simulator."""
-        try:
-            event: dict[str, Any] = json.loads(line)
-            at = datetime.fromisoformat(event["at"])
-            what, station = event["what"], event["station"]
-        except (ValueError, KeyError):
-            return
-        self.counts[what] += 1
-        said = _SAID.get(what)
-        if said is not None:
-            where = f"{station}*{event['evse']}" if event.get("evse") else station
-            self.say(f"{at.astimezone(self._zone):%H:%M}  {where:<7} {said.format_map(_Lenient(event))}")
+    def headline(self, at: datetime, text: str) -> None:
+        self.say(f"\n{self.time(at)}  === {text}")
+
+    def line(self, at: datetime, where: str, text: str) -> None:
+        self.say(f"{self.time(at)}  {where:<7} {text}")
+
+    def note(self, station_id: str, note: Note) -> None:
+        """What a simulated station has done."""
+        self.counts[note.what] += 1
+        if (said := _SAID.get(note.what)) is not None:
+            where = f"{station_id}*{note.evse_id}" if note.evse_id else station_id
+            self.line(note.at, where, said.format_map(_Lenient(note.detail)))
 
     def bill(self, cdr: Cdr, *, is_at_hub: bool) -> None:
         """A bill of the edge, with its price lines as long as there are few."""
-        at = cdr.end_date_time.astimezone(self._zone)
         place = "and at the hub" if is_at_hub else "at the edge, the hub does not know it yet"
         total = f"{cdr.total_cost.incl_vat} {cdr.currency} incl. VAT"
-        self.say(f"{at:%H:%M}  {cdr.station_id}*{cdr.evse_id}  BILL {cdr.id}: {total}, {place}")
+        self.say(f"{self.time(cdr.end_date_time)}  {cdr.station_id}*{cdr.evse_id}  BILL {cdr.id}: {total}, {place}")
         self.counts["bill"] += 1
         if self.counts["bill"] <= TOLD_IN_FULL:
             for line in cdr.lines:

@@ -17,7 +17,11 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from deploy.demo.polled import Bay, Visit
 from deploy.demo.site import Edge, Hub
+from edge.domain.meters import METER_SILENT, METERS_DISAGREE
+from edge.domain.polled import NOT_STEERED
+from edge.domain.unbilled import ENERGY_WITHOUT_TRANSACTION
 from edge.ledger.projections import bill_of
 from protocols.ocpi.cdr import Cdr
 from protocols.sync.codec import decode_entry
@@ -26,6 +30,8 @@ from protocols.terms import Measurand
 ADDED_BY_HUB: Final = ("status", "edge_id", "received_at")
 ROUNDING_WH: Final = 10
 """A station that samples in kWh and bills in Wh may show this much less or more."""
+ABOUT_ENERGY: Final = (METERS_DISAGREE, METER_SILENT, ENERGY_WITHOUT_TRANSACTION, NOT_STEERED)
+_ALARMS: Final = "SELECT body FROM entries WHERE stream = 'event' AND instr(body, '\"alarm_raised\"') ORDER BY seq"
 _CDR: Final = TypeAdapter(Cdr)
 
 
@@ -108,7 +114,38 @@ def _of_charger(t: Mapping[str, Any]) -> _Key:
     return (t["station"], t["evse"], t["id_token"], t["meter_start_wh"], t["meter_stop_wh"], *times)
 
 
+def compare_with_meters(bays: Iterable[Bay], cdrs: Iterable[Cdr]) -> list[str]:
+    """Every way in which the bills of these chargers differ from what their own meters counted."""
+    ordered = sorted(cdrs, key=lambda cdr: cdr.end_date_time)
+    problems = []
+    for bay in bays:
+        bills = [cdr for cdr in ordered if cdr.station_id == bay.station_id]
+        if len(bills) != len(bay.visits) or not all(map(_is_of, bills, bay.visits)):
+            counted = [(visit.token_uid, float(visit.began_wh), float(visit.ended_wh)) for visit in bay.visits]
+            billed = [(cdr.token_uid, cdr.meter_start_wh, cdr.meter_stop_wh, cdr.quarantine) for cdr in bills]
+            problems.append(f"{bay.station_id} was at {counted} by its own meter; it is billed {billed}")
+    return problems
+
+
+def _is_of(cdr: Cdr, visit: Visit) -> bool:
+    """A bill counts in whole watt-hours."""
+    return (
+        cdr.token_uid == visit.token_uid
+        and cdr.quarantine == ()
+        and abs(cdr.meter_start_wh - visit.began_wh) < 1
+        and abs(cdr.meter_stop_wh - visit.ended_wh) < 1
+        and cdr.total_energy_wh == cdr.meter_stop_wh - cdr.meter_start_wh
+    )
+
+
 # --- within the ledger, and its copy at the hub ---
+
+
+def alarms_about_energy(ledger: Path) -> list[str]:
+    """Every alarm about meters and energy that was ever raised; for a site with which nothing was wrong."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
+        told = [json.loads(body)["body"] for (body,) in database.execute(_ALARMS)]
+    return [f"a false alarm: {each['alarm']}: {each['text']}" for each in told if each["alarm"] in ABOUT_ENERGY]
 
 
 def check_ledger(ledger: Path) -> list[str]:
