@@ -21,6 +21,7 @@ from cloud.edges import api as edges
 from cloud.jobs import api as jobs
 from cloud.local_lists import api as local_lists
 from cloud.locations import api as locations
+from cloud.meters import api as meters
 from cloud.metrics import Metrics
 from cloud.monitor_events import api as monitor_events
 from cloud.reservations import api as reservations
@@ -35,6 +36,7 @@ from cloud.tokens import api as tokens
 
 SLICES: Final = (
     locations,
+    meters,
     device_model,
     reservations,
     local_lists,

@@ -22,6 +22,7 @@ from cloud.clock import Clock
 from cloud.ingest import presence
 from cloud.ingest.batches import prune_telemetry, store_batch
 from cloud.ingest.downlink import Downlink
+from cloud.ingest.live_values import LiveValues
 from cloud.live import Bell, BrokerPresence
 from cloud.metrics import Metrics
 from cloud.store import feed
@@ -97,7 +98,7 @@ class Ingest:
         self._telemetry_keep = telemetry_keep
         self._turn = asyncio.Lock()  # one writer: a message, the live values or the way down
         self._met: set[tuple[EdgeAddress, str]] = set()
-        self._lives: dict[tuple[EdgeAddress, str], dict[tuple[str, int], presence.LiveValue]] = {}
+        self._lives: dict[tuple[EdgeAddress, str], LiveValues] = {}
 
     async def run(self) -> None:
         """Serve until cancelled, through every absence of the broker and the database."""
@@ -260,14 +261,10 @@ class Ingest:
                         await rang.wait()
 
     def _remember_live(self, address: EdgeAddress, live: Live) -> None:
-        """Keep the newest values of each EVSE until they are written."""
+        """Keep the newest values of each EVSE and meter until they are written."""
         if live.at.tzinfo is None:
             raise BadEntry("at: a time without a zone")
-        waiting = self._lives.setdefault((address, live.epoch), {})
-        for evse in live.evses:
-            key = (evse.station_id, evse.evse_id)
-            if key not in waiting or waiting[key][1] <= live.at:
-                waiting[key] = (evse, live.at)
+        self._lives.setdefault((address, live.epoch), LiveValues()).hear(live)
 
     async def _write_lives(self) -> None:
         """Write what came in within the last second, all edges in one transaction."""
@@ -276,7 +273,7 @@ class Ingest:
             if self._lives:
                 lives, self._lives = self._lives, {}
                 async with self._turn:
-                    await self._store_lives({edge: tuple(values.values()) for edge, values in lives.items()})
+                    await self._store_lives(lives)
                 self._feed_bell.ring()
 
     async def _store_lives(self, lives: presence.Lives) -> None:

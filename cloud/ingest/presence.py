@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.ingest.batches import lock_position, raise_once
 from cloud.ingest.changes import Origin
 from cloud.ingest.evse_board import EvseBoard
+from cloud.ingest.live_values import LiveValues
+from cloud.ingest.meter_board import write_all_meters, write_meters
 from cloud.ingest.projection import learn_version
 from cloud.store import feed
 from cloud.store.documents import to_json
@@ -31,13 +33,12 @@ from cloud.store.tables import (
 )
 from protocols.errors import BadEntry
 from protocols.sync.down import Ack
-from protocols.sync.present import Birth, EdgeState, EvseLive, StreamPosition
+from protocols.sync.present import Birth, EdgeState, StreamPosition
 from protocols.sync.topics import EdgeAddress, Stream
 from protocols.sync.up import AlarmRaised, Severity
 
-LiveValue = tuple[EvseLive, datetime]
-Lives = Mapping[tuple[EdgeAddress, str], Sequence[LiveValue]]
-"""Live values by edge and epoch, each with the site's time of its news."""
+Lives = Mapping[tuple[EdgeAddress, str], LiveValues]
+"""Live values by edge and epoch."""
 
 _BIRTH: Final[TypeAdapter[Birth]] = TypeAdapter(Birth)
 
@@ -110,6 +111,7 @@ async def _write_birth(
         applied = {**origin.key, "name": name, "epoch": birth.epoch, "version": version, "at": now}
         await connection.execute(upsert(connection, edge_documents, "epoch", "version", "at"), applied)
         await learn_version(connection, address.domain, name, version)
+    await write_all_meters(connection, address, birth)
     return events + await _write_evses(connection, origin, birth, now)
 
 
@@ -247,14 +249,17 @@ async def store_lives(store: Store, lives: Lives, now: datetime) -> list[str]:
 
 
 async def _write_lives(
-    connection: AsyncConnection, address: EdgeAddress, epoch: str, values: Sequence[LiveValue], now: datetime
+    connection: AsyncConnection, address: EdgeAddress, epoch: str, values: LiveValues, now: datetime
 ) -> list[FeedEvent]:
     mine = (edges.c.domain == address.domain) & (edges.c.edge_id == address.edge_id)
     edge = (await connection.execute(select(edges.c.epoch, edges.c.location_id).where(mine))).one_or_none()
     if edge is None or edge.epoch != epoch:
         return []
-    stations = {evse.station_id for evse, _ in values}
+    await write_meters(connection, address, values)
+    if not values.evses:
+        return []
+    stations = {station_id for station_id, _ in values.evses}
     board = await EvseBoard.load(connection, address, edge.location_id, stations)
-    for evse, at in values:
+    for evse, at in values.evses.values():
         board.see(evse, at)
     return await board.save(connection, now)

@@ -16,7 +16,7 @@ from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
 from protocols.sync.codec import Batch, decode_batch, encode_batch, encode_entry
-from protocols.sync.present import Birth, EvseLive, StreamPosition
+from protocols.sync.present import Birth, EvseLive, FlowLive, MeterLive, StreamPosition
 from protocols.sync.topics import EdgeAddress, Stream
 from protocols.sync.up import (
     CdrIssued,
@@ -91,6 +91,8 @@ def birth(
     site: str = "site-1",
     positions: Sequence[StreamPosition] = (),
     documents: dict[str, int] | None = None,
+    meters: Sequence[MeterLive] = (),
+    balance: Sequence[FlowLive] = (),
 ) -> Birth:
     return Birth(
         edge_id=address.edge_id,
@@ -101,6 +103,8 @@ def birth(
         evses=tuple(EvseLive(station_id=station, evse_id=1, state=EvseState.FREE) for station in ("CP-1", "CP-2")),
         streams=tuple(positions),
         documents=documents or {},
+        meters=tuple(meters),
+        balance=tuple(balance),
     )
 
 

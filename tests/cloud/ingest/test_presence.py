@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import RowMapping, Table, select
 
 from cloud.ingest.batches import store_batch
+from cloud.ingest.live_values import LiveValues
 from cloud.ingest.presence import forget_presence, store_birth, store_lives, store_state
 from cloud.store.engine import Store
 from cloud.store.tables import alarms, edge_documents, edges, evses, locations
@@ -19,6 +20,10 @@ from tests.cloud.samples import EDGE, EPOCH, NEXT_EPOCH, batch, birth, event_jou
 
 NOW = minute(10)
 LIVE = EvseLive(station_id="CP-1", evse_id=1, state=EvseState.CHARGING, power_w=11_000, transaction_id="tx")
+
+
+def values(evse: EvseLive, at_minute: float) -> LiveValues:
+    return LiveValues(evses={(evse.station_id, evse.evse_id): (evse, minute(at_minute))})
 
 
 async def row_of(store: Store, table: Table, **wanted: object) -> RowMapping:
@@ -112,9 +117,9 @@ async def test_an_epoch_that_comes_back_raises_an_alarm(store: Store) -> None:
 
 async def test_live_values_never_overwrite_newer_ones(store: Store) -> None:
     await meet(store)
-    assert await store_lives(store, {(EDGE, EPOCH): [(LIVE, minute(2))]}, NOW) == []
+    assert await store_lives(store, {(EDGE, EPOCH): values(LIVE, 2)}, NOW) == []
     older = dataclasses.replace(LIVE, power_w=1)
-    await store_lives(store, {(EDGE, EPOCH): [(older, minute(1))], (EDGE, "other"): [(older, minute(9))]}, NOW)
+    await store_lives(store, {(EDGE, EPOCH): values(older, 1), (EDGE, "other"): values(older, 9)}, NOW)
     evse = await row_of(store, evses, station_id="CP-1")
     assert (evse["state"], evse["power_w"], evse["as_of"]) == ("charging", 11_000, minute(2))
 
@@ -122,7 +127,7 @@ async def test_live_values_never_overwrite_newer_ones(store: Store) -> None:
 async def test_a_journal_that_comes_late_does_not_touch_the_present(store: Store) -> None:
     await meet(store)
     free = dataclasses.replace(LIVE, state=EvseState.FREE, power_w=None, transaction_id=None)
-    await store_lives(store, {(EDGE, EPOCH): [(free, minute(9))]}, NOW)
+    await store_lives(store, {(EDGE, EPOCH): values(free, 9)}, NOW)
     await store_batch(store, EDGE, batch(event_journal()), NOW)
     evse = await row_of(store, evses, station_id="CP-1")
     assert (evse["state"], evse["as_of"], evse["connector_status"]) == ("free", minute(9), "Occupied")
@@ -133,7 +138,7 @@ async def test_one_edge_with_impossible_values_does_not_stop_the_others(store: S
     impossible = dataclasses.replace(LIVE, power_w=10**30)
     other = dataclasses.replace(EDGE, edge_id="edge-2")
     await store_birth(store, other, birth(other, site="site-2"), NOW, is_first=False)
-    lives = {(EDGE, EPOCH): [(impossible, minute(3))], (other, EPOCH): [(LIVE, minute(3))]}
+    lives = {(EDGE, EPOCH): values(impossible, 3), (other, EPOCH): values(LIVE, 3)}
     refused = await store_lives(store, lives, NOW)
     assert len(refused) == 1
     assert (await row_of(store, evses, edge_id="edge-2", station_id="CP-1"))["power_w"] == 11_000

@@ -21,8 +21,10 @@ from cloud.store.keys import Scope
 from cloud.store.station_tables import deviations
 from cloud.store.tables import commands, tokens
 from protocols.sync.codec import decode_batch, encode_batch, encode_entry
+from protocols.sync.present import FlowLive, MeterLive, PhaseLive
 from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmRaised, Entry, Severity
+from protocols.terms import BalancePart, MeterRole
 from tests.cloud.rest_kit import FOREIGN, OWN, as_key, client_over, hub_over
 from tests.cloud.samples import (
     EDGE,
@@ -72,7 +74,11 @@ async def api(store: Store) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def fill(store: Store) -> None:
-    await store_birth(store, EDGE, birth(), minute(1), is_first=True)
+    feeder = MeterLive(
+        meter_id="GRID", role=MeterRole.FEEDER, profile_id="janitza_umg", phases=(PhaseLive(phase="L1"),)
+    )
+    grid = FlowLive(part=BalancePart.GRID, power_w=7_000, read_at=minute(1))
+    await store_birth(store, EDGE, birth(meters=[feeder], balance=[grid]), minute(1), is_first=True)
     alarm = AlarmRaised(alarm_id="a", alarm="door_open", severity=Severity.INFO, text="", station_id="CP-1")
     journal = [*event_journal(), Entry(stream=Stream.EVENT, seq=5, at=minute(5), body=alarm)]
     await store_batch(store, EDGE, batch(journal), minute(6))

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+import cloud.store.meter_tables
 import cloud.store.migrate
 import cloud.store.station_tables
 import cloud.store.tables
