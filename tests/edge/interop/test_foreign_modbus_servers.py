@@ -23,10 +23,11 @@ from protocols.terms import ChargingState, Measurand
 from tests.edge.chargers.modbus.foreign import Image
 from tests.edge.chargers.modbus.harness import image_of
 from tests.edge.interop.modbus_servers import npm_server, pymodbus_server
+from tests.edge.interop.pymodbus_simulator import pymodbus_simulator
 from tests.kit import wait_until
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-MAKERS = {"pymodbus": pymodbus_server, "npm": npm_server}
+MAKERS = {"pymodbus": pymodbus_server, "simulator": pymodbus_simulator, "npm": npm_server}
 Words = Mapping[str, tuple[int, ...]]
 
 
