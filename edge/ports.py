@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from edge.domain.errands import Errand
 from edge.domain.events import SiteEvent, SiteReply
+from edge.domain.bill_book import BillRecord
 from edge.domain.past import PastKey, PastTransaction
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import ChargerCommand, Reply
@@ -238,8 +239,8 @@ class Ledger(Protocol):
         """Keep all of it; on return it has reached the disk."""
         ...
 
-    async def recall(self, keys: Sequence[PastKey]) -> list[PastTransaction]:
-        """The ended transactions among those asked for."""
+    async def recall(self, keys: Sequence[PastKey]) -> Sequence[PastTransaction | BillRecord]:
+        """The ended transactions and the bills among those asked for."""
         ...
 
 

@@ -17,6 +17,7 @@ from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionN
 from protocols.errors import BadEntry
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.session import SessionStatus
+from protocols.sync.corrections import BillDecided
 from protocols.sync.topics import EdgeAddress
 from protocols.sync.up import (
     AlarmCleared,
@@ -100,6 +101,7 @@ class Changes:
     sessions_moved: list[Row] = field(default_factory=list)
     sessions_billed: list[Row] = field(default_factory=list)
     cdrs: list[Row] = field(default_factory=list)
+    bills_decided: list[BillDecided] = field(default_factory=list)
     postings: list[Row] = field(default_factory=list)
     posting_legs: list[Row] = field(default_factory=list)
     boots: dict[str, Row] = field(default_factory=dict)
@@ -135,9 +137,11 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
         case TransactionMerged() as body:
             _merge_session(body, entry.at, origin, changes)
         case CdrIssued(cdr=cdr):
-            _bill(cdr, "issued", entry.at, origin, changes)
+            _bill(cdr, "credit" if cdr.credit else "issued", entry.at, origin, changes)
         case CdrQuarantined(cdr=cdr):
             _bill(cdr, "quarantined", entry.at, origin, changes)
+        case BillDecided() as body:
+            changes.bills_decided.append(body)
         case PostingMade() as body:
             _post(body, entry.at, origin, changes)
         case ConnectorStatusChanged() as body:
@@ -353,6 +357,8 @@ def _bill(cdr: Cdr, status: str, at: datetime, origin: Origin, changes: Changes)
             "received_at": origin.received_at,
         }
     )
+    if cdr.credit:
+        return
     is_issued = status == "issued"
     changes.sessions_billed.append(
         {

@@ -30,9 +30,10 @@ SLOWEST_PERCENT: Final = 5
 something: kWh that are labelled Wh are a thousandth (field quirk 12)."""
 
 
-def money_id(site: Site) -> str:
-    """The id for what is journaled next in the money stream: derived, so that it is the same at every replay."""
-    return f"{site.rules.edge_id}-{site.epoch[:8]}-{site.last_seq[Stream.MONEY] + 1}"
+def money_id(site: Site, ahead: int = 0) -> str:
+    """The id for what is journaled next in the money stream, or so many entries after it: derived, so that it is the
+    same at every replay."""
+    return f"{site.rules.edge_id}-{site.epoch[:8]}-{site.last_seq[Stream.MONEY] + 1 + ahead}"
 
 
 def end_transaction(

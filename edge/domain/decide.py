@@ -8,6 +8,7 @@ from typing import assert_never
 from edge.domain import (
     boots,
     certificates,
+    corrections,
     deviations,
     device_model,
     drivers,
@@ -30,6 +31,7 @@ from edge.domain import (
     vehicle_plans,
 )
 from edge.domain.billing import end_transaction
+from edge.domain.correction_events import BillDecisionAsked
 from edge.domain.decision import Decision
 from edge.domain.events import (
     AlarmDismissed,
@@ -230,6 +232,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
                 site.is_uplink_online, site.uplink_since = event.is_online, now
         case ConnectionLimitReached():
             stations.note_connection_limit(site, decision, event, now)
+        case BillDecisionAsked():
+            corrections.decide_bill(site, decision, event, now)
         case StationLetIn():
             boots.let_in(site, decision, event, now)
         case DecisionFailed():
@@ -259,6 +263,8 @@ def wanted(site: Site, event: SiteEvent) -> tuple[PastKey, ...]:
             past = PastKey(event.station_id, start_key=key)
         case ClaimAnswered():
             return handover.wanted(site, event)
+        case BillDecisionAsked(cdr_id=cdr_id):
+            return (PastKey("", cdr_id=cdr_id),) if site.bills.get(cdr_id) is None else ()
         case _:
             return ()
     return () if site.past(past) is not None else (past,)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.past import PastTransaction
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, Operation, Reply
@@ -244,6 +245,7 @@ SiteEvent = (
     | PasswordChanged
     | SecurityProfileChanged
     | DecisionFailed
+    | BillDecisionAsked
     | StationLetIn
     | Ticked
     | Restarted
@@ -277,4 +279,4 @@ class NotAtHome(Acknowledged, frozen=True, kw_only=True):
     claim: int
 
 
-SiteReply = Reply | Done | Refused | Elsewhere
+SiteReply = Reply | Done | Refused | Elsewhere | BillSettled

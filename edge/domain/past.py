@@ -28,3 +28,5 @@ class PastKey:
     charger_transaction_id: str | None = None
     transaction_id: str | None = None
     """For one that was handed over between agents."""
+    cdr_id: str | None = None
+    """Not the transaction is asked for but this bill."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from edge.domain.inventory import InventoryRules
@@ -80,6 +81,8 @@ class SiteRules:
     """By station: how the site runs its transactions, where it knows none itself."""
     estimating_tariffs: frozenset[str] = frozenset()
     """Those that bill energy that was not measured."""
+    second_person_above: Decimal = Decimal("100.00")
+    """A decision upon a bill of more than this takes two people; in the site's currency, taxes included."""
     meters: dict[str, MeterRules] = field(default_factory=dict)
     keeps_lists: bool = field(init=False)
     checkpoint_every: timedelta = field(init=False)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from edge.domain.authorization import TokenList
+from edge.domain.bill_book import BillBook, BillRecord
 from edge.domain.composite import InstalledProfile, VehicleOffer
 from edge.domain.inventory import Inventory
 from edge.domain.job import OpenJob
@@ -93,6 +94,7 @@ class Site:
     runs: RunBook = field(default_factory=RunBook)
     meters: MeterBook = field(default_factory=MeterBook)
     unbilled: UnbilledBook = field(default_factory=UnbilledBook)
+    bills: BillBook = field(default_factory=BillBook)
     out_of_service: dict[EvseRef, AvailabilityChanged] = field(default_factory=dict)
     """What the operator took out of service, or wants to; EVSE 0 is the whole station."""
     accepted_stations: set[str] = field(default_factory=set)
@@ -315,8 +317,12 @@ class Site:
     def stray_stop(self, station_id: str, charger_transaction_id: str) -> UnknownStopReceived | None:
         return self.stray_stops.get(station_id, {}).get(charger_transaction_id)
 
-    def remember(self, past: PastTransaction) -> None:
-        """What the ledger knows of an ended transaction, or the moves of one handed over; the oldest are forgotten."""
+    def remember(self, past: PastTransaction | BillRecord) -> None:
+        """What the ledger knows of an ended transaction or a bill, or the moves of one handed over; the oldest are
+        forgotten."""
+        if isinstance(past, BillRecord):
+            self.bills.keep(past)
+            return
         if past.start_key:
             for name in (f"k{past.start_key}", f"i{past.charger_transaction_id}"):
                 self._recent[past.station_id, name] = past

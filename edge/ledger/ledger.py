@@ -19,9 +19,12 @@ from typing import Any, Final, Self, TypeVar
 
 from prometheus_client import CollectorRegistry
 
+from edge.domain.bill_book import BillRecord
 from edge.domain.past import PastKey, PastTransaction
 from edge.domain.remote import REMEMBERED
 from edge.ledger import device_reading
+from edge.ledger.bill_tables import bill_record
+from edge.ledger.chain import ChainHead, open_chain
 from edge.ledger.database import LedgerError, lock, open_beside, open_reader, open_writer
 from edge.ledger.deviations import deviations_in
 from edge.ledger.ledger_metrics import LedgerMetrics
@@ -59,6 +62,8 @@ class Ledger:
         self._wal = WalCopier(self._file, open_beside(path), self.connection, self._writer, self._metrics)
         meta = dict(self.connection.execute(queries()["meta"]).fetchall())
         self._epoch: str = meta["epoch"]
+        with self._transaction():
+            self._chain = open_chain(self.connection, self._epoch)
         self._charger_number = int(meta.get("last_charger_number", "0"))
         self._last_seq = {stream: self._number("last_seq", stream) for stream in Stream}
         self._first_seq = {stream: self._number("first_seq", stream) for stream in Stream}
@@ -107,7 +112,7 @@ class Ledger:
         self._acked_seq.update(commit.acked)
         self._charger_number = max(self._charger_number, commit.last_charger_number)
 
-    async def recall(self, keys: Sequence[PastKey]) -> list[PastTransaction]:
+    async def recall(self, keys: Sequence[PastKey]) -> list[PastTransaction | BillRecord]:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._recall, keys)
 
     async def with_writer(self, read: Callable[[], T]) -> T:
@@ -179,8 +184,12 @@ class Ledger:
     # --- in the threads ---
 
     def _write(self, rows: Rows) -> None:
+        before = self._chain
+        head, grown = rows.chain(before.hash)
         with self._metrics.write_seconds.time(), self._transaction():
             rows.write(self.connection)
+        if grown:
+            self._chain = ChainHead(before.epoch, before.count + grown, head)
         self._wal.grew(len(rows))
 
     def _trim(self, table: str, drop: Callable[[sqlite3.Connection], int]) -> Step:
@@ -205,9 +214,13 @@ class Ledger:
                 self.connection.execute("ROLLBACK")
             raise
 
-    def _recall(self, keys: Sequence[PastKey]) -> list[PastTransaction]:
-        found: list[PastTransaction] = []
+    def _recall(self, keys: Sequence[PastKey]) -> list[PastTransaction | BillRecord]:
+        found: list[PastTransaction | BillRecord] = []
         for key in keys:
+            if key.cdr_id is not None:
+                bill = bill_record(self.connection, key.cdr_id)
+                found += [bill] if bill is not None else []
+                continue
             name, value = "past_by_charger_id", key.charger_transaction_id
             if key.start_key is not None:
                 name, value = "past_by_start_key", key.start_key

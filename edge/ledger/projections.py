@@ -11,11 +11,11 @@ from edge.domain.handover import HANDED_OVER
 from edge.domain.site import MAX_STRAY_STOPS
 from edge.domain.transaction import Transaction
 from edge.ledger import device_projections
-from edge.ledger.database import LedgerError
+from edge.ledger.bill_tables import corrected_seq, keep_decision
 from edge.ledger.rows import Rows
 from edge.ledger.security_tables import keep as keep_security
-from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
+from protocols.sync.corrections import BillDecided
 from protocols.sync.up import (
     AlarmCleared,
     AlarmRaised,
@@ -76,7 +76,8 @@ CHARGING_LIMIT = TypeAdapter(ChargingLimitChanged)
 encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 """Writes what pydantic reads back."""
 
-_BILLS: Final = (CdrIssued, CdrQuarantined)
+_KEPT_APART: Final = (PostingMade, CdrIssued, CdrQuarantined, BillDecided)
+"""For ever, in tables of their own: the journal's row only points there."""
 MAX_DEVIATIONS: Final = 10_000
 """Kinds kept. Models are named by the stations themselves: who makes them up shall not fill the disk."""
 
@@ -100,9 +101,9 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
 
     Checkpoints come before the entries: a transaction that began in the same commit can then end in it.
     """
-    is_bill = type(entry.body) in _BILLS
+    is_kept_apart = type(entry.body) in _KEPT_APART
     # By value: an enumeration's member would go through sqlite3's adapters, which costs as much as the row.
-    rows.add("journal", "append", entry.stream.value, entry.seq, at, None if is_bill else encoded)
+    rows.add("journal", "append", entry.stream.value, entry.seq, at, None if is_kept_apart else encoded)
     match entry.body:
         case TransactionStarted() | TransactionMerged() | IdTokenRefused() | MeterValuesSampled():
             pass  # the journal is their only place; an open transaction's row comes with its checkpoint
@@ -124,12 +125,15 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
         case CdrIssued(cdr=cdr) | CdrQuarantined(cdr=cdr):
             is_quarantined = int(type(entry.body) is CdrQuarantined)
             end = cdr.end_date_time.isoformat()
-            rows.add("cdrs", "add_cdr", entry.seq, cdr.id, cdr.session_id, is_quarantined, end, encoded)
+            name = (cdr.id, cdr.session_id, is_quarantined, end)
+            rows.link("cdrs", "add_cdr", encoded, entry.seq, *name, encoded, int(cdr.credit), corrected_seq(cdr))
+        case BillDecided() as decided:
+            keep_decision(rows, entry, decided, encoded, at)
         case PostingMade() as posting:
             legs = encode(posting.legs).decode()
-            name = (posting.posting_id, posting.key, posting.cdr_id, posting.currency)
+            posted = (posting.posting_id, posting.key, posting.cdr_id, posting.currency)
             why = (posting.reason.value, legs, posting.text, posting.by)
-            rows.add("postings", "add_posting", entry.seq, *name, *why)
+            rows.link("postings", "add_posting", encoded, entry.seq, *posted, *why, encoded)
         case ConnectorStatusChanged() as status:
             _put_status(rows, status)
         case StationConnectionChanged() as link:
@@ -208,15 +212,6 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             keep_security(rows, entry.body, at)
         case _:
             assert_never(entry.body)
-
-
-def bill_of(entry: Entry) -> Cdr:
-    """The bill that a journal entry brings. Raises LedgerError when it brings none."""
-    match entry.body:
-        case CdrIssued(cdr=cdr) | CdrQuarantined(cdr=cdr):
-            return cdr
-        case _:
-            raise LedgerError(f"entry {entry.stream} {entry.seq} stands among the bills and is none")
 
 
 def _put_status(rows: Rows, status: ConnectorStatusChanged) -> None:

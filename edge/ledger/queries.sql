@@ -67,11 +67,51 @@ WHERE charger_transaction_id = ? AND station_id = ?
 ORDER BY rowid DESC LIMIT 1
 
 -- name: add_cdr
-INSERT INTO cdrs (money_seq, cdr_id, transaction_id, is_quarantined, end_date_time, entry) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO cdrs (money_seq, cdr_id, transaction_id, is_quarantined, end_date_time, entry, is_credit, corrects, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: add_decision
+INSERT INTO bill_decisions (money_seq, bill_seq, cdr_id, decision, decided_at, staff, second_staff, entry, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: bill
+SELECT c.entry, c.is_quarantined, d.entry FROM cdrs AS c LEFT JOIN bill_decisions AS d ON d.bill_seq = c.money_seq
+WHERE c.money_seq = ? AND c.cdr_id = ?
+
+-- name: chain
+SELECT after_seq, genesis FROM chains WHERE epoch = ?
+
+-- name: begin_chain
+INSERT INTO chains (epoch, after_seq, genesis) VALUES (?, ?, ?)
+
+-- name: last_chained
+SELECT MAX(
+    (SELECT COALESCE(MAX(money_seq), 0) FROM cdrs), (SELECT COALESCE(MAX(money_seq), 0) FROM postings),
+    (SELECT COALESCE(MAX(money_seq), 0) FROM bill_decisions)
+)
+
+-- name: chain_hash
+SELECT COALESCE(
+    (SELECT hash FROM cdrs WHERE money_seq = ?1), (SELECT hash FROM postings WHERE money_seq = ?1),
+    (SELECT hash FROM bill_decisions WHERE money_seq = ?1)
+)
+
+-- name: chained
+SELECT money_seq, entry FROM cdrs WHERE money_seq > ?1 AND money_seq <= ?2
+UNION ALL SELECT money_seq, entry FROM postings WHERE money_seq > ?1 AND money_seq <= ?2
+UNION ALL SELECT money_seq, entry FROM bill_decisions WHERE money_seq > ?1 AND money_seq <= ?2
+ORDER BY money_seq
+
+-- name: chain_count
+SELECT (SELECT COUNT(*) FROM cdrs WHERE money_seq > ?1) + (SELECT COUNT(*) FROM postings WHERE money_seq > ?1)
+    + (SELECT COUNT(*) FROM bill_decisions WHERE money_seq > ?1)
+
+-- name: last_seal
+SELECT through_seq, count, sealed_at FROM chain_seals WHERE epoch = ? ORDER BY money_seq DESC LIMIT 1
 
 -- name: add_posting
-INSERT INTO postings (money_seq, posting_id, key, cdr_id, currency, reason, legs, text, staff)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO postings (money_seq, posting_id, key, cdr_id, currency, reason, legs, text, staff, entry, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: drop_tokens
 DELETE FROM tokens WHERE source = ?

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from edge.ledger.bill_tables import bill_of
 from edge.ledger.database import LedgerError, open_reader
-from edge.ledger.projections import TOKEN, bill_of
+from edge.ledger.projections import TOKEN
 from edge.ledger.queries import queries
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token

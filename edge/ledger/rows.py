@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
+from edge.ledger.chain import link
 from edge.ledger.queries import queries
 
 Value = str | int | bytes | None
@@ -31,6 +32,7 @@ class Rows:
 
     def __init__(self) -> None:
         self._runs: dict[str, list[tuple[str, list[tuple[Value, ...]]]]] = {}
+        self._links: list[tuple[str, str, bytes, tuple[Value, ...]]] = []
 
     def add(self, group: str, statement: str, *row: Value) -> None:
         """Have a statement of queries.sql carried out with these values."""
@@ -41,6 +43,19 @@ class Rows:
             runs[-1][1].append(row)
         else:
             runs.append((statement, [row]))
+
+    def link(self, group: str, statement: str, entry: bytes, *row: Value) -> None:
+        """The same for a row of what is chained by hashes: its last value is the hash, which `chain` adds. `entry` are
+        the bytes that are hashed. To be called in the order of the entries."""
+        self._links.append((group, statement, entry, row))
+
+    def chain(self, head: bytes) -> tuple[bytes, int]:
+        """Give the rows of the chain their hashes; returns the new head, and by how many entries it has grown."""
+        links, self._links = self._links, []
+        for group, statement, entry, row in links:
+            head = link(head, entry)
+            self.add(group, statement, *row, head)
+        return head, len(links)
 
     def __len__(self) -> int:
         return sum(len(rows) for runs in self._runs.values() for _, rows in runs)

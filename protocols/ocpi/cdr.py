@@ -66,6 +66,8 @@ class Cdr(Fact, frozen=True, kw_only=True):
     that was not used has a bill of its own, with its id in the place of the transaction's. `total_reservation_cost` is
     part of `total_cost`.
     `quarantine` holds the reasons why a person must look before it is issued; it is empty on an issued bill.
+    A `credit` takes back the bill `credit_reference_id`: the same quantities, and the negative of each cost. A bill that
+    a person decided upon `replaces` another: one that was in quarantine, or one that was credited.
     """
 
     id: str
@@ -90,6 +92,9 @@ class Cdr(Fact, frozen=True, kw_only=True):
     stop_reason: str
     rounding_rule: str
     engine: str
+    credit: bool = False
+    credit_reference_id: str | None = None
+    replaces: str | None = None
     quarantine: tuple[str, ...] = ()
     total_reservation_time_s: int = 0
     total_reservation_cost: Price | None = None

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, Discriminator, JsonValue
 from protocols.fact import Fact
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
+from protocols.sync.corrections import BillDecided
 from protocols.sync.topics import Count, Stream
 from protocols.sync.upkeep import (
     AvailabilityChanged,
@@ -370,6 +371,7 @@ MoneyBody = (
     | TransactionMerged
     | CdrIssued
     | CdrQuarantined
+    | BillDecided
     | PostingMade
 )
 EventBody = (

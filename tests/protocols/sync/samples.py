@@ -14,6 +14,7 @@ from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
 from protocols.ocpi.token import Token
 from protocols.sync import down, present, up, upkeep
+from protocols.sync.corrections import BillDecided, BillDecision
 from protocols.sync.topics import Stream
 from protocols.terms import BalancePart, ChargingState, ConnectorStatus, EvseState, Measurand, MeterRole, ReadingContext
 
@@ -122,6 +123,17 @@ MONEY_BODIES = (
             up.PostingLeg(account="revenue", amount=Decimal("-4.55")),
             up.PostingLeg(account="vat", amount=Decimal("-0.86")),
         ),
+    ),
+    BillDecided(
+        cdr_id="cdr-1",
+        session_id="tx-1",
+        decision=BillDecision.CORRECTED,
+        reason="the meter was wrong",
+        by="anna",
+        second_by="bert",
+        credit_cdr_id="cdr-2",
+        new_cdr_id="cdr-3",
+        request_key="k-1",
     ),
     up.TransactionHandedOver(transaction_id="tx-1", station_id="CS-1", evse_id=1, to_edge_id="edge-2", moves=1),
     up.TransactionTakenOver(

@@ -1,0 +1,75 @@
+"""The proof that nothing of the money was changed, taken out or put in between: a chain of hashes.
+
+Over each epoch's bills, decisions upon bills, and postings, in the order of their numbers in the money stream:
+
+    hash(n) = SHA-256(hash(n-1) + entry(n))
+
+where `entry(n)` are the bytes of the journal entry as they were written, sent and are kept. The first is linked to the
+`genesis`, which is made of the epoch's name and of all that was in the ledger when the epoch began.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from edge.ledger.queries import queries
+
+VERSION: Final = b"ohmstead-chain-1"
+_AT_ONCE: Final = 2047
+"""hashlib lets the interpreter's lock go for more than that, and whoever wants it back while the agent is busy waits."""
+_sha256 = hashlib.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """Where the chain of an epoch stands: `count` entries, and the hash over all of them."""
+
+    epoch: str
+    count: int
+    hash: bytes
+
+
+def link(before: bytes, entry: bytes) -> bytes:
+    """The next hash."""
+    digest = _sha256(before)
+    if len(entry) <= _AT_ONCE:
+        digest.update(entry)
+    else:
+        for start in range(0, len(entry), _AT_ONCE):
+            digest.update(entry[start : start + _AT_ONCE])
+    return digest.digest()
+
+
+def genesis(epoch: str, older: Iterator[tuple[int, bytes]]) -> tuple[int, bytes]:
+    """Where an epoch's chain begins, after what is older: the number of the last of that, and the hash."""
+    hashed, after_seq = _sha256(VERSION + b"\n" + epoch.encode() + b"\n").digest(), 0
+    for seq, entry in older:
+        after_seq, hashed = seq, link(hashed, entry)
+    return after_seq, hashed
+
+
+def chained(connection: sqlite3.Connection, after_seq: int, upto_seq: int) -> Iterator[tuple[int, bytes]]:
+    """The entries that the chain is made of, in their order, one at a time."""
+    yield from connection.execute(queries()["chained"], (after_seq, upto_seq))
+
+
+def open_chain(connection: sqlite3.Connection, epoch: str) -> ChainHead:
+    """Where the chain of this epoch stands; it is begun where it is not. To be called in a transaction."""
+    sql = queries()
+    (last_seq,) = connection.execute(sql["last_chained"]).fetchone()
+    row = connection.execute(sql["chain"], (epoch,)).fetchone()
+    if row is None:
+        after_seq, begun = genesis(epoch, chained(connection, 0, last_seq))
+        connection.execute(sql["begin_chain"], (epoch, after_seq, begun))
+        return ChainHead(epoch, 0, begun)
+    after_seq, begun = row
+    if last_seq <= after_seq:
+        return ChainHead(epoch, 0, begun)
+    counted_seq, counted, _ = connection.execute(sql["last_seal"], (epoch,)).fetchone() or (after_seq, 0, "")
+    (since,) = connection.execute(sql["chain_count"], (counted_seq,)).fetchone()
+    (last,) = connection.execute(sql["chain_hash"], (last_seq,)).fetchone()
+    return ChainHead(epoch, counted + since, last)
