@@ -17,6 +17,13 @@ from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionN
 from protocols.errors import BadEntry
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.session import SessionStatus
+from protocols.sync.customers import (
+    CustomersChanged,
+    DunningStepTaken,
+    ElsewhereTold,
+    WalletOverdrawn,
+    WalletSpent,
+)
 from protocols.sync.corrections import BillDecided
 from protocols.sync.topics import EdgeAddress
 from protocols.sync.up import (
@@ -144,6 +151,8 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.bills_decided.append(body)
         case PostingMade() as body:
             _post(body, entry.at, origin, changes)
+        case CustomersChanged() | ElsewhereTold() | WalletSpent() | WalletOverdrawn() | DunningStepTaken():
+            pass  # the raw entry is kept
         case ConnectorStatusChanged() as body:
             changes.news.append(
                 StatusNews(

@@ -13,7 +13,7 @@ from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, ChargerCommand
 from protocols.sync.down import RejectedEntry
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmCleared, AlarmRaised, Body, CommandFinished, Entry, Severity, stream_of
+from protocols.sync.up import AlarmCleared, AlarmRaised, Body, CommandFinished, Entry, PostingMade, Severity, stream_of
 from protocols.terms import EvseRef
 
 _ACKNOWLEDGED: Final = Acknowledged()
@@ -55,6 +55,8 @@ class Decision:
         site.last_seq[stream] += 1
         entry = Entry(stream=stream, seq=site.last_seq[stream], at=now, body=body)
         self.entries.append(entry)
+        if type(body) is PostingMade:
+            site.accounts.take(body, entry.seq, now, site.rules)
         return entry
 
     def checkpoint(self, transaction: Transaction, now: datetime) -> None:

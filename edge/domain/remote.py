@@ -221,6 +221,8 @@ def note_ack(site: Site, decision: Decision, ack: Ack, now: datetime) -> None:
     if ack.seq > site.acked_seq[ack.stream] or (ack.resend and ack.seq < site.acked_seq[ack.stream]):
         site.acked_seq[ack.stream] = ack.seq
         decision.acked[ack.stream] = ack.seq
+        if ack.stream is Stream.MONEY:
+            site.accounts.note_sent(ack.seq)
     for rejected in ack.rejected:
         decision.dead.append((ack.stream, rejected))
         severity = Severity.CRITICAL if ack.stream is Stream.MONEY else Severity.WARNING

@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from edge.domain.account_rules import AccountRules
 from edge.domain.inventory import InventoryRules
 from edge.domain.job import JobRules
 from edge.domain.list_book import ListRules
@@ -84,6 +85,7 @@ class SiteRules:
     second_person_above: Decimal = Decimal("100.00")
     """A decision upon a bill of more than this takes two people; in the site's currency, taxes included."""
     meters: dict[str, MeterRules] = field(default_factory=dict)
+    accounts: AccountRules = field(default_factory=AccountRules)
     keeps_lists: bool = field(init=False)
     checkpoint_every: timedelta = field(init=False)
     silent_after: timedelta = field(init=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from edge.domain.account_book import AccountBook
 from edge.domain.authorization import TokenList
 from edge.domain.bill_book import BillBook, BillRecord
 from edge.domain.composite import InstalledProfile, VehicleOffer
@@ -94,6 +95,7 @@ class Site:
     runs: RunBook = field(default_factory=RunBook)
     meters: MeterBook = field(default_factory=MeterBook)
     unbilled: UnbilledBook = field(default_factory=UnbilledBook)
+    accounts: AccountBook = field(default_factory=AccountBook)
     bills: BillBook = field(default_factory=BillBook)
     out_of_service: dict[EvseRef, AvailabilityChanged] = field(default_factory=dict)
     """What the operator took out of service, or wants to; EVSE 0 is the whole station."""

@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry
 from edge.domain.bill_book import BillRecord
 from edge.domain.past import PastKey, PastTransaction
 from edge.domain.remote import REMEMBERED
-from edge.ledger import device_reading
+from edge.ledger import account_totals, device_reading
 from edge.ledger.bill_tables import bill_record
 from edge.ledger.chain import ChainHead, open_chain
 from edge.ledger.database import LedgerError, lock, open_beside, open_reader, open_writer
@@ -158,6 +158,12 @@ class Ledger:
         drop = partial(trim_past, before=before, most=most)
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._trim, "past_transactions", drop)
 
+    # --- sums of accounts, see edge/ledger/account_totals.py ---
+
+    async def add_up(self, most: int) -> int:
+        """Add up to so many postings to the sums of their accounts; returns how many there were."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._add_up, most)
+
     # --- port Journal ---
 
     @property
@@ -191,6 +197,12 @@ class Ledger:
         if grown:
             self._chain = ChainHead(before.epoch, before.count + grown, head)
         self._wal.grew(len(rows))
+
+    def _add_up(self, most: int) -> int:
+        with self._transaction():
+            count = account_totals.add_up(self.connection, most)
+        self._wal.grew(count)
+        return count
 
     def _trim(self, table: str, drop: Callable[[sqlite3.Connection], int]) -> Step:
         begun_s = time.monotonic()

@@ -12,9 +12,17 @@ from edge.domain.site import MAX_STRAY_STOPS
 from edge.domain.transaction import Transaction
 from edge.ledger import device_projections
 from edge.ledger.bill_tables import corrected_seq, keep_decision
+from edge.ledger.customer_tables import keep_customers
 from edge.ledger.rows import Rows
 from edge.ledger.security_tables import keep as keep_security
 from protocols.ocpi.token import Token
+from protocols.sync.customers import (
+    CustomersChanged,
+    DunningStepTaken,
+    ElsewhereTold,
+    WalletOverdrawn,
+    WalletSpent,
+)
 from protocols.sync.corrections import BillDecided
 from protocols.sync.up import (
     AlarmCleared,
@@ -148,6 +156,8 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
                 rows.add("tokens", "put_token", changed.source, token.key, encode(token))
             rows.add("meta", "set_meta", "tokens_version", str(entry.seq))
             rows.add("meta", "set_meta", "tokens_changed_at", at)
+        case CustomersChanged() | ElsewhereTold() | WalletSpent() | WalletOverdrawn() | DunningStepTaken():
+            keep_customers(rows, entry.body, at)
         case DocumentApplied() as applied:
             if applied.problem is None:
                 rows.add("documents", "put_document", applied.document, applied.version)

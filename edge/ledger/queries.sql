@@ -469,3 +469,138 @@ INSERT INTO accepted_stations (station_id) VALUES (?) ON CONFLICT DO NOTHING
 
 -- name: accepted_stations
 SELECT station_id FROM accepted_stations
+
+-- name: drop_customers
+DELETE FROM customers WHERE source = ?
+
+-- name: put_customer
+INSERT INTO customers (source, customer_id, name, words, document) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (source, customer_id) DO UPDATE SET name = excluded.name, words = excluded.words,
+    document = excluded.document
+
+-- name: drop_contracts
+DELETE FROM contracts WHERE source = ?
+
+-- name: put_contract
+INSERT INTO contracts (source, contract_id, customer_id, document) VALUES (?, ?, ?, ?)
+ON CONFLICT (source, contract_id) DO UPDATE SET customer_id = excluded.customer_id, document = excluded.document
+
+-- name: contracts
+SELECT source, document FROM contracts ORDER BY contract_id, source
+
+-- name: contract
+SELECT source, document FROM contracts WHERE contract_id = ? ORDER BY source
+
+-- name: contracts_of
+SELECT source, document FROM contracts WHERE customer_id = ? ORDER BY contract_id, source
+
+-- name: customers
+SELECT source, document FROM customers ORDER BY customer_id, source
+
+-- name: customer
+SELECT source, document FROM customers WHERE customer_id = ? ORDER BY source
+
+-- name: cards_of
+SELECT source, key FROM cards WHERE contract_id = ? ORDER BY key, source
+
+-- name: find_customers
+SELECT customer_id FROM customers WHERE number IN (SELECT rowid FROM customer_words WHERE words MATCH ?1)
+UNION
+SELECT customer_id FROM contracts WHERE contract_id IN (
+    SELECT contract_id FROM cards WHERE number IN (SELECT rowid FROM card_words WHERE words MATCH ?1)
+)
+UNION
+SELECT customer_id FROM contracts WHERE contract_id = ?2
+ORDER BY customer_id LIMIT ?3
+
+-- name: find_customers_by_little
+SELECT customer_id FROM customers WHERE instr(words, ?1) > 0
+UNION
+SELECT customer_id FROM contracts WHERE contract_id IN (SELECT contract_id FROM cards WHERE instr(words, ?1) > 0)
+ORDER BY customer_id LIMIT ?2
+
+-- name: drop_elsewhere
+DELETE FROM balances_elsewhere
+
+-- name: put_elsewhere
+INSERT INTO balances_elsewhere (contract_id, amount, as_of) VALUES (?, ?, ?)
+ON CONFLICT (contract_id) DO UPDATE SET amount = excluded.amount, as_of = excluded.as_of
+
+-- name: balances_elsewhere
+SELECT contract_id, amount FROM balances_elsewhere
+
+-- name: put_dunning
+INSERT INTO dunning (contract_id, step, document, taken_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (contract_id) DO UPDATE SET step = excluded.step, document = excluded.document, taken_at = excluded.taken_at
+
+-- name: drop_dunning
+DELETE FROM dunning WHERE contract_id = ?
+
+-- name: dunning
+SELECT contract_id, step FROM dunning
+
+-- name: dunning_documents
+SELECT document, taken_at FROM dunning ORDER BY contract_id
+
+-- name: meta_of
+SELECT value FROM meta WHERE key = ?
+
+-- name: postings_to_add_up
+SELECT MAX(money_seq), COUNT(*)
+FROM (SELECT money_seq FROM postings WHERE money_seq > ? ORDER BY money_seq LIMIT ?)
+
+-- name: add_up_accounts
+INSERT INTO account_totals (account, cents)
+SELECT json_extract(leg.value, '$.account'), SUM(CAST(ROUND(json_extract(leg.value, '$.amount') * 100) AS INTEGER))
+FROM postings AS p, json_each(p.legs) AS leg WHERE p.money_seq > ?1 AND p.money_seq <= ?2 GROUP BY 1
+ON CONFLICT (account) DO UPDATE SET cents = cents + excluded.cents
+
+-- name: note_account_postings
+INSERT INTO account_postings (account, money_seq)
+SELECT DISTINCT json_extract(leg.value, '$.account') AS account, p.money_seq
+FROM postings AS p, json_each(p.legs) AS leg
+WHERE p.money_seq > ?1 AND p.money_seq <= ?2 AND account NOT GLOB 'revenue:*' AND account NOT GLOB 'vat:*'
+ON CONFLICT DO NOTHING
+
+-- name: balance_of_account
+SELECT COALESCE((SELECT cents FROM account_totals WHERE account = ?), 0) + COALESCE((
+    SELECT SUM(CAST(ROUND(json_extract(leg.value, '$.amount') * 100) AS INTEGER))
+    FROM postings AS p, json_each(p.legs) AS leg
+    WHERE json_extract(leg.value, '$.account') = ? AND p.money_seq > ?
+), 0)
+
+-- name: account_balances
+SELECT account, SUM(cents) FROM (
+    SELECT account, cents FROM account_totals WHERE account >= ? AND account < ?
+    UNION ALL
+    SELECT json_extract(leg.value, '$.account') AS account,
+        CAST(ROUND(json_extract(leg.value, '$.amount') * 100) AS INTEGER) AS cents
+    FROM postings AS p, json_each(p.legs) AS leg
+    WHERE p.money_seq > ? AND json_extract(leg.value, '$.account') >= ? AND json_extract(leg.value, '$.account') < ?
+) GROUP BY account HAVING SUM(cents) <> 0 ORDER BY account
+
+-- name: account_entries
+SELECT p.money_seq, p.posted_at, p.posting_id, p.key, p.reason, json_extract(leg.value, '$.amount'), p.cdr_id, p.text,
+    p.staff
+FROM (
+    SELECT money_seq FROM account_postings WHERE account = ?1
+    UNION ALL
+    SELECT money_seq FROM postings WHERE money_seq > ?3
+) AS found JOIN postings AS p ON p.money_seq = found.money_seq, json_each(p.legs) AS leg
+WHERE json_extract(leg.value, '$.account') = ?2 ORDER BY p.money_seq
+
+-- name: newest_account_entries
+SELECT p.money_seq, p.posted_at, p.posting_id, p.key, p.reason, json_extract(leg.value, '$.amount'), p.cdr_id, p.text,
+    p.staff
+FROM (
+    SELECT money_seq FROM account_postings WHERE account = ?1
+    UNION ALL
+    SELECT money_seq FROM postings WHERE money_seq > ?3
+) AS found JOIN postings AS p ON p.money_seq = found.money_seq, json_each(p.legs) AS leg
+WHERE json_extract(leg.value, '$.account') = ?2 ORDER BY p.money_seq DESC
+
+-- name: holds_of
+SELECT legs FROM postings WHERE key >= ? AND key < ? ORDER BY key
+
+-- name: postings_after
+SELECT money_seq, legs FROM postings WHERE money_seq > ? ORDER BY money_seq

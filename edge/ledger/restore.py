@@ -9,6 +9,7 @@ from edge.domain.rules import SiteRules
 from edge.domain.site import OpenCommand, Site
 from edge.domain.smart_charging import limit_key
 from edge.ledger.block_tables import restore_blocks
+from edge.ledger.customer_tables import restore_accounts
 from edge.ledger.device_restore import restore_device_model
 from edge.ledger.ledger import Ledger
 from edge.ledger.moves import restore_stray_stops
@@ -55,6 +56,7 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
     _restore_smart_charging(site, ledger)
     restore_security(site, ledger.connection)
     restore_blocks(site, ledger.connection)
+    restore_accounts(site, ledger.connection)
     return site
 
 

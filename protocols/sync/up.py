@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, Discriminator, JsonValue
 from protocols.fact import Fact
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
+from protocols.sync.customers import CustomerBody
 from protocols.sync.corrections import BillDecided
 from protocols.sync.topics import Count, Stream
 from protocols.sync.upkeep import (
@@ -391,6 +392,7 @@ EventBody = (
     | CommandFinished
     | DocumentApplied
     | TokensChanged
+    | CustomerBody
     | ReservationMade
     | ReservationEnded
     | LocalListSettled

@@ -1,0 +1,124 @@
+"""What decisions need of contracts and their money, in memory: terms, balances, and the wallets of what runs now.
+
+No balance here is the truth: each is the sum of the postings of this agent's own journal, which keep it as they are
+journaled, and what the hub told of the other sites. Names, plates and notes are in the ledger alone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from edge.domain.dues import Dues
+from edge.domain.rules import SiteRules
+from protocols.money import ZERO
+from protocols.ocpi.customer import Billing, Contract
+from protocols.sync.up import PostingMade
+
+CUSTOMER: Final = "customer:"
+HELD: Final = "held:"
+
+
+@dataclass(slots=True, kw_only=True)
+class Wallet:
+    """A prepaid transaction: what is set aside for it, in so many postings, and what it cost when it was looked at.
+    `told_at`: it was told to end, `times` by now."""
+
+    contract_id: str
+    held: Decimal = ZERO
+    holds: int = 0
+    cost: Decimal = ZERO
+    looked_at: datetime | None = None
+    looked_wh: int = 0
+    told_at: datetime | None = None
+    times: int = 0
+
+
+@dataclass(slots=True)
+class AccountBook:
+    """Contracts of both sources, as tokens are: where both know one the hub's terms hold, but either's block blocks."""
+
+    site: dict[str, Contract] = field(default_factory=dict)
+    hub: dict[str, Contract] = field(default_factory=dict)
+    balances: dict[str, Decimal] = field(default_factory=dict)
+    """By contract: what it owes by the postings of this agent; negative where we hold its money."""
+    elsewhere: dict[str, Decimal] = field(default_factory=dict)
+    """By contract: the same by the postings of all others, as the hub told it last."""
+    wallets: dict[str, Wallet] = field(default_factory=dict)
+    """By open transaction."""
+    unsent: dict[str, Decimal] = field(default_factory=dict)
+    """By contract with an offline limit: what was posted to it that the hub does not have yet."""
+    steps: dict[str, int] = field(default_factory=dict)
+    """By contract: how many steps of dunning were taken. Only those with any."""
+    dues: Dues = field(default_factory=Dues)
+    _unsent: deque[tuple[int, str, Decimal]] = field(default_factory=deque)
+
+    def __bool__(self) -> bool:
+        """Whether there is any contract: without one nothing of all this is asked."""
+        return bool(self.site or self.hub)
+
+    def find(self, contract_id: str) -> Contract | None:
+        """The contract as it counts here; None for one that is only an id: it is postpaid and without a limit."""
+        own, contract = self.site.get(contract_id), self.hub.get(contract_id)
+        if contract is None:
+            return own
+        if own is not None and contract.valid and not own.valid:
+            return replace(contract, valid=False)
+        return contract
+
+    def balance(self, contract_id: str) -> Decimal:
+        """What it owes in all, as far as this site knows; what is set aside for running transactions included."""
+        return self.balances.get(contract_id, ZERO) + self.elsewhere.get(contract_id, ZERO)
+
+    def held(self, contract_id: str) -> Decimal:
+        return sum((wallet.held for wallet in self.wallets.values() if wallet.contract_id == contract_id), ZERO)
+
+    def spendable(self, contract: Contract, *, is_cut_off: bool) -> Decimal:
+        """What more a contract may spend here now; never negative. A postpaid one without limits: see `may_spend`."""
+        if contract.billing is Billing.PREPAID:
+            money = -self.balance(contract.id)
+        elif contract.credit_limit is not None:
+            money = contract.credit_limit - self.balance(contract.id)
+        else:
+            money = _BOUNDLESS
+        if is_cut_off and contract.offline_limit is not None:
+            money = min(money, contract.offline_limit - self.unsent.get(contract.id, ZERO))
+        return max(money, ZERO)
+
+    # --- what keeps it ---
+
+    def take(self, posting: PostingMade, seq: int, at: datetime, rules: SiteRules) -> None:
+        """A posting was journaled as this entry of the money stream."""
+        for leg in posting.legs:
+            if leg.account.startswith(CUSTOMER):
+                contract_id = leg.account[len(CUSTOMER) :]
+                self.balances[contract_id] = self.balances.get(contract_id, ZERO) + leg.amount
+                contract = self.find(contract_id) if self else None
+                if contract is not None:
+                    self._note(contract, leg.amount, seq, at, rules)
+
+    def _note(self, contract: Contract, amount: Decimal, seq: int, at: datetime, rules: SiteRules) -> None:
+        if contract.offline_limit is not None and rules.has_uplink:
+            self.note_unsent(contract.id, amount, seq)
+        if contract.billing is Billing.POSTPAID:
+            self.dues.note(contract, amount, at, rules.location.time_zone)
+
+    def note_unsent(self, contract_id: str, amount: Decimal, seq: int) -> None:
+        self._unsent.append((seq, contract_id, amount))
+        self.unsent[contract_id] = self.unsent.get(contract_id, ZERO) + amount
+
+    def note_sent(self, seq: int) -> None:
+        """The hub has all entries of the money stream up to this one."""
+        while self._unsent and self._unsent[0][0] <= seq:
+            _, contract_id, amount = self._unsent.popleft()
+            left = self.unsent.get(contract_id, ZERO) - amount
+            if left:
+                self.unsent[contract_id] = left
+            else:
+                self.unsent.pop(contract_id, None)
+
+
+_BOUNDLESS: Final = Decimal("Infinity")

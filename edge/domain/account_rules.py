@@ -1,0 +1,30 @@
+"""How the site treats wallets and debts, as configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DunningStep:
+    """So many days after what is owed was due: what is done (a word for people), and whether it keeps the contract from
+    charging."""
+
+    after_days: int
+    action: str
+    blocks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRules:
+    """`hold` is set aside for a prepaid transaction at a time, where so much is there. One that has less than `least`
+    may not begin. It is stopped where what is left would be spent within `margin`, and told so again every `again`.
+    `dunning` in the order of its days."""
+
+    hold: Decimal = Decimal("20.00")
+    least: Decimal = Decimal("1.00")
+    margin: timedelta = timedelta(seconds=60)
+    again: timedelta = timedelta(seconds=60)
+    dunning: tuple[DunningStep, ...] = ()

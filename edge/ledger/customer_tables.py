@@ -1,0 +1,131 @@
+"""Customers, contracts and dunning in the ledger: what journal entries do to their tables, and what the site reads back
+of them and of the postings."""
+
+from __future__ import annotations
+
+import sqlite3
+from decimal import Decimal
+from typing import Final, assert_never
+
+import msgspec
+from pydantic import TypeAdapter
+
+from edge.domain.account_book import CUSTOMER, Wallet
+from edge.domain.customer_words import words_of
+from edge.domain.dues import due_on
+from edge.domain.site import Site
+from edge.ledger import account_totals
+from edge.ledger.queries import queries
+from edge.ledger.rows import Rows
+from protocols.money import ZERO
+from protocols.ocpi.customer import Billing, Contract, Customer
+from protocols.sync.customers import (
+    CustomerBody,
+    CustomersChanged,
+    DunningStepTaken,
+    ElsewhereTold,
+    WalletOverdrawn,
+    WalletSpent,
+)
+from protocols.sync.up import PostingLeg
+
+CUSTOMERS: Final = TypeAdapter(Customer)
+CONTRACTS: Final = TypeAdapter(Contract)
+_LEGS: Final = msgspec.json.Decoder(tuple[PostingLeg, ...])
+_encode: Final = msgspec.json.Encoder(decimal_format="string").encode
+
+
+def keep_customers(rows: Rows, body: CustomerBody, at: str) -> None:
+    """Bring the tables up to a journal entry; `at` is its time as the ledger writes it."""
+    match body:
+        case CustomersChanged() as changed:
+            if changed.is_complete:
+                rows.add("customers", "drop_customers", changed.source)
+                rows.add("contracts", "drop_contracts", changed.source)
+            for each in changed.customers:
+                facts = (changed.source, each.id, each.name, words_of(each), _encode(each))
+                rows.add("customers", "put_customer", *facts)
+            for contract in changed.contracts:
+                named = (changed.source, contract.id, contract.customer_id)
+                rows.add("contracts", "put_contract", *named, _encode(contract))
+        case ElsewhereTold() as told:
+            if told.is_complete:
+                rows.add("elsewhere", "drop_elsewhere")
+            for contract_id, amount in told.balances.items():
+                rows.add("elsewhere", "put_elsewhere", contract_id, str(amount), told.as_of.isoformat())
+        case DunningStepTaken() as taken:
+            if taken.step:
+                rows.add("dunning", "put_dunning", taken.contract_id, taken.step, _encode(taken), at)
+            else:
+                rows.add("dunning", "drop_dunning", taken.contract_id)
+        case WalletSpent() | WalletOverdrawn():
+            pass  # the journal and the alarm are their places
+        case _:
+            assert_never(body)
+
+
+def restore_accounts(site: Site, connection: sqlite3.Connection) -> None:
+    """Contracts, balances and the wallets of what runs, as they were at the last commit."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        account_totals.add_up(connection)
+    sql, book = queries(), site.accounts
+    for source, document in connection.execute(sql["contracts"]):
+        contract = CONTRACTS.validate_json(document)
+        (book.hub if source == "hub" else book.site)[contract.id] = contract
+    owed = account_totals.balances(connection, CUSTOMER)
+    book.balances = {account[len(CUSTOMER) :]: amount for account, amount in owed.items()}
+    elsewhere = connection.execute(sql["balances_elsewhere"])
+    book.elsewhere = {contract_id: Decimal(amount) for contract_id, amount in elsewhere}
+    book.steps = dict(connection.execute(sql["dunning"]).fetchall())
+    if book:
+        _restore_dues(site, connection)
+        _restore_unsent(site, connection)
+        _restore_wallets(site, connection)
+
+
+def _restore_dues(site: Site, connection: sqlite3.Connection) -> None:
+    """Payments settle the oldest part first, so what is open are the newest parts that make up the balance."""
+    zone = site.rules.location.time_zone
+    for contract_id in site.accounts.site.keys() | site.accounts.hub.keys():
+        contract, left = site.accounts.find(contract_id), site.accounts.balances.get(contract_id, ZERO)
+        if contract is None or contract.billing is not Billing.POSTPAID or not left:
+            continue
+        if left < 0:
+            site.accounts.dues.paid_ahead[contract_id] = -left
+            continue
+        parts = []
+        for entry in account_totals.entries_of(connection, CUSTOMER + contract_id, newest_first=True):
+            if entry.amount > 0 and entry.posted_at is not None:
+                parts.append((due_on(contract, entry.posted_at, zone), min(entry.amount, left)))
+                left -= parts[-1][1]
+            if not left:
+                break
+        site.accounts.dues.owe_since(contract_id, parts[::-1])
+
+
+def _restore_unsent(site: Site, connection: sqlite3.Connection) -> None:
+    """What the hub does not have yet of contracts that may spend so much only."""
+    contracts = (*site.accounts.site.values(), *site.accounts.hub.values())
+    limited = {each.id for each in contracts if each.offline_limit is not None}
+    if not limited or not site.rules.has_uplink:
+        return
+    acked = connection.execute(queries()["acked_seq"], ("money",)).fetchone()
+    for seq, legs in connection.execute(queries()["postings_after"], (acked[0] if acked else 0,)):
+        for leg in _LEGS.decode(legs):
+            contract_id = leg.account.removeprefix(CUSTOMER)
+            if contract_id in limited and leg.account.startswith(CUSTOMER):
+                site.accounts.note_unsent(contract_id, leg.amount, seq)
+
+
+def _restore_wallets(site: Site, connection: sqlite3.Connection) -> None:
+    """What is set aside for the transactions that are open."""
+    for transaction in site.transactions.values():
+        contract = site.accounts.find(transaction.contract_id)
+        begins = f"hold:{transaction.transaction_id}:{transaction.moves}:"
+        holds = connection.execute(queries()["holds_of"], (begins, begins[:-1] + ";")).fetchall()
+        if holds or (contract is not None and contract.billing is Billing.PREPAID):
+            wallet = Wallet(contract_id=transaction.contract_id, holds=len(holds))
+            for (legs,) in holds:
+                wallet.held += sum((leg.amount for leg in _LEGS.decode(legs) if leg.amount > 0), ZERO)
+            site.accounts.wallets[transaction.transaction_id] = wallet
