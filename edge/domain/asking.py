@@ -17,7 +17,10 @@ ANSWERED_WITHIN: Final = timedelta(minutes=5)
 
 def ask(site: Site, decision: Decision, station_id: str, operation: Operation, now: datetime) -> None:
     """The site itself wants to know or change something. The answer goes to `operations.note` alone: it is nobody's
-    command, and not journaled. Nothing is checked or numbered here."""
+    command, and not journaled. Nothing is checked or numbered here. A station whose transactions the site runs keeps
+    nothing of its own that it could be asked about."""
+    if station_id in site.runs:
+        return
     command_id = f"{OWN}{number(site, now)}"
     site.commands[command_id] = OpenCommand(
         command_id=command_id, expires_at=now + ANSWERED_WITHIN, is_own=True, station_id=station_id, operation=operation

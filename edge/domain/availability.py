@@ -63,6 +63,17 @@ def follow(site: Site, decision: Decision, event: StatusReported, now: datetime)
         _ask(site, decision, wanted, now)
 
 
+def close(site: Site, decision: Decision, station_id: str, now: datetime) -> None:
+    """Of a station whose transactions the site runs: what was scheduled comes to pass with the end of the last one."""
+    running = {transaction.ref for transaction in site.open_at(station_id)}
+    for ref in (EvseRef(station_id, 0), *site.refs_of(station_id)):
+        wanted = site.out_of_service.get(ref)
+        if wanted is not None and wanted.is_scheduled and ref not in running and not (ref.evse_id == 0 and running):
+            done = site.out_of_service[ref] = replace(wanted, is_scheduled=False)
+            decision.journal(site, now, done)
+            decision.shown.update(site.refs_of(station_id))
+
+
 def say_again(site: Site, decision: Decision, station: Station, now: datetime) -> None:
     """After a boot: a station that shows an EVSE in service again has forgotten."""
     for ref in (EvseRef(station.station_id, 0), *site.refs_of(station.station_id)):

@@ -19,8 +19,11 @@ from protocols.sync.up import IdTokenRefused
 from protocols.terms import AuthorizationStatus, EvseRef
 
 
-def present(site: Site, decision: Decision, station_id: str, token_uid: str, now: datetime) -> None:
-    """An Authorize request. A card that charges here is presented to stop, so only other stations count."""
+def present(
+    site: Site, decision: Decision, station_id: str, token_uid: str, now: datetime, *, ref: EvseRef | None = None
+) -> None:
+    """An Authorize request. A card that charges here is presented to stop, so only other stations count. `ref`: where
+    it can only be meant to begin, and the site alone keeps it from beginning."""
     mine = site.tokens.find(token_uid)
     charging = [running for running in site.by_token(token_uid) if site.stations[running.station_id].is_online]
     is_here = any(
@@ -29,7 +32,8 @@ def present(site: Site, decision: Decision, station_id: str, token_uid: str, now
         and (running in charging or (mine is not None and mine.group_id and running.group_id == mine.group_id))
         for running in (site.at_evse(ref) for ref in site.refs_of(station_id))
     )
-    decision.reply = _judge(site, decision, station_id, token_uid, now, elsewhere=bool(charging) and not is_here)
+    elsewhere = bool(charging) and not is_here
+    decision.reply = _judge(site, decision, station_id, token_uid, now, elsewhere=elsewhere, ref=ref)
 
 
 def judge_contract(decision: Decision, certificate_status: str) -> None:
@@ -100,14 +104,18 @@ def _judge(
     ref: EvseRef | None = None,
     at: datetime | None = None,
 ) -> IdTokenAnswer:
-    """Where it is to begin at an EVSE `ref`, then not while that is kept for somebody else at `at`."""
+    """Where it is to begin at an EVSE `ref`, then not while that is kept for somebody else at `at`, nor while it is out
+    of service, which a station of its own knows itself."""
     station = site.station(station_id)
     token = site.tokens.find(token_uid)
     verdict = judge(token, now, allowed_groups=station.rules.allowed_groups, is_charging_elsewhere=elsewhere)
     if verdict is AuthorizationStatus.ACCEPTED:
         if site.admission(station) is not Admission.ACCEPT:
             verdict = AuthorizationStatus.INVALID
-        elif ref is not None and keeper_of(site, ref, token_uid, at or now) is not None:
+        elif ref is not None and (
+            keeper_of(site, ref, token_uid, at or now) is not None
+            or (station_id in site.runs and site.is_out_of_service(ref))
+        ):
             verdict = AuthorizationStatus.NOT_AT_THIS_TIME
     if verdict is not AuthorizationStatus.ACCEPTED:
         decision.journal(site, now, IdTokenRefused(station_id=station_id, token_uid=token_uid, status=str(verdict)))

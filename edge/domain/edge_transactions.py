@@ -25,7 +25,7 @@ from edge.domain.smart_charging import limit_now
 from edge.domain.station import EvseStatus, Station
 from edge.domain.transaction import ROUNDING_WH, Doubt, Transaction
 from protocols.charger.abilities import EnergySource, Polled
-from protocols.charger.commands import ChargerCommand, Operation, RawCall
+from protocols.charger.commands import ChargerCommand
 from protocols.charger.events import (
     CommandAnswered,
     MeterValuesReported,
@@ -36,11 +36,10 @@ from protocols.charger.events import (
 from protocols.charger.operations.smart_charging import (
     ChargingProfile,
     ChargingSchedule,
-    ClearChargingProfile,
     SchedulePeriod,
     SetChargingProfile,
 )
-from protocols.charger.operations.transactions import StartTransaction, StopTransaction
+from protocols.charger.operations.transactions import StartTransaction
 from protocols.terms import ChargingState, ConnectorStatus, EvseRef, Measurand
 
 AWAITED_FOR: Final = timedelta(minutes=3)
@@ -52,7 +51,6 @@ STILL_W: Final = 100
 LINK_LOST: Final = "LinkLost"
 UNPLUGGED: Final = "EVDisconnected"
 STOPPED_BY_CARD: Final = "Local"
-STOPPED_FROM_AFAR: Final = "Remote"
 FAILED: Final = "Other"
 """OCPP 2.0.1 ReasonEnumType, but for the first, for which it has no word."""
 STEER_ID: Final = f"{OWN}steer"
@@ -264,45 +262,7 @@ def steer_all(site: Site, decision: Decision, station_id: str, now: datetime) ->
         steer(site, decision, ref, now)
 
 
-# --- commands ---
-
-
-def carry_out(
-    site: Site, decision: Decision, command_id: str, station_id: str, operation: Operation | RawCall, now: datetime
-) -> CommandAnswered | Refused | None:
-    """What an OCPP station would do itself; the operation was checked. None: it will be answered when it is done."""
-    match operation:
-        case StartTransaction(profile=None):
-            return _order_start(site, decision, command_id, EvseRef(station_id, operation.evse_id), operation, now)
-        case StartTransaction():
-            return Refused(reason=f"{station_id} is not reached by OCPP: give it a charging profile once it charges")
-        case StopTransaction():
-            transaction = site.by_charger_id(station_id, operation.charger_transaction_id)
-            if transaction is None:
-                return Refused(reason=f"transaction {operation.charger_transaction_id} is not running")
-            ended = end_soon(site, decision, transaction.ref, STOPPED_FROM_AFAR, now, command_id)
-            return ended[-1] if ended else None
-        case SetChargingProfile() | ClearChargingProfile():
-            return CommandAnswered(station_id=station_id, command_id=command_id, is_accepted=True)
-        case _:
-            return Refused(reason=f"{station_id} is a Modbus charger: {operation.operation} is for OCPP stations")
-
-
-def _order_start(
-    site: Site, decision: Decision, command_id: str, ref: EvseRef, start: StartTransaction, now: datetime
-) -> CommandAnswered | Refused:
-    status = site.evses[ref]
-    if status.status in (ConnectorStatus.FAULTED, ConnectorStatus.UNAVAILABLE):
-        return Refused(reason=f"EVSE {ref} is {status.status.lower()}")
-    await_vehicle(site, decision, ref, start.token_uid, now)
-    begun = site.at_evse(ref)
-    return CommandAnswered(
-        station_id=ref.station_id,
-        command_id=command_id,
-        is_accepted=True,
-        detail="" if begun else f"it begins when a vehicle is there within {AWAITED_FOR.total_seconds():.0f} s",
-        result={"transaction_id": begun.transaction_id} if begun else None,
-    )
+# --- words for the above ---
 
 
 def _polled(site: Site, ref: EvseRef) -> Polled:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from edge.domain import drivers, edge_transactions, metering, remote
+from edge.domain import availability, drivers, edge_transactions, metering, remote
 from edge.domain.decision import Decision
 from edge.domain.run_book import EvseRun
 from edge.domain.site import Site
@@ -81,7 +81,8 @@ def present(site: Site, decision: Decision, event: IdTokenPresented, evse_id: in
     if status is None or (event.is_old and (was_here or running is not None)):
         return
     mine = site.tokens.find(event.token_uid)
-    drivers.present(site, decision, event.station_id, event.token_uid, now)
+    to_begin = ref if running is None else None
+    drivers.present(site, decision, event.station_id, event.token_uid, now, ref=to_begin)
     reply = decision.reply
     if not isinstance(reply, IdTokenAnswer) or reply.status is not AuthorizationStatus.ACCEPTED:
         return
@@ -120,6 +121,8 @@ def tick(site: Site, decision: Decision, now: datetime) -> None:
             _tell(site, decision, edge_transactions.end_if_settled(site, decision, ref, now), now)
             edge_transactions.begin_if_all_is_there(site, decision, ref, now)
             edge_transactions.steer(site, decision, ref, now)
+        if site.out_of_service:
+            availability.close(site, decision, station_id, now)
 
 
 def _tell(site: Site, decision: Decision, answers: Iterable[CommandAnswered], now: datetime) -> None:

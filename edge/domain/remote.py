@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
-from edge.domain import asking, edge_transactions, jobs, local_lists, operations
+from edge.domain import asking, edge_transactions, jobs, local_lists, operations, polled_commands
 from edge.domain.decision import Decision
 from edge.domain.events import DocumentUnreadable, Done, Refused, TokenBlocked, TokensImported
 from edge.domain.site import OpenCommand, Site
@@ -91,7 +91,7 @@ def _ask_station(
     station = site.stations.get(station_id)
     if station is None:
         return Refused(reason=f"station {station_id} does not exist")
-    if not station.is_online:
+    if not station.is_online and not polled_commands.needs_no_charger(site, station_id, operation):
         return Refused(reason=f"station {station_id} is not connected")
     asked = operations.prepare(site, decision, station, operation, now)
     if isinstance(asked, Refused):
@@ -107,7 +107,7 @@ def _do_here(
     site: Site, decision: Decision, command_id: str, station_id: str, operation: Operation | RawCall, now: datetime
 ) -> Refused | None:
     """The station is polled: what a station would do itself with a command, the site does."""
-    answered = edge_transactions.carry_out(site, decision, command_id, station_id, operation, now)
+    answered = polled_commands.carry_out(site, decision, command_id, station_id, operation, now)
     if isinstance(answered, Refused):
         return answered
     if answered is not None:

@@ -34,6 +34,8 @@ def evse_state(site: Site, status: EvseStatus) -> EvseState:
     if transaction is not None:
         is_charging = transaction.charging_state is ChargingState.CHARGING
         return EvseState.CHARGING if is_charging else EvseState.OCCUPIED
+    if status.evse.station_id in site.runs and site.is_out_of_service(status.ref):
+        return EvseState.UNAVAILABLE  # the charger does not know it, and shows what it will
     is_kept = status.ref in site.reservations.reserved
     if status.ref in site.unsettled:
         return EvseState.RESERVED if is_kept else EvseState.UNAVAILABLE

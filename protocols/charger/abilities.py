@@ -19,13 +19,15 @@ class EnergySource(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
     """A charger that says nothing by itself and knows no transactions. `rolls_over_at_wh`: where its register begins
-    again from 0. `is_estimated`: what it tells of energy stands in for a measurement."""
+    again from 0. `is_estimated`: what it tells of energy stands in for a measurement. `has_lock`: it can be told to let the
+    cable go."""
 
     profile_id: str
     variant: str | None = None
     energy: EnergySource = EnergySource.TOTAL
     rolls_over_at_wh: int | None = None
     is_estimated: bool = False
+    has_lock: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

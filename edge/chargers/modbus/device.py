@@ -38,6 +38,7 @@ from protocols.modbus.profile import Profile, WatchdogKind
 from protocols.modbus.reader import Parsed
 from protocols.modbus.reads import singles
 from protocols.modbus.register import Group
+from protocols.modbus.setpoint import write_raw
 
 STRANGER_PAUSE_S: Final = 60.0
 """From one look at a device that is not of its profile to the next."""
@@ -119,6 +120,16 @@ class Device:
         if self._found is not None and evse_id in self._found.makers:
             self._found.control.want(evse_id, desired)
         self._desired[evse_id] = desired
+
+    async def unlock(self, evse_id: int) -> None:
+        """Let the cable of an EVSE go, once. Raises BadValue where the device has no such register or was not found
+        yet, BusError where it does not take it."""
+        found, lock = self._found, self._profile.cable_lock
+        if found is None or evse_id not in found.makers:
+            raise BadValue(f"{self.device_id} was not found yet")
+        if lock is None:
+            raise BadValue(f"{self._profile.id} has no register for its lock")
+        await found.rounds.write(write_raw(found.profile, lock.register, lock.off, evse_id))
 
     async def run(self) -> None:
         """Look for the device, read and control it until cancelled."""

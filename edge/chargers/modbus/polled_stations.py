@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from edge.chargers.modbus.bus import BusTimes
+from edge.chargers.modbus.bus import BusError, BusTimes
 from edge.chargers.modbus.desired import Desired
 from edge.chargers.modbus.device import Device, DeviceSettings
 from edge.chargers.modbus.meter_readings import MeterReadings
@@ -21,6 +21,7 @@ from edge.ports import Clock, Inbox, Overloaded
 from protocols.charger.commands import ChargerCommand
 from protocols.charger.events import ChargerEvent, CommandAnswered, MeterRead, MeterValuesReported, SteeringReported
 from protocols.charger.operations.smart_charging import SetChargingProfile
+from protocols.charger.operations.transactions import UnlockConnector
 from protocols.charger.snapshot import DeviceEvent, EvseChanged
 from protocols.modbus.codec import BadValue
 from protocols.modbus.profile import Profile
@@ -30,6 +31,8 @@ RETRY_S: Final = 1.0
 """How long to wait before telling an overloaded site again what it has to know."""
 MAX_WAITING: Final = 10_000
 """Events that the site had no room for; beyond it the oldest is dropped, logged: the charger shows its state again."""
+MAX_UNLOCKS: Final = 64
+"""Cables that are to be let go and were not yet; whoever asks for more is told to try again."""
 _WHOLE_MA: Final = 1000
 
 
@@ -71,6 +74,7 @@ class PolledStations:
         self._devices: dict[str, Device] = {}
         self._translators: dict[str, Translator | MeterReadings] = {}
         self._waiting: deque[ChargerEvent] = deque()
+        self._unlocks: asyncio.Queue[tuple[ChargerCommand, UnlockConnector]] = asyncio.Queue(MAX_UNLOCKS)
         self._log = structlog.get_logger()
 
     def add(self, station: PolledStation) -> None:
@@ -92,6 +96,7 @@ class PolledStations:
         """Read and control all of them until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._poller.run(), name="poller")
+            tasks.create_task(self._unlock(), name="unlocks")
             while True:
                 await asyncio.sleep(RETRY_S)
                 self._tell_waiting()
@@ -128,21 +133,45 @@ class PolledStations:
     # --- what is wanted of them ---
 
     def send(self, command: ChargerCommand) -> None:
-        """See edge.ports.Chargers. A charging profile is what an EVSE may give from now on; nothing else can be asked
-        over Modbus."""
-        operation = command.operation
-        if isinstance(operation, SetChargingProfile):
-            limit_w = int(operation.profile.schedules[0].periods[0].limit)
-            self._steer(self._stations[command.station_id], operation.evse_id, limit_w)
-            return
+        """See edge.ports.Chargers. A charging profile is what an EVSE may give from now on; of what else can be asked
+        over Modbus, the lock is all that there is."""
+        match command.operation:
+            case SetChargingProfile() as operation:
+                limit_w = int(operation.profile.schedules[0].periods[0].limit)
+                self._steer(self._stations[command.station_id], operation.evse_id, limit_w)
+            case UnlockConnector() as operation:
+                try:
+                    self._unlocks.put_nowait((command, operation))
+                except asyncio.QueueFull:
+                    self._answer(command, "too much is asked of the chargers at once: try again")
+            case operation:
+                text = f"{command.station_id} is a Modbus charger: {operation.operation} is for OCPP stations"
+                self._answer(command, text)
+
+    def _answer(self, command: ChargerCommand, problem: str) -> None:
         self._tell(
             CommandAnswered(
                 station_id=command.station_id,
                 command_id=command.command_id,
-                is_accepted=False,
-                detail=f"{command.station_id} is a Modbus charger: {operation.operation} is for OCPP stations",
+                is_accepted=not problem,
+                detail=problem,
             )
         )
+
+    async def _unlock(self) -> None:
+        """One after the other: a person stands before each."""
+        while True:
+            command, operation = await self._unlocks.get()
+            station = self._stations[command.station_id]
+            number = next((each.number for each in station.evses if each.evse_id == operation.evse_id), None)
+            problem = ""
+            try:
+                if number is None:
+                    raise BadValue(f"{command.station_id} has no EVSE {operation.evse_id}")
+                await self._devices[command.station_id].unlock(number)
+            except (BadValue, BusError) as error:
+                problem = str(error)
+            self._answer(command, problem)
 
     def _steer(self, station: PolledStation, evse_id: int, limit_w: int) -> None:
         station_id = station.settings.device_id

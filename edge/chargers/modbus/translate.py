@@ -77,6 +77,7 @@ def _polled(
         energy=energy,
         rolls_over_at_wh=rolls_over_at_wh,
         is_estimated=is_estimated,
+        has_lock=profile.cable_lock is not None,
     )
 
 

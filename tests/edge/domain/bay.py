@@ -18,9 +18,8 @@ from protocols.charger.events import (
     StationConnected,
     StationDisconnected,
 )
-from protocols.charger.operations.smart_charging import (
-    SetChargingProfile,
-)
+from protocols.charger.operations.smart_charging import SetChargingProfile
+from protocols.charger.operations.transactions import UnlockConnector
 from protocols.ocpi.cdr import Cdr
 from protocols.sync.down import Command, Operate, RemoteStart, RemoteStop
 from protocols.sync.up import CdrIssued, CdrQuarantined, CommandFinished, TransactionEnded, TransactionStarted
@@ -49,7 +48,9 @@ class Bay(Play):
     def tell(self, event: Any) -> Decision:
         decision = super().tell(event)
         for command in decision.commands:
-            assert isinstance(command.operation, SetChargingProfile), command
+            assert isinstance(command.operation, SetChargingProfile | UnlockConnector), command
+            if isinstance(command.operation, UnlockConnector):
+                continue
             if command.station_id == "A" and command.operation.evse_id == 1:
                 self.limits.append(command.operation.profile.schedules[0].periods[0].limit)
         return decision

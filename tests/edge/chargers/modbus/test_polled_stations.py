@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -17,16 +18,25 @@ from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.polled_stations import PolledEvse, PolledStation, PolledStations, desired_of
 from edge.domain.events import SiteEvent, SiteReply
 from edge.ports import CallFailed, OnReply, Overloaded
+from firmware_sim.modbus.device import serving
 from protocols.charger.commands import ChargerCommand
-from protocols.charger.events import CommandAnswered, MeterValuesReported, StationDisconnected, SteeringReported
+from protocols.charger.events import (
+    CommandAnswered,
+    MeterValuesReported,
+    StationConnected,
+    StationDisconnected,
+    SteeringReported,
+)
 from protocols.charger.operations.smart_charging import (
     ChargingProfile,
     ChargingSchedule,
     SchedulePeriod,
     SetChargingProfile,
 )
+from protocols.charger.operations.transactions import UnlockConnector
 from protocols.charger.operations.variables import Reset
 from protocols.modbus import catalogue
+from tests.kit import wait_until
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -47,11 +57,11 @@ class Site:
         raise NotImplementedError
 
 
-def polled(site: Site, profile: str = "keba_p30_p40") -> PolledStations:
+def polled(site: Site, profile: str = "keba_p30_p40", address: str = "tcp://127.0.0.1:1") -> PolledStations:
     stations = PolledStations(site, ModbusMetrics(CollectorRegistry()), clock=lambda: NOW, is_well=lambda: True)
     stations.add(
         PolledStation(
-            address="tcp://127.0.0.1:1",
+            address=address,
             parsed=catalogue.parsed(profile),
             settings=DeviceSettings(device_id="K1"),
             evses=(PolledEvse(evse_id=1, number=1, max_power_w=11_000),),
@@ -132,3 +142,29 @@ async def test_each_command_goes_the_way_that_its_station_is_reached() -> None:
         await hardware.call("K1", "Reset", {}, 1.0)
     with pytest.raises(CallFailed, match="NotConnected"):
         await hardware.call("CP01", "Reset", {}, 1.0)
+
+
+async def test_a_lock_is_opened_at_the_charger_and_one_that_is_not_there_is_told() -> None:
+    async with serving("abb_terra_ac") as device:
+        device.plug()
+        assert device.outlet().is_locked
+        site = Site()
+        stations = polled(site, "abb_terra_ac", address=f"tcp://{device.host}:{device.port}")
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(stations.run())
+            await wait_until(lambda: any(isinstance(event, StationConnected) for event in site.events))
+            stations.send(limit(0))
+            await wait_until(lambda: device.outlet().power_w == 0)  # while something flows, no charger lets it go
+            for command_id, evse_id in (("c1", 1), ("c2", 7)):
+                operation = UnlockConnector(evse_id=evse_id)
+                stations.send(ChargerCommand(command_id=command_id, station_id="K1", operation=operation))
+            await wait_until(lambda: len(answers(site)) == 2)
+            running.cancel()
+        assert not device.outlet().is_locked
+        opened, unknown = answers(site)
+        assert (opened.command_id, opened.is_accepted) == ("c1", True)
+        assert (unknown.command_id, unknown.is_accepted, unknown.detail) == ("c2", False, "K1 has no EVSE 7")
+
+
+def answers(site: Site) -> list[CommandAnswered]:
+    return [event for event in site.events if isinstance(event, CommandAnswered)]
