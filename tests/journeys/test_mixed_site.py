@@ -1,4 +1,5 @@
-"""A site of OCPP 1.6, OCPP 2.0.1 and four Modbus models, on a day on which much goes wrong: every bill is exact."""
+"""A site of OCPP 1.6, OCPP 2.0.1, four Modbus models and a feeder's meter, on a day on which much goes wrong: every
+bill is exact, and the feeder's meter speaks for all of them."""
 
 from __future__ import annotations
 
@@ -16,17 +17,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.demo.servers import steady_port
+from deploy.demo.feeder import HOUSE_W, METER_ID, Feeder, serving_feeder, status_of
+from deploy.demo.polled import Bay
 from deploy.demo.site import Site
-from deploy.demo.verify import compare_all, compare_with_chargers
+from deploy.demo.verify import alarms_about_energy, compare_all, compare_with_chargers, compare_with_meters
+from edge.domain.meters import METERS_DISAGREE
 from edge.local.client import AgentUnreachable, local_client
 from firmware_sim import scenario as scenarios
 from firmware_sim.fleet import Fleet
 from firmware_sim.modbus.bits import Raw
-from firmware_sim.modbus.device import Device, serving
+from firmware_sim.modbus.device import DeviceClock
 from firmware_sim.modbus.misbehaviour import Kind
 from firmware_sim.player import Player
-from firmware_sim.vehicle import UJ_PER_WH, Vehicle
 from protocols.charger.operations.transactions import StartTransaction
 from protocols.ocpi.cdr import Cdr
 from protocols.site.requests import GetStations, OperateStation
@@ -34,8 +36,6 @@ from tests.journeys.harness import DRAIN_TIMEOUT_S, SCENARIOS, a_site, expect_no
 from tests.kit import wait_until
 
 SPEED: Final = 600.0
-WATCHDOG_S: Final = 60_000
-"""The agent feeds watchdogs in its own real time, and the devices live faster: a minute and a half are meant."""
 MODELS: Final = {
     "MB1": ("keba_p30_p40", 11, "ac"),
     "MB2": ("alfen_eve", 22, "ac"),
@@ -47,65 +47,9 @@ READERS: Final = ("MB3", "MB4")
 """They show cards of seven bytes; at the others a driver charges by an app."""
 DRIVERS: Final = {station_id: f"04A1B2C3D4E5{number:02}" for number, station_id in enumerate(MODELS, 9)}
 NEW_SERIAL: Final = 777_777
+DISAGREES: Final = f"{METERS_DISAGREE}:{METER_ID}"
 PATIENCE_S: Final = 40.0
 LOOK_S: Final = 0.05
-POLLED: Final = """
-[[modbus]]
-id = "{id}"
-address = "tcp://127.0.0.1:{port}"
-profile = "{profile}"
-poll_s = 0.1
-lost_after_s = 1
-end_after_min = 1440 # a second of the machine is ten minutes here
-[[modbus.evses]]
-id = 1
-label = "{id}"
-max_power_kw = {max_power_kw}
-tariff = "{tariff}"
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """One driver's, by the charger's own meter."""
-
-    token_uid: str
-    began_wh: Fraction
-    ended_wh: Fraction
-
-
-@dataclass(slots=True)
-class Bay:
-    """A charger without OCPP; `lives` holds its line."""
-
-    station_id: str
-    port: int = field(default_factory=steady_port)
-    lives: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
-    visits: list[Visit] = field(default_factory=list)
-    device: Device = field(init=False)
-
-    async def serve(self, **settings: Any) -> None:
-        profile, *_ = MODELS[self.station_id]
-        line = serving(profile, port=self.port, speed=SPEED, watchdog_s=WATCHDOG_S, evses=1, **settings)
-        self.device = await self.lives.enter_async_context(line)
-
-    @property
-    def block(self) -> str:
-        profile, max_power_kw, tariff = MODELS[self.station_id]
-        return POLLED.format(
-            id=self.station_id, port=self.port, profile=profile, max_power_kw=max_power_kw, tariff=tariff
-        )
-
-    @property
-    def register_wh(self) -> Fraction:
-        return Fraction(self.device.outlet().total_uj, UJ_PER_WH)
-
-    def is_paused(self) -> bool:
-        return self.device.outlet().offered_w == 0
-
-    def is_full(self) -> bool:
-        vehicle = self.device.outlet().vehicle
-        return vehicle is not None and vehicle.missing_uj == 0
 
 
 @dataclass(slots=True)
@@ -114,6 +58,7 @@ class Lot:
 
     site: Site
     bays: dict[str, Bay]
+    feeder: Feeder
     shown: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The agent's stations a moment ago; none while it is down."""
 
@@ -148,8 +93,7 @@ class Lot:
         bay, token_uid = self.bays[station_id], DRIVERS[station_id]
         await self.until_shown(station_id, "free")
         await wait_until(bay.is_paused, PATIENCE_S)
-        began_wh = bay.register_wh
-        bay.device.plug(Vehicle.at_percent(20, battery_wh=80_000, energy_wh=energy_wh, max_dc_power_w=50_000))
+        began_wh = bay.arrive(energy_wh)
         await self.until_shown(station_id, "occupied")
         assert bay.register_wh == began_wh, "it charged before anybody was asked"
         if station_id in READERS:
@@ -157,8 +101,7 @@ class Lot:
         else:
             await self.start(station_id, token_uid)
         await wait_until(bay.is_full, PATIENCE_S)
-        bay.device.unplug()
-        bay.visits.append(Visit(token_uid=token_uid, began_wh=began_wh, ended_wh=bay.register_wh))
+        bay.leave(token_uid, began_wh)
         await wait_until(lambda: len(self.bills(station_id)) == len(bay.visits), PATIENCE_S)
 
     async def start(self, station_id: str, token_uid: str) -> None:
@@ -179,10 +122,15 @@ class Lot:
     async def replace(self, station_id: str) -> None:
         """Another device of the model is put there: another serial number, and its meter shows something else."""
         bay = self.bays[station_id]
-        await bay.lives.aclose()
+        await bay.close()
         await wait_until(lambda: not self.is_online(station_id), PATIENCE_S)
         await bay.serve(plate={"serial": Raw(NEW_SERIAL)}, odometer_wh=4_321)
+        self.feeder.device.measure(bay.device)
         await wait_until(partial(self.is_online, station_id), PATIENCE_S)
+
+    async def is_calm(self) -> bool:
+        """Whether the site finds that it was given as much as its chargers tell."""
+        return DISAGREES not in [alarm["id"] for alarm in (await status_of(self.site.edge))["alarms"]]
 
     def serials(self, station_id: str) -> list[str | None]:
         """What the journal knows of who was there, one after the other."""
@@ -192,31 +140,6 @@ class Lot:
         boots = [each for each in told if each["kind"] == "station_booted" and each["station_id"] == station_id]
         return [serial for serial, _ in itertools.groupby(each["serial_number"] for each in boots)]
 
-    def problems(self) -> list[str]:
-        """Every way in which the bills of the chargers without OCPP differ from what their own meters counted."""
-        return [
-            f"{station_id}: {len(bay.visits)} drivers, bills {[_short(cdr) for cdr in self.bills(station_id)]},"
-            f" its meter {[(float(visit.began_wh), float(visit.ended_wh)) for visit in bay.visits]}"
-            for station_id, bay in self.bays.items()
-            if len(self.bills(station_id)) != len(bay.visits)
-            or not all(map(_is_of, self.bills(station_id), bay.visits))
-        ]
-
-
-def _is_of(cdr: Cdr, visit: Visit) -> bool:
-    """A bill counts in whole watt-hours."""
-    return (
-        cdr.token_uid == visit.token_uid
-        and cdr.quarantine == ()
-        and abs(cdr.meter_start_wh - visit.began_wh) < 1
-        and abs(cdr.meter_stop_wh - visit.ended_wh) < 1
-        and cdr.total_energy_wh == cdr.meter_stop_wh - cdr.meter_start_wh
-    )
-
-
-def _short(cdr: Cdr) -> tuple[str | None, int, int, tuple[str, ...]]:
-    return cdr.token_uid, cdr.meter_start_wh, cdr.meter_stop_wh, tuple(str(each) for each in cdr.quarantine)
-
 
 @contextlib.asynccontextmanager
 async def a_lot(folder: Path) -> AsyncIterator[tuple[Lot, Fleet, asyncio.Task[None]]]:
@@ -224,16 +147,23 @@ async def a_lot(folder: Path) -> AsyncIterator[tuple[Lot, Fleet, asyncio.Task[No
     scenario = scenarios.load(str(SCENARIOS / "mixed.toml"))
     assert scenario.start is not None
     begin = scenario.start.astimezone(UTC)
-    bays = {station_id: Bay(station_id) for station_id in MODELS}
+    clock = DeviceClock(asyncio.get_running_loop().time, SPEED)
+    bays = {
+        station_id: Bay(station_id=station_id, profile=profile, max_power_kw=max_power_kw, tariff=tariff, clock=clock)
+        for station_id, (profile, max_power_kw, tariff) in MODELS.items()
+    }
     async with contextlib.AsyncExitStack() as stack:
         for number, bay in enumerate(bays.values(), 1):
-            stack.push_async_callback(bay.lives.aclose)
+            stack.push_async_callback(bay.close)
             await bay.serve(odometer_wh=1_111_111 * number)
-        blocks = "".join(bay.block for bay in bays.values())
+        feeder = await stack.enter_async_context(serving_feeder(bays.values(), clock))
+        blocks = "".join(bay.settings for bay in bays.values()) + feeder.settings
         origin = begin - timedelta(seconds=4 * SPEED)  # about what it takes to start
         site = await stack.enter_async_context(a_site(folder, speed=SPEED, origin=origin, polled=blocks))
         fleet = await stack.enter_async_context(fleet_at(site, scenario, folder / "chargers"))
-        lot = Lot(site, bays)
+        feeder.supply(fleet)
+        await wait_until(partial(feeder.begin, site.edge), PATIENCE_S)
+        lot = Lot(site, bays, feeder)
         async with asyncio.TaskGroup() as tasks:
             looking = tasks.create_task(lot.look())
             player = Player(scenario=scenario, fleet=fleet, begin=max(begin, site.now()))
@@ -266,6 +196,22 @@ async def test_every_bill_of_a_mixed_site_is_exact(tmp_path: Path) -> None:
         assert lot.serials("MB1") == ["1000001", str(NEW_SERIAL)]
 
 
+async def test_chargers_that_tell_more_than_the_site_was_given_are_found(tmp_path: Path) -> None:
+    """As with one whose meter counts too much; here something behind the feeder gives power that no meter shows."""
+    async with a_lot(tmp_path) as (lot, _, playing):
+        playing.cancel()  # a charger on Modbus has the site for itself
+        lot.feeder.device.set_load(-15_000, -15_000, -15_000)
+        await lot.visit("MB4", 60_000)
+        assert not await lot.is_calm()
+        (cdr,) = lot.bills("MB4")
+        assert "the site was given" in cdr.quarantine[0]
+        lot.feeder.device.set_load(*HOUSE_W)
+        await wait_until(lot.is_calm, PATIENCE_S)
+        await lot.visit("MB4", 60_000)
+        assert await lot.is_calm()
+        assert [cdr.quarantine for cdr in lot.bills("MB4")[1:]] == [()]
+
+
 def _has_counted(bay: Bay, register_wh: Fraction) -> bool:
     """The charger goes on by itself."""
     return bay.register_wh > register_wh
@@ -288,4 +234,7 @@ async def settle(lot: Lot, fleet: Fleet) -> None:
     assert len(versions) == 2
     assert len(transactions) > 10, "hardly anybody charged by OCPP"
     by_ocpp = [cdr for cdr in lot.site.edge.cdrs() if cdr.station_id not in lot.bays]
-    expect_none([*problems, *compare_with_chargers(transactions, by_ocpp), *lot.problems()])
+    by_meters = compare_with_meters(lot.bays.values(), lot.site.edge.cdrs())
+    by_feeder = await lot.feeder.compare(lot.site.edge, lot.site.edge.cdrs())
+    false_alarms = alarms_about_energy(lot.site.edge.ledger)
+    expect_none([*problems, *compare_with_chargers(transactions, by_ocpp), *by_meters, *by_feeder, *false_alarms])
