@@ -22,7 +22,7 @@ from deploy.demo.site import Edge, Hub
 from edge.domain.meters import METER_SILENT, METERS_DISAGREE
 from edge.domain.polled import NOT_STEERED
 from edge.domain.unbilled import ENERGY_WITHOUT_TRANSACTION
-from edge.ledger.projections import bill_of
+from edge.ledger.bill_tables import bill_of
 from protocols.ocpi.cdr import Cdr
 from protocols.sync.codec import decode_entry
 from protocols.terms import Measurand
