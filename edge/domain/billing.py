@@ -10,7 +10,9 @@ from edge.domain.decision import Decision
 from edge.domain.deviations import note
 from edge.domain.main_meter import contradicts
 from edge.domain.metering import end_samples
-from edge.domain.pricing import ENGINE, price_reservation, price_session, prices_energy, prices_time
+from edge.domain.pricing.compiled import prices_energy, prices_time
+from edge.domain.pricing.price import ENGINE, price_reservation, price_session
+from edge.domain.pricing.re_rate import reason_of
 from edge.domain.site import Site
 from edge.domain.transaction import Cause, Doubt, Transaction, is_beyond_rating
 from edge.domain.unbilled import note_end
@@ -89,7 +91,10 @@ def bill_reservation(
 ) -> None:
     """The bill of a reservation that no transaction used, where its tariff has a price for that."""
     reserved_s = max(0, int((ended_at - made.made_at).total_seconds()))
-    bill = price_reservation(made.tariff, reserved_s, is_expired=reason is ReservationEnd.EXPIRED)
+    period = ChargingPeriod(start_date_time=made.made_at, reservation_time_s=reserved_s)
+    time_zone = site.rules.location.time_zone
+    is_expired = reason is ReservationEnd.EXPIRED
+    bill = price_reservation(made.tariff, [period], is_expired=is_expired, time_zone=time_zone)
     if not bill.lines:
         return
     cdr = Cdr(
@@ -109,10 +114,10 @@ def bill_reservation(
         total_parking_time_s=0,
         currency=made.tariff.currency,
         tariff=made.tariff,
-        charging_periods=(ChargingPeriod(start_date_time=made.made_at, reservation_time_s=reserved_s),),
+        charging_periods=(period,),
         lines=bill.lines,
         total_cost=bill.total,
-        stop_reason=f"Reservation{reason.value.capitalize()}",
+        stop_reason=reason_of(reason),
         rounding_rule=ROUNDING_RULE,
         engine=ENGINE,
         total_reservation_time_s=reserved_s,
@@ -121,6 +126,7 @@ def bill_reservation(
     decision.journal(site, now, CdrIssued(cdr=cdr))
     decision.journal(site, now, post_cdr(cdr, money_id(site)))
 
+        time_zone=time_zone,
 
 def _doubt_energy(site: Site, transaction: Transaction, ended_at: datetime) -> None:
     """Field quirks 4 and 12: the register at the start, or its unit, may be wrong."""
@@ -171,7 +177,8 @@ def doubt_order(site: Site, decision: Decision, transaction: Transaction, *, has
 
 def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime, reason: str) -> Cdr:
     periods = transaction.charging_periods(ended_at)
-    bill = price_session(transaction.tariff, periods)
+    time_zone = site.rules.location.time_zone
+    bill = price_session(transaction.tariff, periods, time_zone)
     doubts = transaction.doubts
     if Doubt.CLOCK in doubts and bill.reservation is None and not prices_time(transaction.tariff):
         doubts = [doubt for doubt in doubts if doubt is not Doubt.CLOCK]
@@ -190,9 +197,9 @@ def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime
         end_date_time=ended_at,
         meter_start_wh=start_wh,
         meter_stop_wh=stop_wh,
-        total_energy_wh=bill.energy_wh,
-        total_time_s=bill.time_s,
-        total_parking_time_s=bill.parking_time_s,
+        total_energy_wh=int(bill.energy_wh),
+        total_time_s=int(bill.time_s),
+        total_parking_time_s=int(bill.parking_time_s),
         currency=transaction.tariff.currency,
         tariff=transaction.tariff,
         charging_periods=periods,
@@ -202,7 +209,7 @@ def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime
         rounding_rule=ROUNDING_RULE,
         engine=ENGINE,
         quarantine=tuple([_reason(transaction, doubt) for doubt in doubts]),
-        total_reservation_time_s=bill.reservation_time_s,
+        total_reservation_time_s=int(bill.reservation_time_s),
         total_reservation_cost=bill.reservation,
         signed_data=transaction.signed,
     )
@@ -212,6 +219,7 @@ def _bills_estimates(site: Site, tariff: Tariff) -> bool:
     return tariff.id in site.rules.estimating_tariffs or not prices_energy(tariff)
 
 
+        time_zone=time_zone,
 def _reason(transaction: Transaction, doubt: Doubt) -> str:
     """For a person: the doubt, and what it stands on."""
     evidence = transaction.evidence.get(doubt)

@@ -6,21 +6,11 @@ from datetime import datetime
 
 from msgspec import structs
 
-from edge.domain.pricing import ENGINE, Bill, price_reservation, price_session
+from edge.domain.pricing.price import ENGINE
+from edge.domain.pricing.re_rate import re_rate
 from protocols.money import ROUNDING_RULE, Price
 from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine
 from protocols.ocpi.tariff import Tariff
-
-EXPIRED = "ReservationExpired"
-
-
-def re_rate(cdr: Cdr) -> Bill:
-    """What the bill comes to by its own tariff and charging periods; of a credit, what it takes back."""
-    if cdr.total_time_s or cdr.total_parking_time_s or cdr.total_energy_wh or not cdr.total_reservation_time_s:
-        return price_session(cdr.tariff, cdr.charging_periods)
-    if not cdr.stop_reason.startswith("Reservation"):
-        return price_session(cdr.tariff, cdr.charging_periods)
-    return price_reservation(cdr.tariff, cdr.total_reservation_time_s, is_expired=cdr.stop_reason == EXPIRED)
 
 
 def rated(cdr: Cdr) -> Cdr:

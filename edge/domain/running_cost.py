@@ -8,7 +8,7 @@ from typing import Final
 
 from edge.domain.asking import ask
 from edge.domain.decision import Decision
-from edge.domain.pricing import price_session
+from edge.domain.pricing.price import price_session
 from edge.domain.site import Site
 from edge.domain.station import Station
 from edge.domain.transaction import Transaction

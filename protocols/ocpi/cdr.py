@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import AwareDatetime
@@ -12,10 +13,11 @@ from protocols.money import Price
 from protocols.ocpi.tariff import ReservationRestrictionType, Tariff, TariffDimensionType
 
 
-class ChargingPeriod(Fact, frozen=True, kw_only=True):
+class ChargingPeriod(Fact, frozen=True, kw_only=True, omit_defaults=True):
     """OCPI 2.2.1 §10.4.6, in base units: from `start_date_time` to the next period or the end of the session.
 
-    `reservation_time_s` is the dimension RESERVATION_TIME: such a period has no other.
+    `reservation_time_s` is the dimension RESERVATION_TIME: such a period has no other. `power_w` and `current_ma`, the
+    sum over all phases, hold in the whole period; they are there where the tariff asks for them and they were measured.
     """
 
     start_date_time: AwareDatetime
@@ -23,13 +25,25 @@ class ChargingPeriod(Fact, frozen=True, kw_only=True):
     time_s: int = 0
     parking_time_s: int = 0
     reservation_time_s: int = 0
+    power_w: int | None = None
+    current_ma: int | None = None
 
 
-class PriceLine(Fact, frozen=True, kw_only=True):
+class Adjustment(StrEnum):
+    """Why a line is there that is for no quantity: the whole comes to a limit of the tariff."""
+
+    MIN_PRICE = "MIN_PRICE"
+    MAX_PRICE = "MAX_PRICE"
+    IDLE_MAX_PRICE = "IDLE_MAX_PRICE"
+
+
+class PriceLine(Fact, frozen=True, kw_only=True, omit_defaults=True):
     """One line of a bill. `quantity` is as measured, `billed_quantity` after step_size, both in Wh, s or 1 (FLAT).
 
     `price` is per kWh, hour or session, `vat` in percent; `cost` is rounded by the bill's rounding rule. `reservation`
-    names the kind of tariff element where the line is for the reservation and not for charging.
+    names the kind of tariff element where the line is for the reservation and not for charging. `label` tells the line
+    from others of its dimension. An `adjustment` is a FLAT line, whose `vat` is None where it is for several rates.
+    `exact` and `billed_exact` are the quantities, such as "10000/3", where they are no whole numbers.
     """
 
     type: TariffDimensionType
@@ -39,6 +53,10 @@ class PriceLine(Fact, frozen=True, kw_only=True):
     vat: Decimal | None
     cost: Price
     reservation: ReservationRestrictionType | None = None
+    label: str = ""
+    adjustment: Adjustment | None = None
+    exact: str = ""
+    billed_exact: str = ""
 
 
 class SignedValue(Fact, frozen=True, kw_only=True):
@@ -65,6 +83,7 @@ class Cdr(Fact, frozen=True, kw_only=True):
     A reservation that a transaction used is billed with it, and `start_date_time` is then when it was reserved; one
     that was not used has a bill of its own, with its id in the place of the transaction's. `total_reservation_cost` is
     part of `total_cost`.
+    The bill can be made again from it alone: `time_zone` is the Location's, an IANA name.
     `quarantine` holds the reasons why a person must look before it is issued; it is empty on an issued bill.
     A `credit` takes back the bill `credit_reference_id`: the same quantities, and the negative of each cost. A bill that
     a person decided upon `replaces` another: one that was in quarantine, or one that was credited.
@@ -99,3 +118,4 @@ class Cdr(Fact, frozen=True, kw_only=True):
     total_reservation_time_s: int = 0
     total_reservation_cost: Price | None = None
     signed_data: SignedData | None = None
+    time_zone: str = "UTC"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.domain.accounts import post_cdr
-from edge.domain.pricing import ENGINE, price_session
+from edge.domain.pricing.price import ENGINE, price_session
 from edge.domain.transaction import Phase, Transaction
 from edge.ledger.ledger import Ledger
 from edge.ledger.projections import encode

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.domain.pricing import price_reservation, price_session
+from edge.domain.pricing.price import price_reservation, price_session
 from protocols.money import from_cents, round_cents
 from protocols.ocpi.cdr import ChargingPeriod
 from protocols.ocpi.tariff import PriceComponent, Tariff
@@ -98,13 +98,15 @@ def test_a_reservation_that_was_used_is_billed_with_its_session(
 )
 def test_a_reservation_that_expired_is_billed_alone(priced: Tariff, minutes: int, excl_vat: str, incl_vat: str) -> None:
     """T17b: both elements; T18b: the TIME of the expiry takes the place of the other."""
-    bill = price_reservation(priced, minutes * MIN, is_expired=True)
+    reserved = ChargingPeriod(start_date_time=START, reservation_time_s=minutes * MIN)
+    bill = price_reservation(priced, [reserved], is_expired=True)
     assert (bill.total.excl_vat, bill.total.incl_vat) == (Decimal(excl_vat), Decimal(incl_vat))
     assert bill.reservation == bill.total
 
 
 def test_a_tariff_that_says_nothing_of_reservations_bills_none() -> None:
-    assert price_reservation(tariff(FLAT, E), 3600, is_expired=True).lines == ()
+    hour = ChargingPeriod(start_date_time=START, reservation_time_s=3600)
+    assert price_reservation(tariff(FLAT, E), [hour], is_expired=True).lines == ()
     reserved = ChargingPeriod(start_date_time=START, reservation_time_s=600)
     charged = session(("energy", 20 * KWH))
     assert price_session(tariff(FLAT, E), [reserved, *charged]).lines == price_session(tariff(FLAT, E), charged).lines

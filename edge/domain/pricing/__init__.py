@@ -1,0 +1,1 @@
+"""The one engine that prices sessions and reservations by their tariffs."""

@@ -1,0 +1,216 @@
+"""The lines of a bill: each rounded once, half-up, its tax upon the rounded amount; their sum is the total."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from msgspec import Struct
+
+from edge.domain.pricing.compiled import Number
+from protocols.money import ZERO, Price, from_cents, round_cents
+from protocols.ocpi.cdr import Adjustment, PriceLine
+from protocols.ocpi.tariff import (
+    IdleRules,
+    PriceComponent,
+    PriceLimit,
+    ReservationRestrictionType,
+    Tariff,
+    TariffDimensionType,
+    TaxIncluded,
+)
+
+_PER_PRICE: Final = {
+    TariffDimensionType.FLAT: 1,
+    TariffDimensionType.ENERGY: 1000,
+    TariffDimensionType.TIME: 3600,
+    TariffDimensionType.PARKING_TIME: 3600,
+}
+_NO = TaxIncluded.NO
+
+
+class Bill(Struct, frozen=True, kw_only=True):
+    """The lines of a session and their sum; `reservation` is what of it the reservation cost, None without one. And
+    what the bill is for: the periods' dimensions, each in all."""
+
+    lines: tuple[PriceLine, ...]
+    total: Price
+    reservation: Price | None = None
+    energy_wh: Number = 0
+    time_s: Number = 0
+    parking_time_s: Number = 0
+    reservation_time_s: Number = 0
+
+
+def step_up(quantity: Number, step_size: int) -> Number:
+    """The blocks that are billed (OCPI 2.2.1 §11.4.2); exactly at a boundary there is no further one."""
+    if step_size > 1 or (step_size == 1 and quantity.denominator != 1):
+        return -(-quantity // step_size) * step_size
+    return quantity
+
+
+def line(
+    tariff: Tariff,
+    component: PriceComponent,
+    quantity: Number,
+    billed: Number,
+    reservation: ReservationRestrictionType | None = None,
+) -> PriceLine:
+    """The line of a component that has no fees."""
+    return _line(tariff, component, component.price, component.vat, component.label, quantity, billed, reservation)
+
+
+def lines_of(
+    tariff: Tariff,
+    component: PriceComponent,
+    quantity: Number,
+    billed: Number,
+    reservation: ReservationRestrictionType | None = None,
+) -> list[PriceLine]:
+    """A line, or one for each fee that the component is made of."""
+    if not component.fees:
+        return [line(tariff, component, quantity, billed, reservation)]
+    return [
+        _line(
+            tariff,
+            component,
+            fee.price,
+            fee.vat,
+            f"{component.label} {fee.label}" if component.label else fee.label,
+            quantity,
+            billed,
+            reservation,
+        )
+        for fee in component.fees
+    ]
+
+
+def _line(
+    tariff: Tariff,
+    component: PriceComponent,
+    price: Decimal,
+    vat: Decimal | None,
+    label: str,
+    quantity: Number,
+    billed: Number,
+    reservation: ReservationRestrictionType | None,
+) -> PriceLine:
+    numerator, denominator = price.as_integer_ratio()
+    cents = round_cents(billed.numerator * numerator, _PER_PRICE[component.type] * denominator * billed.denominator)
+    excl, incl = _taxed(cents, vat, tariff.tax_included)
+    if quantity.denominator == 1 and billed.denominator == 1:
+        return PriceLine(
+            type=component.type,
+            quantity=quantity.numerator,
+            billed_quantity=billed.numerator,
+            price=price,
+            vat=vat,
+            cost=Price(excl_vat=from_cents(excl), incl_vat=from_cents(incl)),
+            reservation=reservation,
+            label=label,
+        )
+    return PriceLine(
+        type=component.type,
+        quantity=_nearest(quantity),
+        billed_quantity=_nearest(billed),
+        price=price,
+        vat=vat,
+        cost=Price(excl_vat=from_cents(excl), incl_vat=from_cents(incl)),
+        reservation=reservation,
+        label=label,
+        exact=str(quantity),
+        billed_exact=str(billed),
+    )
+
+
+def _nearest(quantity: Number) -> int:
+    return int(quantity + Fraction(1, 2))
+
+
+def _taxed(cents: int, vat: Decimal | None, included: TaxIncluded) -> tuple[int, int]:
+    """Before and after taxes, of a rounded amount as prices are told."""
+    if vat is None or included is TaxIncluded.NOT_APPLICABLE:
+        return cents, cents
+    percent, per_percent = vat.as_integer_ratio()
+    hundred = 100 * per_percent
+    if included is _NO:
+        return cents, round_cents(cents * (hundred + percent), 100 * hundred)
+    return round_cents(cents * hundred, 100 * (hundred + percent)), cents
+
+
+def total(lines: Sequence[PriceLine]) -> Price:
+    if len(lines) == 1:
+        return lines[0].cost
+    return Price(
+        excl_vat=sum([line.cost.excl_vat for line in lines], ZERO),
+        incl_vat=sum([line.cost.incl_vat for line in lines], ZERO),
+    )
+
+
+def limited(tariff: Tariff, lines: list[PriceLine]) -> Price:
+    """The total of a session, after the line that brings it to the tariff's minimum or maximum, where one is needed."""
+    cost = total(lines)
+    if tariff.min_price is None and tariff.max_price is None:
+        return cost
+    excl, incl, why = cost.excl_vat, cost.incl_vat, None
+    if (low := tariff.min_price) is not None:
+        excl, incl, why = _raised(excl, incl, low)
+    if (high := tariff.max_price) is not None and (
+        excl > high.excl_vat or (high.incl_vat is not None and incl > high.incl_vat)
+    ):
+        excl = min(excl, high.excl_vat)
+        incl = incl if high.incl_vat is None else min(incl, high.incl_vat)
+        why = Adjustment.MAX_PRICE
+    if why is not None:
+        lines.append(_adjustment(why, lines, excl - cost.excl_vat, incl - cost.incl_vat))
+    return total(lines)
+
+
+def _raised(excl: Decimal, incl: Decimal, low: PriceLimit) -> tuple[Decimal, Decimal, Adjustment | None]:
+    """Where no minimum is told after taxes, the total after them is at least the one before."""
+    raised = max(excl, low.excl_vat)
+    least = low.incl_vat if low.incl_vat is not None else raised if raised > excl else incl
+    if raised == excl and incl >= least:
+        return excl, incl, None
+    return raised, max(incl, least), Adjustment.MIN_PRICE
+
+
+def idle_adjustment(tariff: Tariff, idle: IdleRules, parking: Sequence[PriceLine]) -> PriceLine | None:
+    """The line that brings what parking costs to the ceiling, where it is above."""
+    if idle.max_price is None:
+        return None
+    cost = total(parking)
+    is_included = tariff.tax_included is TaxIncluded.YES
+    told = cost.incl_vat if is_included else cost.excl_vat
+    if told <= idle.max_price:
+        return None
+    rates = {line.vat for line in parking}
+    ceiling = _cents(idle.max_price)
+    if len(rates) == 1:
+        excl, incl = _taxed(ceiling, next(iter(rates)), tariff.tax_included)
+    else:  # as the taxes are shared in the whole
+        other = cost.excl_vat if is_included else cost.incl_vat
+        share = round_cents(ceiling * _cents(other), 100 * _cents(told))
+        excl, incl = (share, ceiling) if is_included else (ceiling, share)
+    return _adjustment(
+        Adjustment.IDLE_MAX_PRICE, parking, from_cents(excl) - cost.excl_vat, from_cents(incl) - cost.incl_vat
+    )
+
+
+def _cents(amount: Decimal) -> int:
+    return int(amount * 100)
+
+
+def _adjustment(why: Adjustment, lines: Sequence[PriceLine], excl: Decimal, incl: Decimal) -> PriceLine:
+    rates = {line.vat for line in lines}
+    return PriceLine(
+        type=TariffDimensionType.FLAT,
+        quantity=1,
+        billed_quantity=1,
+        price=excl,
+        vat=next(iter(rates)) if len(rates) == 1 else None,
+        cost=Price(excl_vat=excl, incl_vat=incl),
+        adjustment=why,
+    )
