@@ -121,12 +121,12 @@ def bill_reservation(
         rounding_rule=ROUNDING_RULE,
         engine=ENGINE,
         total_reservation_time_s=reserved_s,
+        time_zone=time_zone,
         total_reservation_cost=bill.reservation,
     )
     decision.journal(site, now, CdrIssued(cdr=cdr))
     decision.journal(site, now, post_cdr(cdr, money_id(site)))
 
-        time_zone=time_zone,
 
 def _doubt_energy(site: Site, transaction: Transaction, ended_at: datetime) -> None:
     """Field quirks 4 and 12: the register at the start, or its unit, may be wrong."""
@@ -212,6 +212,7 @@ def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime
         total_reservation_time_s=int(bill.reservation_time_s),
         total_reservation_cost=bill.reservation,
         signed_data=transaction.signed,
+        time_zone=time_zone,
     )
 
 
@@ -219,7 +220,6 @@ def _bills_estimates(site: Site, tariff: Tariff) -> bool:
     return tariff.id in site.rules.estimating_tariffs or not prices_energy(tariff)
 
 
-        time_zone=time_zone,
 def _reason(transaction: Transaction, doubt: Doubt) -> str:
     """For a person: the doubt, and what it stands on."""
     evidence = transaction.evidence.get(doubt)
