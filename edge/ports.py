@@ -12,6 +12,7 @@ from edge.domain.errands import Errand
 from edge.domain.events import SiteEvent, SiteReply
 from edge.domain.bill_book import BillRecord
 from edge.domain.past import PastKey, PastTransaction
+from edge.domain.payment_book import MoneyKey, Recalled
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import ChargerCommand, Reply
 from protocols.charger.events import ChargerEvent
@@ -239,8 +240,8 @@ class Ledger(Protocol):
         """Keep all of it; on return it has reached the disk."""
         ...
 
-    async def recall(self, keys: Sequence[PastKey]) -> Sequence[PastTransaction | BillRecord]:
-        """The ended transactions and the bills among those asked for."""
+    async def recall(self, keys: Sequence[PastKey | MoneyKey]) -> Sequence[PastTransaction | BillRecord | Recalled]:
+        """The ended transactions, bills, payments and till sessions among those asked for."""
         ...
 
 

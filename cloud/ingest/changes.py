@@ -25,6 +25,7 @@ from protocols.sync.customers import (
     WalletSpent,
 )
 from protocols.sync.corrections import BillDecided
+from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
 from protocols.sync.topics import EdgeAddress
 from protocols.sync.up import (
     AlarmCleared,
@@ -153,6 +154,8 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             _post(body, entry.at, origin, changes)
         case CustomersChanged() | ElsewhereTold() | WalletSpent() | WalletOverdrawn() | DunningStepTaken():
             pass  # the raw entry is kept
+        case PaymentChanged() | TillChanged() | TillMoved() | ProviderReconciled():
+            pass  # kept as they came; what moved are the postings beside them
         case ConnectorStatusChanged() as body:
             changes.news.append(
                 StatusNews(

@@ -12,7 +12,7 @@ import structlog
 
 from edge.certificates.authority import Authority, Purpose
 from edge.certificates.signing_requests import read_csr
-from edge.domain.errands import DistrustCertificate, Errand, SignCertificate
+from edge.domain.errands import CertificateErrand, DistrustCertificate, SignCertificate
 from edge.domain.events import CertificateSigned, SigningFailed
 from edge.ports import Clock, Inbox, Overloaded
 from protocols.errors import BadText
@@ -42,7 +42,7 @@ class Notary:
         self._waiting: asyncio.Queue[SignCertificate] = asyncio.Queue(MAX_WAITING)
         self._log = structlog.get_logger("edge.certificates")
 
-    def do(self, errand: Errand) -> None:
+    def do(self, errand: CertificateErrand) -> None:
         """See edge.ports.Errands."""
         match errand:
             case SignCertificate():

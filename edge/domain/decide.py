@@ -19,6 +19,7 @@ from edge.domain import (
     metering,
     meters,
     operations,
+    payment_desk,
     polled,
     remote,
     reservations,
@@ -60,6 +61,18 @@ from edge.domain.events import (
     UplinkChanged,
 )
 from edge.domain.past import PastKey
+from edge.domain.payment_book import MoneyKey
+from edge.domain.payment_events import (
+    CashMoved,
+    ListCompared,
+    PaymentRequested,
+    PaymentSettled,
+    ProviderAnswered,
+    RefundRequested,
+    TillCounted,
+    TillOpened,
+    VoidRequested,
+)
 from edge.domain.site import Site
 from protocols.charger.commands import Judged
 from protocols.charger.events import (
@@ -238,6 +251,18 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             boots.let_in(site, decision, event, now)
         case DecisionFailed():
             stations.note_failed_decision(site, decision, event, now)
+        case (
+            PaymentRequested()
+            | RefundRequested()
+            | VoidRequested()
+            | PaymentSettled()
+            | ProviderAnswered()
+            | TillOpened()
+            | CashMoved()
+            | TillCounted()
+            | ListCompared()
+        ):
+            payment_desk.decide_payment(site, decision, event, now)
         case Ticked():
             _tick(site, decision, now)
         case Restarted():
@@ -247,8 +272,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
     return decision
 
 
-def wanted(site: Site, event: SiteEvent) -> tuple[PastKey, ...]:
-    """The ended transactions that must be looked up in the ledger before this event can be decided."""
+def wanted(site: Site, event: SiteEvent) -> tuple[PastKey | MoneyKey, ...]:
+    """The ended transactions, bills and payments that must be looked up in the ledger before this event can be decided."""
     match event:
         case MeterValuesReported() | StatusReported():
             return ()
@@ -263,6 +288,18 @@ def wanted(site: Site, event: SiteEvent) -> tuple[PastKey, ...]:
             past = PastKey(event.station_id, start_key=key)
         case ClaimAnswered():
             return handover.wanted(site, event)
+        case (
+            PaymentRequested()
+            | RefundRequested()
+            | VoidRequested()
+            | PaymentSettled()
+            | ProviderAnswered()
+            | TillOpened()
+            | CashMoved()
+            | TillCounted()
+            | ListCompared()
+        ):
+            return payment_desk.wanted_money(site, event)
         case BillDecisionAsked(cdr_id=cdr_id):
             return (PastKey("", cdr_id=cdr_id),) if site.bills.get(cdr_id) is None else ()
         case _:
@@ -285,6 +322,7 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     polled.tick(site, decision, now)
     unbilled.tick(site, decision, now)
     running_cost.tell_costs(site, decision, now)
+    payment_desk.tick(site, decision, now)
     for station_id in list(site.profiles):
         smart_charging.tidy(site, decision, station_id, now)
     for transaction in list(site.transactions.values()):
@@ -304,3 +342,4 @@ def _restart(site: Site, decision: Decision, now: datetime) -> None:
     polled.restart(site)
     unbilled.restart(site, now)
     remote.give_up_commands(site, decision, now)
+    payment_desk.restart(site, decision)

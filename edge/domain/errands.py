@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from protocols.sync.payments import Payment
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignCertificate:
@@ -24,4 +26,21 @@ class DistrustCertificate:
     serial_number: str
 
 
-Errand = SignCertificate | DistrustCertificate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskProvider:
+    """Have the provider take a payment, or give one back (`reverses`). It knows the payment by its id: asked again,
+    it begins nothing anew."""
+
+    payment: Payment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelPayment:
+    """Have the provider give up what it has not taken."""
+
+    payment: Payment
+
+
+CertificateErrand = SignCertificate | DistrustCertificate
+PaymentErrand = AskProvider | CancelPayment
+Errand = CertificateErrand | PaymentErrand

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.past import PastTransaction
+from edge.domain.payment_events import PaymentEvent, PaymentReply
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, Operation, Reply
 from protocols.charger.events import ChargerEvent
@@ -246,6 +247,7 @@ SiteEvent = (
     | SecurityProfileChanged
     | DecisionFailed
     | BillDecisionAsked
+    | PaymentEvent
     | StationLetIn
     | Ticked
     | Restarted
@@ -279,4 +281,4 @@ class NotAtHome(Acknowledged, frozen=True, kw_only=True):
     claim: int
 
 
-SiteReply = Reply | Done | Refused | Elsewhere | BillSettled
+SiteReply = Reply | Done | Refused | Elsewhere | PaymentReply | BillSettled

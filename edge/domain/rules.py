@@ -14,6 +14,7 @@ from edge.domain.job import JobRules
 from edge.domain.list_book import ListRules
 from edge.domain.meter_book import MeterRules
 from edge.domain.offers import Offers
+from edge.domain.payment_book import PaymentRules
 from edge.domain.run_book import RunRules
 from edge.domain.station_security import CertificateRules
 from edge.domain.telemetry import TelemetryRules
@@ -86,6 +87,7 @@ class SiteRules:
     """A decision upon a bill of more than this takes two people; in the site's currency, taxes included."""
     meters: dict[str, MeterRules] = field(default_factory=dict)
     accounts: AccountRules = field(default_factory=AccountRules)
+    payments: PaymentRules = field(default_factory=PaymentRules)
     keeps_lists: bool = field(init=False)
     checkpoint_every: timedelta = field(init=False)
     silent_after: timedelta = field(init=False)

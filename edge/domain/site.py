@@ -16,6 +16,7 @@ from edge.domain.job import OpenJob
 from edge.domain.list_book import ListBook
 from edge.domain.meter_book import MeterBook
 from edge.domain.past import PastKey, PastTransaction
+from edge.domain.payment_book import PaymentBook, Recalled
 from edge.domain.reservation_book import ReservationBook
 from edge.domain.rules import Admission, SiteRules, StationRules
 from edge.domain.run_book import RunBook
@@ -95,6 +96,7 @@ class Site:
     runs: RunBook = field(default_factory=RunBook)
     meters: MeterBook = field(default_factory=MeterBook)
     unbilled: UnbilledBook = field(default_factory=UnbilledBook)
+    payments: PaymentBook = field(default_factory=PaymentBook)
     accounts: AccountBook = field(default_factory=AccountBook)
     bills: BillBook = field(default_factory=BillBook)
     out_of_service: dict[EvseRef, AvailabilityChanged] = field(default_factory=dict)
@@ -319,11 +321,14 @@ class Site:
     def stray_stop(self, station_id: str, charger_transaction_id: str) -> UnknownStopReceived | None:
         return self.stray_stops.get(station_id, {}).get(charger_transaction_id)
 
-    def remember(self, past: PastTransaction | BillRecord) -> None:
-        """What the ledger knows of an ended transaction or a bill, or the moves of one handed over; the oldest are
-        forgotten."""
+    def remember(self, past: PastTransaction | BillRecord | Recalled) -> None:
+        """What the ledger knows of an ended transaction, a bill or a payment, or the moves of one handed over; the
+        oldest are forgotten."""
         if isinstance(past, BillRecord):
             self.bills.keep(past)
+            return
+        if not isinstance(past, PastTransaction):
+            self.payments.remember(past)
             return
         if past.start_key:
             for name in (f"k{past.start_key}", f"i{past.charger_transaction_id}"):

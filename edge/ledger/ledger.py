@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from edge.domain.bill_book import BillRecord
 from edge.domain.past import PastKey, PastTransaction
+from edge.domain.payment_book import MoneyKey, Recalled
 from edge.domain.remote import REMEMBERED
 from edge.ledger import account_totals, device_reading
 from edge.ledger.bill_tables import bill_record
@@ -29,6 +30,7 @@ from edge.ledger.database import LedgerError, lock, open_beside, open_reader, op
 from edge.ledger.deviations import deviations_in
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.moves import records_of
+from edge.ledger.payment_tables import recall_money
 from edge.ledger.projections import append, keep_open
 from edge.ledger.queries import queries
 from edge.ledger.rows import Rows
@@ -112,7 +114,7 @@ class Ledger:
         self._acked_seq.update(commit.acked)
         self._charger_number = max(self._charger_number, commit.last_charger_number)
 
-    async def recall(self, keys: Sequence[PastKey]) -> list[PastTransaction | BillRecord]:
+    async def recall(self, keys: Sequence[PastKey | MoneyKey]) -> list[PastTransaction | BillRecord | Recalled]:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._recall, keys)
 
     async def with_writer(self, read: Callable[[], T]) -> T:
@@ -226,9 +228,12 @@ class Ledger:
                 self.connection.execute("ROLLBACK")
             raise
 
-    def _recall(self, keys: Sequence[PastKey]) -> list[PastTransaction | BillRecord]:
-        found: list[PastTransaction | BillRecord] = []
+    def _recall(self, keys: Sequence[PastKey | MoneyKey]) -> list[PastTransaction | BillRecord | Recalled]:
+        found: list[PastTransaction | BillRecord | Recalled] = []
         for key in keys:
+            if isinstance(key, MoneyKey):
+                found += recall_money(self.connection, (key,))
+                continue
             if key.cdr_id is not None:
                 bill = bill_record(self.connection, key.cdr_id)
                 found += [bill] if bill is not None else []

@@ -12,6 +12,7 @@ from edge.domain.site import MAX_STRAY_STOPS
 from edge.domain.transaction import Transaction
 from edge.ledger import device_projections
 from edge.ledger.bill_tables import corrected_seq, keep_decision
+from edge.ledger.payment_tables import keep as keep_payment
 from edge.ledger.customer_tables import keep_customers
 from edge.ledger.rows import Rows
 from edge.ledger.security_tables import keep as keep_security
@@ -24,6 +25,7 @@ from protocols.sync.customers import (
     WalletSpent,
 )
 from protocols.sync.corrections import BillDecided
+from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
 from protocols.sync.up import (
     AlarmCleared,
     AlarmRaised,
@@ -142,6 +144,8 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             posted = (posting.posting_id, posting.key, posting.cdr_id, posting.currency)
             why = (posting.reason.value, legs, posting.text, posting.by)
             rows.link("postings", "add_posting", encoded, entry.seq, *posted, *why, encoded)
+        case (PaymentChanged() | TillChanged() | TillMoved() | ProviderReconciled()) as paid:
+            keep_payment(rows, paid, at)
         case ConnectorStatusChanged() as status:
             _put_status(rows, status)
         case StationConnectionChanged() as link:

@@ -113,6 +113,70 @@ SELECT through_seq, count, sealed_at FROM chain_seals WHERE epoch = ? ORDER BY m
 INSERT INTO postings (money_seq, posting_id, key, cdr_id, currency, reason, legs, text, staff, entry, hash)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
+-- name: put_payment
+INSERT INTO payments
+    (payment_id, request_key, state, contract_id, cdr_id, till_session_id, reverses, provider, at, payment)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (payment_id) DO UPDATE SET state = excluded.state, payment = excluded.payment
+
+-- name: put_till_session
+INSERT INTO till_sessions (session_id, request_key, close_key, till_id, staff_id, opened_at, closed_at, session)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (session_id) DO UPDATE SET
+    close_key = excluded.close_key, closed_at = excluded.closed_at, session = excluded.session
+
+-- name: put_till_movement
+INSERT INTO till_movements (session_id, request_key, at, movement) VALUES (?, ?, ?, ?)
+
+-- name: put_reconciliation
+INSERT INTO reconciliations (provider, day, at, found) VALUES (?, ?, ?, ?)
+ON CONFLICT (provider, day) DO UPDATE SET at = excluded.at, found = excluded.found
+
+-- name: open_payments
+SELECT payment FROM payments WHERE state IN ('pending', 'unknown') ORDER BY at, payment_id
+
+-- name: payment
+SELECT payment FROM payments WHERE payment_id = ?
+
+-- name: payment_asked
+SELECT payment FROM payments WHERE request_key = ?
+
+-- name: payments_of_cdr
+SELECT payment FROM payments WHERE cdr_id = ? ORDER BY at, payment_id
+
+-- name: payments_of_contract
+SELECT payment FROM payments WHERE contract_id = ? ORDER BY at DESC, payment_id DESC LIMIT ?
+
+-- name: payments_of_till
+SELECT payment FROM payments WHERE till_session_id = ? ORDER BY at, payment_id
+
+-- name: payments_of_provider
+SELECT payment FROM payments WHERE provider = ? AND at >= ? AND at < ? ORDER BY at, payment_id
+
+-- name: newest_payments
+SELECT payment FROM payments ORDER BY at DESC, payment_id DESC LIMIT ?
+
+-- name: open_tills
+SELECT session FROM till_sessions WHERE closed_at IS NULL
+
+-- name: till_session
+SELECT session FROM till_sessions WHERE session_id = ?
+
+-- name: till_session_asked
+SELECT session FROM till_sessions WHERE request_key = ? OR close_key = ?
+
+-- name: newest_till_sessions
+SELECT session FROM till_sessions ORDER BY opened_at DESC, session_id DESC LIMIT ?
+
+-- name: till_movements
+SELECT at, movement FROM till_movements WHERE session_id = ? ORDER BY at, request_key
+
+-- name: reconciliation
+SELECT found FROM reconciliations WHERE provider = ? AND day = ?
+
+-- name: newest_reconciliations
+SELECT at, found FROM reconciliations ORDER BY day DESC, provider LIMIT ?
+
 -- name: drop_tokens
 DELETE FROM tokens WHERE source = ?
 

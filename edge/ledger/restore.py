@@ -13,6 +13,7 @@ from edge.ledger.customer_tables import restore_accounts
 from edge.ledger.device_restore import restore_device_model
 from edge.ledger.ledger import Ledger
 from edge.ledger.moves import restore_stray_stops
+from edge.ledger.payment_tables import restore_payments
 from edge.ledger.projections import ALARM, CHARGING_LIMIT, CHARGING_PROFILE, CHECKPOINT, TOKEN
 from edge.ledger.queries import queries
 from edge.ledger.security_tables import restore_security
@@ -56,6 +57,7 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
     _restore_smart_charging(site, ledger)
     restore_security(site, ledger.connection)
     restore_blocks(site, ledger.connection)
+    restore_payments(site, ledger.connection)
     restore_accounts(site, ledger.connection)
     return site
 

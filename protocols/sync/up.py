@@ -17,6 +17,7 @@ from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
 from protocols.sync.customers import CustomerBody
 from protocols.sync.corrections import BillDecided
+from protocols.sync.payments import PaymentBody
 from protocols.sync.topics import Count, Stream
 from protocols.sync.upkeep import (
     AvailabilityChanged,
@@ -373,6 +374,7 @@ MoneyBody = (
     | CdrIssued
     | CdrQuarantined
     | BillDecided
+    | PaymentBody
     | PostingMade
 )
 EventBody = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from protocols.charger.jobs import ApplyTemplateJob, FirmwareFile, StationPattern, StepStatus, UpdateFirmwareJob
@@ -14,6 +14,7 @@ from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
 from protocols.ocpi.token import Token
 from protocols.sync import down, present, up, upkeep
+from protocols.sync import payments
 from protocols.sync.corrections import BillDecided, BillDecision
 from protocols.sync.topics import Stream
 from protocols.terms import BalancePart, ChargingState, ConnectorStatus, EvseState, Measurand, MeterRole, ReadingContext
@@ -123,6 +124,59 @@ MONEY_BODIES = (
             up.PostingLeg(account="revenue", amount=Decimal("-4.55")),
             up.PostingLeg(account="vat", amount=Decimal("-0.86")),
         ),
+    ),
+    payments.PaymentChanged(
+        payment=payments.Payment(
+            payment_id="edge-1-0f6f1f6e-9",
+            request_key="till-1/42",
+            method=payments.PaymentMethod.CASH,
+            amount=Decimal("5.41"),
+            currency="EUR",
+            contract_id="DE-OHM-C1",
+            state=payments.PaymentState.TAKEN,
+            at=T1,
+            by="anna",
+            cdr_id="cdr-1",
+            till_session_id="edge-1-0f6f1f6e-8",
+            given=Decimal("10.00"),
+            change=Decimal("4.59"),
+        )
+    ),
+    payments.TillChanged(
+        session=payments.TillSession(
+            session_id="edge-1-0f6f1f6e-8",
+            till_id="kiosk",
+            staff_id="anna",
+            currency="EUR",
+            request_key="open-1",
+            opened_at=T0,
+            opening=Decimal("100.00"),
+            expected=Decimal("105.41"),
+            closed_at=T1,
+            counted=Decimal("105.40"),
+            difference=Decimal("-0.01"),
+            close_key="close-1",
+            closed_by="anna",
+        )
+    ),
+    payments.TillMoved(
+        session_id="edge-1-0f6f1f6e-8", request_key="move-1", amount=Decimal("-50.00"), reason="to the safe", by="anna"
+    ),
+    payments.ProviderReconciled(
+        provider="terminal",
+        day=date(2026, 3, 2),
+        matched=3,
+        taken=Decimal("61.20"),
+        differences=(
+            payments.Difference(
+                mismatch=payments.Mismatch.MISSING_HERE,
+                payment_id="edge-1-0f6f1f6e-11",
+                ours=Decimal("20.00"),
+                theirs=Decimal("20.00"),
+                is_settled=True,
+            ),
+        ),
+        by="agent",
     ),
     BillDecided(
         cdr_id="cdr-1",
