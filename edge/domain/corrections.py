@@ -112,7 +112,9 @@ def _problem(site: Site, record: BillRecord, asked: BillDecisionAsked) -> str | 
 def _wrong_input(site: Site, cdr: Cdr, asked: BillDecisionAsked) -> str | None:
     is_any_given = asked.energy_wh is not None or asked.ended_at is not None or asked.tariff_id is not None
     if asked.decision not in (BillDecision.RERATED, BillDecision.CORRECTED):
-        return f"{asked.decision} changes nothing of the bill: leave energy, end and tariff out" if is_any_given else None
+        return (
+            f"{asked.decision} changes nothing of the bill: leave energy, end and tariff out" if is_any_given else None
+        )
     if asked.decision is BillDecision.CORRECTED and not is_any_given:
         return "say what is to be another: the energy, the end or the tariff; to take all of it back, credit it"
     if asked.energy_wh is not None and not 0 <= asked.energy_wh <= MAX_ENERGY_WH:

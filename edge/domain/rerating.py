@@ -15,6 +15,7 @@ from protocols.ocpi.tariff import Tariff
 
 def rated(cdr: Cdr) -> Cdr:
     """The bill with the lines and totals that follow from its tariff and charging periods."""
+    cdr = structs.replace(cdr, rounding_rule=ROUNDING_RULE, engine=ENGINE)
     bill = re_rate(cdr)
     periods = cdr.charging_periods
     return structs.replace(
@@ -25,8 +26,6 @@ def rated(cdr: Cdr) -> Cdr:
         total_energy_wh=sum(period.energy_wh for period in periods),
         total_time_s=sum(period.time_s for period in periods),
         total_parking_time_s=sum(period.parking_time_s for period in periods),
-        rounding_rule=ROUNDING_RULE,
-        engine=ENGINE,
     )
 
 

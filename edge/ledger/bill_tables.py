@@ -44,6 +44,13 @@ def bill_of(entry: Entry) -> Cdr:
             raise LedgerError(f"entry {entry.stream} {entry.seq} stands among the bills and is none")
 
 
+def decision_of(entry: Entry) -> BillDecided:
+    """The decision that a journal entry brings. Raises LedgerError when it brings none."""
+    if not isinstance(entry.body, BillDecided):
+        raise LedgerError(f"entry {entry.stream} {entry.seq} stands among the decisions and is none")
+    return entry.body
+
+
 def bill_record(connection: sqlite3.Connection, cdr_id: str) -> BillRecord | None:
     """A bill with what was decided upon it. Raises BadEntry where what is kept cannot be read."""
     try:
@@ -54,6 +61,8 @@ def bill_record(connection: sqlite3.Connection, cdr_id: str) -> BillRecord | Non
     if row is None:
         return None
     entry, is_quarantined, decision = row
-    decided = None if decision is None else decode_entry(decision).body
-    assert decided is None or isinstance(decided, BillDecided)
-    return BillRecord(cdr=bill_of(decode_entry(entry)), is_quarantined=bool(is_quarantined), decided=decided)
+    return BillRecord(
+        cdr=bill_of(decode_entry(entry)),
+        is_quarantined=bool(is_quarantined),
+        decided=None if decision is None else decision_of(decode_entry(decision)),
+    )

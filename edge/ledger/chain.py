@@ -20,7 +20,7 @@ from edge.ledger.queries import queries
 
 VERSION: Final = b"ohmstead-chain-1"
 _AT_ONCE: Final = 2047
-"""hashlib lets the interpreter's lock go for more than that, and whoever wants it back while the agent is busy waits."""
+"""For more than that hashlib lets the interpreter's lock go, and waits for it while the agent is busy."""
 _sha256 = hashlib.sha256
 
 

@@ -130,7 +130,7 @@ def test_what_a_bill_says_stands_once_and_is_read_like_any_entry(ledger: Ledger,
         "cdr_issued",
         "posting_made",
     ]
-    assert ledger.connection.execute("SELECT seq FROM journal WHERE body IS NULL").fetchall() == [(3,)]
+    assert ledger.connection.execute("SELECT seq FROM journal WHERE body IS NULL").fetchall() == [(3,), (4,)]
     legs = dict(ledger.connection.execute("SELECT account, amount FROM posting_legs").fetchall())
     assert legs == {leg.account: str(leg.amount) for leg in kept[3].body.legs}  # type: ignore[union-attr]
 
