@@ -1,0 +1,156 @@
+"""What a site's meters show reaches the hub: the present with its age, however the link is, and their telemetry."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from deploy.demo.site import Site
+from edge.local.client import local_client
+from firmware_sim.modbus.device import Device, DeviceClock, serving
+from firmware_sim.modbus.misbehaviour import Kind
+from protocols.site.requests import GetStatus
+from protocols.sync.codec import decode_entry
+from protocols.sync.up import MeterValuesSampled
+from protocols.terms import Measurand
+from tests.journeys.harness import a_site
+from tests.journeys.test_modbus_meters import METER
+from tests.kit import wait_until
+
+LOCATION: Final = "LOC-DEMO"
+SPEED: Final = 60
+HOUSE_W: Final = 1_200
+SUN_W: Final = 6_000
+
+
+@dataclass(slots=True)
+class MeteredSite:
+    """A house and an inverter behind the feeder's meter; nobody charges."""
+
+    site: Site
+    grid: Device
+    roof: Device
+
+    async def meters(self) -> dict[str, dict[str, Any]]:
+        return {each["meter_id"]: each for each in await self.site.hub.client.all(f"locations/{LOCATION}/meters")}
+
+    async def balance(self) -> dict[str, Any]:
+        return await self.site.hub.client.get(f"locations/{LOCATION}/power-balance")
+
+    async def flows(self) -> dict[str, int | None]:
+        return {flow["part"]: flow["power_w"] for flow in (await self.balance())["parts"]}
+
+    async def at_edge(self) -> dict[str, Any]:
+        edge = self.site.edge
+        async with local_client("127.0.0.1", edge.local_port, edge.token_file) as client:
+            found: dict[str, Any] = (await client.ask(GetStatus(id="1"), 10)).result
+            return found
+
+    def telemetry(self, meter_id: str) -> dict[Measurand, int]:
+        """The newest value of each measurand of the whole meter, from the raw entries at the hub."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.site.hub.database}?mode=ro", uri=True)) as database:
+            rows = database.execute("SELECT raw FROM entries WHERE stream = 'telemetry' ORDER BY seq").fetchall()
+        bodies = [decode_entry(raw).body for (raw,) in rows]
+        return {
+            sample.measurand: sample.value
+            for body in bodies
+            if isinstance(body, MeterValuesSampled) and (body.station_id, body.evse_id) == (meter_id, 0)
+            for sample in body.samples
+            if sample.phase is None
+        }
+
+
+@contextlib.asynccontextmanager
+async def a_metered_site(folder: Path) -> AsyncIterator[MeteredSite]:
+    clock = DeviceClock(time.monotonic, SPEED)
+    async with serving("janitza_umg", clock=clock) as grid, serving("sunspec_inverter", clock=clock) as roof:
+        grid.set_load(HOUSE_W // 3, HOUSE_W // 3, HOUSE_W // 3)
+        roof.shine(SUN_W)
+        grid.measure(roof)
+        blocks = [
+            METER.format(id="GRID", port=grid.port, profile="janitza_umg", role="feeder"),
+            METER.format(id="ROOF", port=roof.port, profile="sunspec_inverter", role="pv"),
+        ]
+        async with a_site(folder, speed=SPEED, polled="".join(blocks)) as site:
+            await wait_until(partial(site.hub.client.all, "locations"), 20)
+            yield MeteredSite(site, grid, roof)
+
+
+async def test_the_hub_shows_the_present_and_how_old_it_is(tmp_path: Path) -> None:
+    async with a_metered_site(tmp_path) as lot:
+        known = {"grid": HOUSE_W - SUN_W, "pv": SUN_W, "evses": 0, "rest": HOUSE_W}
+
+        async def is_present() -> bool:
+            return await lot.flows() == known and not await is_stale()
+
+        async def is_stale() -> bool:
+            return bool((await lot.balance())["is_stale"])
+
+        await wait_until(is_present, 20)
+        shown, local = await lot.meters(), {each["meter_id"]: each for each in (await lot.at_edge())["meters"]}
+        assert {name: each["role"] for name, each in shown.items()} == {"GRID": "feeder", "ROOF": "pv"}
+        for name, each in shown.items():
+            assert (each["power_w"], each["is_online"], each["is_stale"]) == (local[name]["power_w"], True, False)
+            assert each["serial_number"] == local[name]["serial_number"]
+            assert [phase["phase"] for phase in each["phases"]] == ["L1", "L2", "L3"]
+
+        lot.site.wan.cut()
+        await wait_until(is_stale, 20)
+        lot.roof.shine(2_000)
+        before = await lot.balance()
+
+        async def edge_knows() -> bool:
+            flows = {flow["part"]: flow["power_w"] for flow in (await lot.at_edge())["balance"]}
+            return bool(flows["pv"] == 2_000)
+
+        await wait_until(edge_knows, 20)
+        after = await lot.balance()
+        assert after["as_of"] == before["as_of"]
+        assert after["age_s"] > before["age_s"]
+        assert {flow["part"]: flow["power_w"] for flow in after["parts"]} == known
+        assert all(each["is_stale"] for each in (await lot.meters()).values())
+
+        lot.site.wan.heal()
+        known |= {"grid": HOUSE_W - 2_000, "pv": 2_000}
+        await wait_until(is_present, 30)
+
+
+async def test_a_meter_that_falls_silent_is_not_known_at_the_hub(tmp_path: Path) -> None:
+    async with a_metered_site(tmp_path) as lot:
+
+        async def is_known() -> bool:
+            return await lot.flows() == {"grid": HOUSE_W - SUN_W, "pv": SUN_W, "evses": 0, "rest": HOUSE_W}
+
+        await wait_until(is_known, 20)
+        lot.grid.misbehave(Kind.SILENCE, times=None)
+
+        async def is_unknown() -> bool:
+            return await lot.flows() == {"grid": None, "pv": SUN_W, "evses": 0, "rest": None}
+
+        await wait_until(is_unknown, 30)
+        grid = (await lot.meters())["GRID"]
+        assert (grid["is_online"], grid["power_w"], grid["is_stale"]) == (False, None, False)
+        assert grid["age_s"] > 0
+
+
+async def test_registers_and_power_of_meters_are_in_the_telemetry_of_the_hub(tmp_path: Path) -> None:
+    async with a_metered_site(tmp_path) as lot:
+        power = (Measurand.POWER, Measurand.POWER_EXPORT)
+        energy = (Measurand.ENERGY_REGISTER, Measurand.ENERGY_EXPORT_REGISTER)
+
+        def have_all() -> bool:
+            grid, roof = lot.telemetry("GRID"), lot.telemetry("ROOF")
+            return all(any(name in told for name in kinds) for told in (grid, roof) for kinds in (power, energy))
+
+        await wait_until(have_all, 30)
+        grid, roof = lot.telemetry("GRID"), lot.telemetry("ROOF")
+        assert grid.get(Measurand.POWER, 0) - grid.get(Measurand.POWER_EXPORT, 0) == HOUSE_W - SUN_W
+        assert roof.get(Measurand.POWER, 0) - roof.get(Measurand.POWER_EXPORT, 0) == -SUN_W
+        exported_wh = roof[Measurand.ENERGY_EXPORT_REGISTER]
+        await wait_until(lambda: lot.telemetry("ROOF")[Measurand.ENERGY_EXPORT_REGISTER] > exported_wh, 30)
