@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from edge.bill_config import BillSettings
 from edge.config_contradictions import contradictions
 from edge.config_fields import EvseSettings, Name, Port, StationId, Strict
 from edge.modbus_config import ModbusSettings
@@ -434,6 +435,7 @@ class EdgeConfig(BaseSettings):
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings, description="meter values")
     reservations: ReservationSettings = Field(default_factory=ReservationSettings, description="reservations")
     local_lists: LocalListSettings = Field(default_factory=LocalListSettings, description="tokens kept by stations")
+    bills: BillSettings = Field(default_factory=BillSettings, description="decisions upon bills")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="retention")
     frame_log: FrameLogSettings = Field(default_factory=FrameLogSettings, description="the log of OCPP frames")
     certificates: CertificateSettings = Field(default_factory=CertificateSettings, description="the site CA")

@@ -277,6 +277,14 @@ class StationRecords(Protocol):
 class Reports(Protocol):
     """What the ledger has for the staff to look at, as it was committed."""
 
+    async def bills(self, *, is_waiting: bool, limit: int) -> list[dict[str, Any]]:
+        """The newest bills first, or those that wait for a person, JSON-able."""
+        ...
+
+    async def bill(self, cdr_id: str) -> list[dict[str, Any]]:
+        """All bills of a bill's transaction, JSON-able; none where there is no such bill."""
+        ...
+
     async def deviations(self) -> list[dict[str, Any]]:
         """What the models do otherwise than the standard, JSON-able."""
         ...

@@ -60,6 +60,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
             stations_at_once=config.local_lists.stations_at_once,
             clears_caches=config.local_lists.clear_caches,
         ),
+        second_person_above=config.bills.second_person_above,
         max_reservation=timedelta(hours=config.reservations.max_hours),
         unknown_boot=Admission(config.ocpp.unknown_boot),
         may_trigger=_may_trigger,

@@ -23,7 +23,7 @@ from edge.domain.bill_book import BillRecord
 from edge.domain.past import PastKey, PastTransaction
 from edge.domain.payment_book import MoneyKey, Recalled
 from edge.domain.remote import REMEMBERED
-from edge.ledger import account_totals, device_reading
+from edge.ledger import account_totals, bill_reading, device_reading
 from edge.ledger.bill_tables import bill_record
 from edge.ledger.chain import ChainHead, open_chain
 from edge.ledger.database import LedgerError, lock, open_beside, open_reader, open_writer
@@ -130,6 +130,16 @@ class Ledger:
 
     async def deviations(self) -> list[dict[str, Any]]:
         return await asyncio.get_running_loop().run_in_executor(self._reader, deviations_in, self._reading)
+
+    async def bills(self, *, is_waiting: bool, limit: int) -> list[dict[str, Any]]:
+        read = partial(bill_reading.newest, self._reading, is_waiting=is_waiting, limit=limit)
+        found = await asyncio.get_running_loop().run_in_executor(self._reader, read)
+        return [bill_reading.as_json(each) for each in found]
+
+    async def bill(self, cdr_id: str) -> list[dict[str, Any]]:
+        read = partial(bill_reading.documents_with, self._reading, cdr_id)
+        found = await asyncio.get_running_loop().run_in_executor(self._reader, read)
+        return [bill_reading.as_json(each) for each in found]
 
     async def jobs(self) -> list[dict[str, Any]]:
         return await asyncio.get_running_loop().run_in_executor(self._reader, device_reading.jobs, self._reading)

@@ -78,6 +78,32 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 SELECT c.entry, c.is_quarantined, d.entry FROM cdrs AS c LEFT JOIN bill_decisions AS d ON d.bill_seq = c.money_seq
 WHERE c.money_seq = ? AND c.cdr_id = ?
 
+-- name: waiting_bills
+SELECT c.entry, 'quarantined', NULL FROM cdrs AS c INDEXED BY cdrs_quarantined
+WHERE c.is_quarantined AND NOT EXISTS (SELECT 1 FROM bill_decisions AS d WHERE d.bill_seq = c.money_seq)
+ORDER BY c.money_seq DESC LIMIT ?
+
+-- name: newest_bills
+SELECT c.entry, s.state, d.entry FROM cdrs AS c JOIN bill_state AS s ON s.money_seq = c.money_seq
+LEFT JOIN bill_decisions AS d ON d.bill_seq = c.money_seq ORDER BY c.money_seq DESC LIMIT ?
+
+-- name: transaction_of_bill
+SELECT transaction_id FROM cdrs WHERE money_seq = ? AND cdr_id = ?
+
+-- name: bills_of_transaction
+SELECT c.entry, s.state, d.entry FROM cdrs AS c JOIN bill_state AS s ON s.money_seq = c.money_seq
+LEFT JOIN bill_decisions AS d ON d.bill_seq = c.money_seq WHERE c.transaction_id = ? ORDER BY c.money_seq
+
+-- name: posting_of_key
+SELECT entry FROM postings WHERE key = ?
+
+-- name: at_of
+SELECT at FROM journal WHERE stream = ? AND seq >= ? ORDER BY seq LIMIT 1
+
+-- name: samples_of
+SELECT body FROM journal WHERE stream = 'telemetry' AND seq >= ? AND seq < ?
+    AND json_extract(CAST(body AS TEXT), '$.body.transaction_id') = ? ORDER BY seq
+
 -- name: chain
 SELECT after_seq, genesis FROM chains WHERE epoch = ?
 

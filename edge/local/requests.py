@@ -16,7 +16,7 @@ from edge.domain.events import (
     RevocationOrdered,
     SiteEvent,
 )
-from edge.local import job_requests
+from edge.local import bill_requests, job_requests
 from edge.local.changes import event_of
 from edge.ports import (
     CallFailed,
@@ -32,6 +32,7 @@ from edge.ports import (
     Window,
 )
 from protocols.errors import BadText
+from protocols.site.bill_requests import DecideBill, GetBill, GetBills
 from protocols.site.requests import (
     REQUEST,
     AcceptStation,
@@ -56,6 +57,7 @@ from protocols.site.requests import (
     RevokeCertificate,
     StopJob,
 )
+from protocols.site.staff import OPERATOR
 from protocols.site.view import Answer
 from protocols.sync.down import Command, Operate
 from protocols.sync.up import Outcome
@@ -80,6 +82,9 @@ Asked = (
     | RemoveFirmware
     | ReadVariables
     | ReadReport
+    | GetBills
+    | GetBill
+    | DecideBill
     | ClaimStations
 )
 MAX_CALL_S: Final = 600.0
@@ -140,6 +145,8 @@ class Desk:
                 return await job_requests.order_job(self._commands, self._clock, request)
             case GetJobs() | ReadVariables() | ReadReport():
                 return await job_requests.read(self._reports, request)
+            case GetBills() | GetBill() | DecideBill():
+                return await bill_requests.answer(self._inbox, self._reports, OPERATOR, request)
             case ClaimStations():
                 return await self._claim(request)
             case _:

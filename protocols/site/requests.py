@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Discriminator, Field, TypeAdapter
 from protocols.charger.commands import AnyOperation
 from protocols.charger.jobs import MAX_STATIONS, AnyJob, FirmwareFile, StationName, StationPattern
 from protocols.ocpi.token import Token
+from protocols.site.bill_requests import BillRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +257,7 @@ Request = (
     | RemoveFirmware
     | ReadVariables
     | ReadReport
+    | BillRequest
     | ClaimStations
 )
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(

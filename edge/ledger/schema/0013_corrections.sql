@@ -24,6 +24,7 @@ ALTER TABLE bills RENAME TO cdrs;
 CREATE INDEX cdrs_by_end ON cdrs (end_date_time);
 -- A transaction is billed once; each of its bills is credited once at most, and replaced once at most.
 CREATE UNIQUE INDEX cdrs_once ON cdrs (transaction_id, COALESCE(corrects, 0), is_credit);
+CREATE INDEX cdrs_quarantined ON cdrs (money_seq) WHERE is_quarantined;
 
 CREATE TABLE bill_decisions (
     money_seq    INTEGER PRIMARY KEY,

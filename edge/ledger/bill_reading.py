@@ -1,0 +1,129 @@
+"""Bills, and what became of them, as the staff reads them. Each function reads through the connection it is given."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from edge.ledger.bill_tables import bill_of, decision_of, seq_of
+from edge.ledger.database import LedgerError
+from edge.ledger.queries import queries
+from protocols.ocpi.cdr import Cdr
+from protocols.sync.codec import decode_entry
+from protocols.sync.corrections import BillDecided
+from protocols.sync.up import Entry, MeterValuesSampled, PostingMade
+from protocols.terms import Measurand
+
+EARLY: Final = timedelta(hours=1)
+LATE: Final = timedelta(days=1)
+"""Readings of a station that was cut off come late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillDocument:
+    """A bill as it was made `at` that time, as entry `seq` of the money stream. `state`: quarantined, issued, credit, or
+    what was decided upon it."""
+
+    seq: int
+    at: datetime
+    state: str
+    cdr: Cdr
+    decided: BillDecided | None = None
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterReading:
+    """What a meter's energy register showed."""
+
+    at: datetime
+    wh: int
+
+
+_DOCUMENT: Final = TypeAdapter(BillDocument)
+
+
+def as_json(document: BillDocument) -> dict[str, Any]:
+    shown: dict[str, Any] = _DOCUMENT.dump_python(document, mode="json")
+    return shown
+
+
+def newest(connection: sqlite3.Connection, *, is_waiting: bool, limit: int) -> list[BillDocument]:
+    """The newest bills first; or those in quarantine that nobody decided upon."""
+    rows = connection.execute(queries()["waiting_bills" if is_waiting else "newest_bills"], (limit,))
+    return [_document(row) for row in rows]
+
+
+def documents_with(connection: sqlite3.Connection, cdr_id: str) -> list[BillDocument]:
+    """All bills of the transaction that this one is of, in their order; none where there is no such bill."""
+    try:
+        seq = seq_of(cdr_id)
+    except LedgerError:
+        return []
+    row = connection.execute(queries()["transaction_of_bill"], (seq, cdr_id)).fetchone()
+    if row is None:
+        return []
+    return [_document(each) for each in connection.execute(queries()["bills_of_transaction"], row)]
+
+
+def postings_of(
+    connection: sqlite3.Connection, documents: Sequence[BillDocument]
+) -> Iterator[tuple[Entry, PostingMade]]:
+    """The postings by which these bills were booked, in their order."""
+    for document in documents:
+        row = connection.execute(queries()["posting_of_key"], (f"cdr:{document.cdr.id}",)).fetchone()
+        entry = decode_entry(row[0]) if row is not None else None
+        if entry is not None and isinstance(entry.body, PostingMade):
+            yield entry, entry.body
+
+
+def register_readings(connection: sqlite3.Connection, cdr: Cdr) -> list[RegisterReading]:
+    """What the journal still has of the meter's register in the transaction of a bill, oldest first."""
+    since, until = cdr.start_date_time - EARLY, cdr.end_date_time + LATE
+    first, last = _first_from(connection, since), _first_from(connection, until)
+    found = []
+    for (body,) in connection.execute(queries()["samples_of"], (first, last, cdr.session_id)):
+        sampled = decode_entry(body).body
+        if isinstance(sampled, MeterValuesSampled):
+            found += [
+                RegisterReading(sampled.at + timedelta(milliseconds=sample.after_ms), sample.value)
+                for sample in sampled.samples
+                if sample.measurand is Measurand.ENERGY_REGISTER and sample.phase is None
+            ]
+    return sorted(found, key=lambda reading: reading.at)
+
+
+def _first_from(connection: sqlite3.Connection, at: datetime) -> int:
+    """The number of the first telemetry entry from a time on: by halves, for the journal is in the order of time."""
+    sql = queries()
+    (low,) = connection.execute(sql["first_seq"], ("telemetry",)).fetchone()
+    (last,) = connection.execute(sql["last_seq"], ("telemetry",)).fetchone()
+    high = int(last) + 1
+    low = int(low)
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(sql["at_of"], ("telemetry", middle)).fetchone()
+        if row is not None and row[0] < at.isoformat():
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _document(row: tuple[Any, ...]) -> BillDocument:
+    entry, state, decision = row
+    made = decode_entry(entry)
+    decided = None if decision is None else decode_entry(decision)
+    return BillDocument(
+        seq=made.seq,
+        at=made.at,
+        state=state,
+        cdr=bill_of(made),
+        decided=None if decided is None else decision_of(decided),
+        decided_at=None if decided is None else decided.at,
+    )
