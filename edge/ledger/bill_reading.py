@@ -26,8 +26,8 @@ LATE: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillDocument:
-    """A bill as it was made `at` that time, as entry `seq` of the money stream. `state`: quarantined, issued, credit, or
-    what was decided upon it."""
+    """A bill as it was made `at` that time, as entry `seq` of the money stream. `state` is quarantined, issued, credit,
+    or what was decided upon it."""
 
     seq: int
     at: datetime
