@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from cloud.cdrs import queries
+from cloud.cdrs.queries import CdrStatus
 from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
 from cloud.rest.paging import read_one, read_page
@@ -20,7 +21,12 @@ from protocols.ocpi.tariff import Tariff
 
 
 class Cdr(BaseModel):
-    """A bill (OCPI 2.2.1 §10): energy in Wh, times in s. `quarantine` says why a person must look before it is due."""
+    """A bill (OCPI 2.2.1 §10): energy in Wh, times in s. `quarantine` says why a person must look before it is due.
+
+    In force is what is `issued`. The other states say what became of a bill: one in quarantine was accepted, rerated or
+    written off, one that was issued was credited or corrected. What is issued instead `replaces` it; a `credit` takes
+    back the bill `credit_reference_id`, with the same quantities and the negative of each cost.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -81,7 +87,7 @@ class Cdr(BaseModel):
         }
     )
 
-    status: Literal["issued", "quarantined"]
+    status: CdrStatus
     edge_id: str
     received_at: datetime
     id: str
@@ -110,6 +116,9 @@ class Cdr(BaseModel):
     total_reservation_time_s: int = 0
     total_reservation_cost: Price | None = None
     signed_data: SignedData | None = None
+    credit: bool = False
+    credit_reference_id: str | None = None
+    replaces: str | None = None
 
 
 class CdrPage(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 from sqlalchemy import RowMapping, Select, select
@@ -13,6 +13,9 @@ from cloud.store.documents import to_json
 from cloud.store.tables import cdrs
 
 SORT = (cdrs.c.end_date_time, cdrs.c.id)
+CdrStatus = Literal[
+    "issued", "quarantined", "credit", "accepted", "rerated", "written_off", "credited", "corrected"
+]
 
 
 class CdrQuery(PageQuery):
@@ -24,7 +27,7 @@ class CdrQuery(PageQuery):
     token_uid: Name | None = None
     contract_id: Name | None = None
     session_id: Name | None = None
-    status: str | None = Field(None, pattern="^(issued|quarantined)$", description="issued or quarantined.")
+    status: CdrStatus | None = Field(None, description="What became of it; in force is what is issued.")
     date_from: AwareDatetime | None = Field(None, description="Ended at this time or later.")
     date_to: AwareDatetime | None = Field(None, description="Ended before this time.")
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.ingest import deviations, device_changes, local_lists, reservations, security_changes
+from cloud.ingest import bill_decisions, deviations, device_changes, local_lists, reservations, security_changes
 from cloud.ingest.changes import Changes, Origin, Row
 from cloud.ingest.evse_board import EvseBoard, is_historical
 from cloud.store.documents import alarm_document, session_document, to_json
@@ -36,6 +36,7 @@ class Contradiction(BadEntry):
 async def write(connection: AsyncConnection, origin: Origin, changes: Changes) -> list[FeedEvent]:
     """Write all changes and return what the feed should tell. Raises Contradiction or the database's own error."""
     await _write_sessions(connection, origin, changes)
+    await bill_decisions.write(connection, origin, changes.bills_decided)
     await _write_postings(connection, changes)
     for finished in changes.commands:
         await _write_command(connection, origin, finished)
@@ -87,6 +88,8 @@ async def _write_sessions(connection: AsyncConnection, origin: Origin, changes: 
     fresh = await _new_bills(connection, origin, changes.cdrs)
     if fresh:
         await connection.execute(upsert(connection, cdrs), fresh)
+    if not changes.sessions_billed:  # only credits
+        return
     bill = insert_into(connection, sessions)
     names = [name for name in changes.sessions_billed[0] if name not in ("domain", "id", "edge_id")]
     bill = bill.on_conflict_do_update(
@@ -214,6 +217,7 @@ async def _tell_sessions(connection: AsyncConnection, origin: Origin, changes: C
     """One event for each session of the batch, as it stands after the batch."""
     touched = [row["id"] for row in (*changes.sessions_started, *changes.sessions_moved, *changes.sessions_billed)]
     touched += [row["b_id"] for row in changes.sessions_ended]
+    touched += [decided.session_id for decided in changes.bills_decided]
     if not touched:
         return []
     query = select(sessions).where(
