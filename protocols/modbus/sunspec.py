@@ -15,6 +15,8 @@ from protocols.modbus.profile import Profile, SunSpec
 
 MARKER: Final = (0x5375, 0x6E53)
 """The letters SunS."""
+HEADER_WORDS: Final = 2
+"""Id and length, before the payload of a model."""
 _END: Final = 0xFFFF
 _MAX_MODELS: Final = 100
 _SPACE: Final = 65536
@@ -41,33 +43,35 @@ def walk(sunspec: SunSpec) -> Generator[Ask, Sequence[int] | None, tuple[Found, 
     A chain that ends without its end mark (no answer, too long, over the last address) gives what was found before.
     """
     for base in sunspec.bases:
-        words = yield Ask(base, 2)
+        words = yield Ask(base, len(MARKER))
         if words is not None and tuple(words) == MARKER:
-            return (yield from _chain(base + 2))
+            return (yield from _chain(base + len(MARKER)))
     return ()
 
 
 def _chain(address: int) -> Generator[Ask, Sequence[int] | None, tuple[Found, ...]]:
     found: list[Found] = []
-    while len(found) < _MAX_MODELS and address + 2 <= _SPACE:
-        words = yield Ask(address, 2)
-        if words is None or len(words) != 2 or words[0] == _END:
+    while len(found) < _MAX_MODELS and address + HEADER_WORDS <= _SPACE:
+        words = yield Ask(address, HEADER_WORDS)
+        if words is None or len(words) != HEADER_WORDS or words[0] == _END:
             break
-        found.append(Found(model=words[0], address=address + 2, length=words[1]))
-        address += 2 + words[1]
+        found.append(Found(model=words[0], address=address + HEADER_WORDS, length=words[1]))
+        address += HEADER_WORDS + words[1]
     return tuple(found)
 
 
 def place(profile: Profile, chain: Sequence[Found]) -> Profile:
     """The profile with the registers of the models that the device has, at their addresses; the others are left out.
 
-    Of models that tell the same, the first that is there counts (`prefer`); of one that is there twice, the first.
+    Of models that tell the same, the first that is there counts (`prefer`); of one that is there twice, the first. What
+    belongs to no model, as the marker does, is given by the first of the profile's bases and moves with the chain's.
     """
     at = _chosen(profile, chain)
+    moved = base_of(chain) - profile.sunspec.bases[0] if chain and profile.sunspec is not None else 0
     registers = {}
     for name, register in profile.registers.items():
         if register.model is None:
-            registers[name] = register
+            registers[name] = replace(register, address=register.address + moved)
             continue
         found = at.get(register.model)
         span = register.address + (register.count - 1) * register.step_words + register.form.words
@@ -75,6 +79,21 @@ def place(profile: Profile, chain: Sequence[Found]) -> Profile:
             registers[name] = replace(register, address=found.address + register.address, model=None)
     left = {name: r for name, r in registers.items() if r.scale_register is None or r.scale_register in registers}
     return replace(profile, registers=left)
+
+
+def base_of(chain: Sequence[Found]) -> int:
+    """Where the marker of a chain with at least one model stands."""
+    return chain[0].address - len(MARKER) - HEADER_WORDS
+
+
+def lack_of(profile: Profile, chain: Sequence[Found]) -> str | None:
+    """Why the profile has nothing to read of this device; None where it has."""
+    models = [found.model for found in chain]
+    for group in profile.sunspec.prefer if profile.sunspec is not None else ():
+        if not any(model in models for model in group):
+            told = f"its SunSpec models are {', '.join(map(str, models))}"
+            return f"{told}; {profile.id} reads one of {', '.join(map(str, group))}"
+    return None
 
 
 def _chosen(profile: Profile, chain: Sequence[Found]) -> Mapping[int, Found]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edge.chargers.modbus.bus import Bus, BusError, BusFault
-from edge.chargers.modbus.sunspec_walk import walk_device
+from edge.chargers.modbus.sunspec_walk import chain_of
 from edge.chargers.modbus.turns import Urgency
 from protocols.errors import BadText, OhmsteadError
 from protocols.modbus import catalogue
@@ -18,6 +18,7 @@ from protocols.modbus.profile import Profile
 from protocols.modbus.reader import Parsed
 from protocols.modbus.reads import Read, decode, plan, points, singles
 from protocols.modbus.register import Group, Table
+from protocols.modbus.sunspec import lack_of, place
 
 MAX_UNITS: Final = 255
 _KNOCKS: Final = ((Table.HOLDING, 0), (Table.INPUT, 0))
@@ -132,10 +133,19 @@ class Probe:
         return await self._matched(profile, found, catalogue.variant_for(parsed, values))
 
     async def _sunspec(self, profile: Profile) -> Match | None:
+        """Where its models stand is told as well: that is what a technician compares with the manual."""
         try:
-            return await self._matched(await walk_device(self._bus, profile), Fit.PROVEN, None)
+            chain = await chain_of(self._bus, profile)
         except BusError:
             return None
+        if not chain:
+            return None
+        if lack := lack_of(profile, chain):
+            self._progress(f"unit {profile.unit_id}: {lack}")
+            return None
+        match = await self._matched(place(profile, chain), Fit.PROVEN, None)
+        models = ", ".join(f"{found.model} at {found.address}" for found in chain)
+        return replace(match, values={**match.values, "sunspec_models": models})
 
     async def _matched(self, profile: Profile, found: Fit, variant: str | None) -> Match:
         once = [name for name, register in profile.registers.items() if register.group is Group.ONCE]

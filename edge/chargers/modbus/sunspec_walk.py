@@ -9,13 +9,26 @@ from edge.chargers.modbus.bus import Bus, BusError, BusFault
 from protocols.modbus.profile import Profile
 from protocols.modbus.reads import Read
 from protocols.modbus.register import Table
-from protocols.modbus.sunspec import place, walk
+from protocols.modbus.sunspec import Found, lack_of, place, walk
 
 ATTEMPTS: Final = 3
 
 
 async def walk_device(bus: Bus, profile: Profile) -> Profile:
-    """The profile with the registers that the device has. Raises BusError, also where there is no chain."""
+    """The profile with the registers that the device has.
+
+    Raises BusError, also where there is no chain, or none of the models that the profile reads.
+    """
+    chain = await chain_of(bus, profile)
+    if not chain:
+        raise BusError(BusFault.EXCEPTION, "there is no SunSpec device")
+    if lack := lack_of(profile, chain):
+        raise BusError(BusFault.EXCEPTION, lack)
+    return place(profile, chain)
+
+
+async def chain_of(bus: Bus, profile: Profile) -> tuple[Found, ...]:
+    """The models of a device; none where it has no chain. Raises BusError."""
     assert profile.sunspec is not None  # noqa: S101 - asked only of a SunSpec profile
     steps = walk(profile.sunspec)
     try:
@@ -24,9 +37,8 @@ async def walk_device(bus: Bus, profile: Profile) -> Profile:
             read = Read(unit_id=profile.unit_id, table=Table.HOLDING, address=ask.address, count=ask.words, points=())
             ask = steps.send(await _answer(bus, read, profile.reads.pause_ms / 1000))
     except StopIteration as stop:
-        if not stop.value:
-            raise BusError(BusFault.EXCEPTION, "there is no SunSpec device") from None
-        return place(profile, stop.value)
+        found: tuple[Found, ...] = stop.value
+        return found
 
 
 async def _answer(bus: Bus, read: Read, pause_s: float) -> Sequence[int] | None:
