@@ -82,15 +82,20 @@ class Lot:
         return found
 
     async def start(self, station_id: str, token_uid: str) -> None:
-        await self._operate(station_id, StartTransaction(evse_id=1, token_uid=token_uid))
+        assert (await self.operate(station_id, StartTransaction(evse_id=1, token_uid=token_uid)))[
+            "outcome"
+        ] == "accepted"
 
     async def stop(self, station_id: str) -> None:
         running = (await self.bay(station_id))["charger_transaction_id"]
-        await self._operate(station_id, StopTransaction(charger_transaction_id=running))
+        assert (await self.operate(station_id, StopTransaction(charger_transaction_id=running)))[
+            "outcome"
+        ] == "accepted"
 
-    async def _operate(self, station_id: str, operation: Operation) -> None:
+    async def operate(self, station_id: str, operation: Operation) -> dict[str, Any]:
+        """How it ended: outcome, detail, result; also where it is refused."""
         answer = await self._ask(OperateStation(id="1", station_id=station_id, operation=operation))
-        assert answer.problem is None
+        return dict(answer.result) if answer.problem is None else {"outcome": "rejected", "detail": answer.problem}
 
     async def _ask(self, request: GetStations | GetStatus | OperateStation) -> Any:
         async with local_client("127.0.0.1", self.edge.local_port, self.edge.token_file) as client:
