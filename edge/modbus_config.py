@@ -32,7 +32,10 @@ class ModbusEvseSettings(EvseSettings):
 class ModbusSettings(Strict):
     """A charger that is read and told over Modbus, whose transactions the site runs; or a meter or an inverter."""
 
-    id: StationId = Field(description="the charging station's or meter's id, as bills and screens name it")
+    id: StationId = Field(
+        description="the charging station's or meter's id, as bills and screens name it; "
+        "with [[peers]] it belongs to this agent: name it in no other one's settings"
+    )
     address: str = Field(
         pattern=r"^(tcp://[^/?#\s]+|rtu\+tcp://[^/?#\s]+:\d+|rtu:///[^?#\s]+(\?\S+)?)$",
         description="tcp://HOST[:PORT], rtu+tcp://HOST:PORT or rtu:///dev/ttyX?baud=19200&parity=E&stop=1",

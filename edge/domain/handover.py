@@ -5,6 +5,8 @@ Whenever a station connects, its agent asks the others for it (`seek`); each giv
 anew, for it may have been elsewhere while its agent could not be asked. A transaction is handed over durably before
 anybody else has it, so it is open, and billed, in one ledger at a time; that `moves` grows with each hand-over tells an
 old copy from the newest, so every answer may be repeated.
+
+A charger that is polled does not choose its agent: it belongs to the one whose configuration names it, and stays there.
 """
 
 from __future__ import annotations
@@ -31,12 +33,15 @@ from protocols.sync.up import (
 )
 
 HANDED_OVER: Final = "HandedOver"
+POLLED_TWICE: Final = "polled_twice"
 
 
 def seek(site: Site, decision: Decision, station: Station) -> None:
-    """A station connected: where was it before, and what has it left there?"""
+    """A station connected: where was it before, and what has it left there? One that is polled is at home all the same:
+    another agent may have named it before, and nobody else can bring what comes of it from now on."""
     if site.rules.peers:
-        station.home, station.claim = Home.SOUGHT, station.claim + 1
+        is_polled = station.station_id in site.rules.runs
+        station.home, station.claim = Home.HERE if is_polled else Home.SOUGHT, station.claim + 1
         decision.reply = NotAtHome(claim=station.claim)
 
 
@@ -50,12 +55,24 @@ def give(site: Site, decision: Decision, event: StationsClaimed, now: datetime) 
         station = site.stations.get(station_id)
         if station is None:
             continue
+        if station_id in site.rules.runs:
+            _keep_polled(site, decision, station_id, event.by_edge_id, now)
+            continue
         station.home = Home.ELSEWHERE
         for transaction in site.open_at(station_id):
             _hand_over(site, decision, transaction, event.by_edge_id, now)
         reservations.let_go(site, decision, station_id, now)
         decision.clear_alarm(site, now, "unknown_stop", station_id)  # its stray stops go along, and the worry with them
     decision.reply = Done(text=f"{len(event.station_ids)} stations are {event.by_edge_id}'s")
+
+
+def _keep_polled(site: Site, decision: Decision, station_id: str, by_edge_id: str, now: datetime) -> None:
+    """Two agents that steer one charger undo each other's work, and both bill: only a person can say whose it is."""
+    text = (
+        f"agent {by_edge_id} has {station_id}, too, which is polled from here: name a Modbus device in the settings of "
+        "one agent alone, and restart both"
+    )
+    decision.raise_alarm(site, now, POLLED_TWICE, Severity.CRITICAL, text, station_id)
 
 
 def _hand_over(site: Site, decision: Decision, transaction: Transaction, to_edge_id: str, now: datetime) -> None:

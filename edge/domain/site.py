@@ -299,8 +299,8 @@ class Site:
     # --- other agents of the node ---
 
     def home_of(self, station_id: str) -> Home:
-        """Without other agents every station is at home."""
-        if not self.rules.peers:
+        """Without other agents every station is at home, and one that is polled always."""
+        if not self.rules.peers or station_id in self.rules.runs:
             return Home.HERE
         station = self.stations.get(station_id)
         return station.home if station is not None else Home.ELSEWHERE

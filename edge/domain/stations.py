@@ -149,10 +149,10 @@ def note_failed_decision(site: Site, decision: Decision, event: DecisionFailed, 
 
 
 def forget_faults(site: Site, decision: Decision, now: datetime) -> None:
-    """At a start: what was wrong with the program that ran before is no alarm of this one."""
+    """At a start: what was wrong with the program that ran before, or its settings, is no alarm of this one."""
     decision.clear_alarm(site, now, CONNECTIONS_AT_LIMIT, "agent")
-    for alarm in [alarm for alarm in site.alarms.values() if alarm.alarm == DECISION_FAILED]:
-        decision.clear_alarm(site, now, DECISION_FAILED, alarm.station_id or "agent")
+    for alarm in [each for each in site.alarms.values() if each.alarm in (DECISION_FAILED, handover.POLLED_TWICE)]:
+        decision.clear_alarm(site, now, alarm.alarm, alarm.station_id or "agent")
 
 
 def _journal_status(site: Site, decision: Decision, event: StatusReported, now: datetime) -> None:
