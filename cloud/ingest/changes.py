@@ -17,6 +17,7 @@ from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionN
 from protocols.errors import BadEntry
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.session import SessionStatus
+from protocols.sync.receipts import ReceiptIssued, StatementMade
 from protocols.sync.customers import (
     CustomersChanged,
     DunningStepTaken,
@@ -156,6 +157,8 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             pass  # the raw entry is kept
         case PaymentChanged() | TillChanged() | TillMoved() | ProviderReconciled():
             pass  # kept as they came; what moved are the postings beside them
+        case ReceiptIssued() | StatementMade():
+            pass  # the raw entry is kept; what is shown of it comes with the payments
         case ConnectorStatusChanged() as body:
             changes.news.append(
                 StatusNews(

@@ -13,6 +13,7 @@ from edge.domain.metering import end_samples
 from edge.domain.pricing.compiled import prices_energy, prices_time
 from edge.domain.pricing.price import ENGINE, price_reservation, price_session
 from edge.domain.pricing.re_rate import reason_of
+from edge.domain.receipts import issue_for_bill
 from edge.domain.site import Site
 from edge.domain.transaction import Cause, Doubt, Transaction, is_beyond_rating
 from edge.domain.unbilled import note_end
@@ -74,6 +75,8 @@ def end_transaction(
         transaction.move(Cause.FINISHED_SOUND)
         decision.journal(site, now, CdrIssued(cdr=cdr))
         decision.journal(site, now, post_cdr(cdr, money_id(site)))
+        if site.rules.receipts.every_bill:
+            issue_for_bill(site, decision, cdr.id, now)
     end_samples(site, decision, transaction, now)
     note_end(site, decision, transaction, ended_at, now)
     site.close_transaction(transaction, reason)
@@ -126,6 +129,8 @@ def bill_reservation(
     )
     decision.journal(site, now, CdrIssued(cdr=cdr))
     decision.journal(site, now, post_cdr(cdr, money_id(site)))
+    if site.rules.receipts.every_bill:
+        issue_for_bill(site, decision, cdr.id, now)
 
 
 def _doubt_energy(site: Site, transaction: Transaction, ended_at: datetime) -> None:

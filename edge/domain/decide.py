@@ -21,6 +21,7 @@ from edge.domain import (
     operations,
     payment_desk,
     polled,
+    receipts,
     remote,
     reservations,
     running_cost,
@@ -61,6 +62,7 @@ from edge.domain.events import (
     UplinkChanged,
 )
 from edge.domain.past import PastKey
+from edge.domain.receipt_events import ReceiptAsked, StatementsReckoned
 from edge.domain.payment_book import MoneyKey
 from edge.domain.payment_events import (
     CashMoved,
@@ -263,6 +265,10 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             | ListCompared()
         ):
             payment_desk.decide_payment(site, decision, event, now)
+        case ReceiptAsked():
+            receipts.issue(site, decision, event, now)
+        case StatementsReckoned():
+            receipts.make_statements(site, decision, event, now)
         case Ticked():
             _tick(site, decision, now)
         case Restarted():

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.past import PastTransaction
+from edge.domain.receipt_events import ReceiptEvent, ReceiptReply
 from edge.domain.payment_events import PaymentEvent, PaymentReply
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, Operation, Reply
@@ -249,6 +250,7 @@ SiteEvent = (
     | BillDecisionAsked
     | PaymentEvent
     | StationLetIn
+    | ReceiptEvent
     | Ticked
     | Restarted
 )
@@ -281,4 +283,4 @@ class NotAtHome(Acknowledged, frozen=True, kw_only=True):
     claim: int
 
 
-SiteReply = Reply | Done | Refused | Elsewhere | PaymentReply | BillSettled
+SiteReply = Reply | Done | Refused | Elsewhere | ReceiptReply | PaymentReply | BillSettled

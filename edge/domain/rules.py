@@ -14,6 +14,7 @@ from edge.domain.job import JobRules
 from edge.domain.list_book import ListRules
 from edge.domain.meter_book import MeterRules
 from edge.domain.offers import Offers
+from edge.domain.receipt_book import ReceiptRules
 from edge.domain.payment_book import PaymentRules
 from edge.domain.run_book import RunRules
 from edge.domain.station_security import CertificateRules
@@ -86,6 +87,7 @@ class SiteRules:
     second_person_above: Decimal = Decimal("100.00")
     """A decision upon a bill of more than this takes two people; in the site's currency, taxes included."""
     meters: dict[str, MeterRules] = field(default_factory=dict)
+    receipts: ReceiptRules = field(default_factory=ReceiptRules)
     accounts: AccountRules = field(default_factory=AccountRules)
     payments: PaymentRules = field(default_factory=PaymentRules)
     keeps_lists: bool = field(init=False)

@@ -16,6 +16,7 @@ from edge.domain.job import OpenJob
 from edge.domain.list_book import ListBook
 from edge.domain.meter_book import MeterBook
 from edge.domain.past import PastKey, PastTransaction
+from edge.domain.receipt_book import ReceiptBook
 from edge.domain.payment_book import PaymentBook, Recalled
 from edge.domain.reservation_book import ReservationBook
 from edge.domain.rules import Admission, SiteRules, StationRules
@@ -96,6 +97,7 @@ class Site:
     runs: RunBook = field(default_factory=RunBook)
     meters: MeterBook = field(default_factory=MeterBook)
     unbilled: UnbilledBook = field(default_factory=UnbilledBook)
+    numbers: ReceiptBook = field(default_factory=ReceiptBook)
     payments: PaymentBook = field(default_factory=PaymentBook)
     accounts: AccountBook = field(default_factory=AccountBook)
     bills: BillBook = field(default_factory=BillBook)

@@ -14,9 +14,11 @@ from edge.ledger import device_projections
 from edge.ledger.bill_tables import corrected_seq, keep_decision
 from edge.ledger.payment_tables import keep as keep_payment
 from edge.ledger.customer_tables import keep_customers
+from edge.ledger.receipt_tables import keep_receipt
 from edge.ledger.rows import Rows
 from edge.ledger.security_tables import keep as keep_security
 from protocols.ocpi.token import Token
+from protocols.sync.receipts import ReceiptIssued, StatementMade
 from protocols.sync.customers import (
     CustomersChanged,
     DunningStepTaken,
@@ -136,14 +138,16 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             is_quarantined = int(type(entry.body) is CdrQuarantined)
             end = cdr.end_date_time.isoformat()
             name = (cdr.id, cdr.session_id, is_quarantined, end)
-            rows.link("cdrs", "add_cdr", encoded, entry.seq, *name, encoded, int(cdr.credit), corrected_seq(cdr))
+            rows.link("cdrs", "add_cdr", encoded, entry.seq, *name, encoded, at, int(cdr.credit), corrected_seq(cdr))
         case BillDecided() as decided:
             keep_decision(rows, entry, decided, encoded, at)
         case PostingMade() as posting:
             legs = encode(posting.legs).decode()
             posted = (posting.posting_id, posting.key, posting.cdr_id, posting.currency)
             why = (posting.reason.value, legs, posting.text, posting.by)
-            rows.link("postings", "add_posting", encoded, entry.seq, *posted, *why, encoded)
+            rows.link("postings", "add_posting", encoded, entry.seq, *posted, *why, at, encoded)
+        case ReceiptIssued() | StatementMade():
+            keep_receipt(rows, entry.body)
         case (PaymentChanged() | TillChanged() | TillMoved() | ProviderReconciled()) as paid:
             keep_payment(rows, paid, at)
         case ConnectorStatusChanged() as status:

@@ -67,8 +67,9 @@ WHERE charger_transaction_id = ? AND station_id = ?
 ORDER BY rowid DESC LIMIT 1
 
 -- name: add_cdr
-INSERT INTO cdrs (money_seq, cdr_id, transaction_id, is_quarantined, end_date_time, entry, is_credit, corrects, hash)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO cdrs (
+    money_seq, cdr_id, transaction_id, is_quarantined, end_date_time, entry, issued_at, is_credit, corrects, hash
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: add_decision
 INSERT INTO bill_decisions (money_seq, bill_seq, cdr_id, decision, decided_at, staff, second_staff, entry, hash)
@@ -136,8 +137,8 @@ SELECT (SELECT COUNT(*) FROM cdrs WHERE money_seq > ?1) + (SELECT COUNT(*) FROM 
 SELECT through_seq, count, sealed_at FROM chain_seals WHERE epoch = ? ORDER BY money_seq DESC LIMIT 1
 
 -- name: add_posting
-INSERT INTO postings (money_seq, posting_id, key, cdr_id, currency, reason, legs, text, staff, entry, hash)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO postings (money_seq, posting_id, key, cdr_id, currency, reason, legs, text, staff, posted_at, entry, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: put_payment
 INSERT INTO payments
@@ -202,6 +203,21 @@ SELECT found FROM reconciliations WHERE provider = ? AND day = ?
 
 -- name: newest_reconciliations
 SELECT at, found FROM reconciliations ORDER BY day DESC, provider LIMIT ?
+
+-- name: add_receipt
+INSERT INTO receipts (count, number, kind, ref, issued_at, staff) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: add_statement
+INSERT INTO statements (count, contract_id, period, statement) VALUES (?, ?, ?, ?)
+
+-- name: last_receipt
+SELECT COALESCE(MAX(count), 0) FROM receipts
+
+-- name: last_statement
+SELECT COALESCE(MAX(count), 0) FROM statements
+
+-- name: receipt_of
+SELECT count, number, issued_at FROM receipts WHERE kind = ? AND ref = ?
 
 -- name: drop_tokens
 DELETE FROM tokens WHERE source = ?

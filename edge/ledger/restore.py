@@ -16,6 +16,7 @@ from edge.ledger.moves import restore_stray_stops
 from edge.ledger.payment_tables import restore_payments
 from edge.ledger.projections import ALARM, CHARGING_LIMIT, CHARGING_PROFILE, CHECKPOINT, TOKEN
 from edge.ledger.queries import queries
+from edge.ledger.receipt_tables import restore_receipts
 from edge.ledger.security_tables import restore_security
 from protocols.sync.topics import Stream
 from protocols.terms import ChargingState, ConnectorStatus
@@ -57,6 +58,7 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
     _restore_smart_charging(site, ledger)
     restore_security(site, ledger.connection)
     restore_blocks(site, ledger.connection)
+    restore_receipts(site, ledger.connection)
     restore_payments(site, ledger.connection)
     restore_accounts(site, ledger.connection)
     return site

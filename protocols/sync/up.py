@@ -18,6 +18,7 @@ from protocols.ocpi.token import Token
 from protocols.sync.customers import CustomerBody
 from protocols.sync.corrections import BillDecided
 from protocols.sync.payments import PaymentBody
+from protocols.sync.receipts import ReceiptBody
 from protocols.sync.topics import Count, Stream
 from protocols.sync.upkeep import (
     AvailabilityChanged,
@@ -376,6 +377,7 @@ MoneyBody = (
     | BillDecided
     | PaymentBody
     | PostingMade
+    | ReceiptBody
 )
 EventBody = (
     ChargingProfileSet

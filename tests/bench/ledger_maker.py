@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from edge.domain.accounts import post_cdr
 from edge.domain.pricing.price import ENGINE, price_session
 from edge.domain.transaction import Phase, Transaction
+from edge.ledger.chain import link
 from edge.ledger.ledger import Ledger
 from edge.ledger.projections import encode
 from edge.ledger.queries import queries
@@ -86,7 +87,8 @@ def make_ledger(path: Path, edge_id: str, sizes: LedgerSizes, until: datetime) -
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA cache_size = -262144")
         connection.execute("BEGIN")
-        maker = _Maker(f"{edge_id}-{epoch[:8]}", sizes, until)
+        _, genesis = connection.execute(queries()["chain"], (epoch,)).fetchone()
+        maker = _Maker(f"{edge_id}-{epoch[:8]}", sizes, until, genesis)
         for first in range(0, sizes.transactions, _CHUNK):
             rows = maker.chunk(range(first, min(first + _CHUNK, sizes.transactions)))
             for statement, values in rows.items():
@@ -100,13 +102,16 @@ def make_ledger(path: Path, edge_id: str, sizes: LedgerSizes, until: datetime) -
 class _Maker:
     """Counts on from chunk to chunk."""
 
-    def __init__(self, prefix: str, sizes: LedgerSizes, until: datetime) -> None:
+    def __init__(self, prefix: str, sizes: LedgerSizes, until: datetime, genesis: bytes) -> None:
         self._prefix = prefix
+        self._hash = genesis
         self._sizes = sizes
         self._begin = until - timedelta(days=sizes.days)
         self._step = timedelta(days=sizes.days) / sizes.transactions
         self._seq = {"money": 0, "event": 0, "telemetry": 0}
-        self._templates = {name: _template(body) for name, body in _bodies().items()}
+        bodies = _bodies()
+        self._templates = {name: _template(body) for name, body in bodies.items()}
+        self._legs = _replaced(encode(bodies["posting"].legs))
         self._checkpoint = _replaced(encode(_open_transaction()))
 
     def chunk(self, numbers: range) -> dict[str, list[tuple[object, ...]]]:
@@ -130,11 +135,11 @@ class _Maker:
             b"cdr": b"",
         }
 
-        def journal(stream: str, template: str, *, is_bill: bool = False) -> bytes:
+        def journal(stream: str, template: str, *, is_kept_apart: bool = False) -> bytes:
             self._seq[stream] += 1
             names[b"seq"] = self._seq[stream]
             body = self._templates[template] % names
-            rows["append"].append((stream, self._seq[stream], text, None if is_bill else body))
+            rows["append"].append((stream, self._seq[stream], text, None if is_kept_apart else body))
             return body
 
         journal("money", "started")
@@ -151,16 +156,15 @@ class _Maker:
         journal("money", "ended")
         cdr = f"{self._prefix}-{self._seq['money'] + 1}"
         names[b"cdr"] = cdr.encode()
-        entry = journal("money", "bill", is_bill=True)
-        rows["add_cdr"].append((self._seq["money"], cdr, tx, 0, text, entry))
-        journal("money", "posting")
+        entry = journal("money", "bill", is_kept_apart=True)
+        self._hash = link(self._hash, entry)
+        rows["add_cdr"].append((self._seq["money"], cdr, tx, 0, text, entry, text, 0, None, self._hash))
+        entry = journal("money", "posting", is_kept_apart=True)
+        self._hash = link(self._hash, entry)
         money_seq = self._seq["money"]
-        rows["add_posting"].append(
-            (money_seq, f"{self._prefix}-{money_seq}", f"cdr:{cdr}", cdr, "EUR", _LEGS % (number, 1))
-        )
-
-
-_LEGS: Final = '[{"account":"customer:CONTRACT-%d","amount":"12.50"},{"account":"revenue:charging","amount":"-10.5%d"}]'
+        legs = (self._legs % names).decode()
+        name = (money_seq, f"{self._prefix}-{money_seq}", f"cdr:{cdr}", cdr, "EUR", "cdr")
+        rows["add_posting"].append((*name, legs, "", None, text, entry, self._hash))
 
 
 def _template(body: MoneyBody | EventBody | TelemetryBody) -> bytes:
@@ -173,7 +177,7 @@ def _replaced(encoded: bytes) -> bytes:
     return encoded
 
 
-def _bodies() -> dict[str, MoneyBody | EventBody | TelemetryBody]:
+def _bodies() -> dict[str, Any]:
     tariff = _tariff()
     periods = (ChargingPeriod(start_date_time=_AT, energy_wh=20_154, time_s=5400),)
     bill = price_session(tariff, periods)

@@ -104,6 +104,9 @@ def test_a_ledger_of_the_first_schema_opens_with_all_that_is_in_it(tmp_path: Pat
                 for posting in play.found(PostingMade)
                 for leg in posting.legs
             )
+            made_at = [entry.at.isoformat() for entry in play.entries if isinstance(entry.body, CdrIssued)]
+            for dated in ("SELECT issued_at FROM cdrs", "SELECT posted_at FROM postings"):
+                assert [at for (at,) in ledger.connection.execute(dated)] == made_at
             assert list(LedgerReader(path).cdrs(START, START + timedelta(days=1))) == bills
 
 
