@@ -34,6 +34,7 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.restore import restore
 from edge.ledger.trim import Retention, Trimmer
+from edge.local.doorkeeper import Doorkeeper
 from edge.local.requests import Desk
 from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
@@ -42,7 +43,7 @@ from edge.metrics import AgentMetrics
 from edge.modbus_parts import polled_stations
 from edge.peers.link import PeerSettings
 from edge.peers.peers import Peers
-from edge.places import ledger_path, listening_path, timeline_of, token_path
+from edge.places import ledger_path, listening_path, staff_path, timeline_of, token_path
 from edge.ports import Clock, Inbox
 from edge.security_parts import security_parts
 from edge.site_rules import rules_of
@@ -102,7 +103,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         polled = polled_stations(config, inbox, clock, registry, agent.is_well)
         chargers = fleet if polled is None else Hardware(fleet, polled)
         desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles)
-        local = LocalServer(local_settings, token, agent, desk, registry)
+        doorkeeper = Doorkeeper(staff_path(config), agent)
+        local = LocalServer(local_settings, token, agent, desk, registry, doorkeeper)
         uplink = _uplink(config, ledger, agent, registry)
         agent.attach(chargers=chargers, screens=local, uplink=uplink, errands=security.notary)
         ports = _Ports(listening_path(config), 2 if config.files is None else 3)

@@ -21,6 +21,10 @@ def token_path(config: EdgeConfig) -> Path:
     return config.data_dir / "local.token"
 
 
+def staff_path(config: EdgeConfig) -> Path:
+    return config.data_dir / "staff.toml"
+
+
 def listening_path(config: EdgeConfig) -> Path:
     """Where a running agent notes its ports, for those who left the choice to it (port 0)."""
     return config.data_dir / "listening.json"

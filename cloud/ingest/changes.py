@@ -27,6 +27,7 @@ from protocols.sync.customers import (
 )
 from protocols.sync.corrections import BillDecided
 from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
+from protocols.sync.staff import SignInRefused
 from protocols.sync.topics import EdgeAddress
 from protocols.sync.up import (
     AlarmCleared,
@@ -157,6 +158,8 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             pass  # the raw entry is kept
         case PaymentChanged() | TillChanged() | TillMoved() | ProviderReconciled():
             pass  # kept as they came; what moved are the postings beside them
+        case SignInRefused():
+            pass  # the alarm beside it is shown
         case ReceiptIssued() | StatementMade():
             pass  # the raw entry is kept; what is shown of it comes with the payments
         case ConnectorStatusChanged() as body:

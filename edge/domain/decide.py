@@ -13,6 +13,7 @@ from edge.domain import (
     device_model,
     drivers,
     firmware_catalogue,
+    guessing,
     handover,
     jobs,
     local_lists,
@@ -76,6 +77,7 @@ from edge.domain.payment_events import (
     VoidRequested,
 )
 from edge.domain.site import Site
+from edge.domain.staff_events import PinRefused
 from protocols.charger.commands import Judged
 from protocols.charger.events import (
     BootReported,
@@ -249,6 +251,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             stations.note_connection_limit(site, decision, event, now)
         case BillDecisionAsked():
             corrections.decide_bill(site, decision, event, now)
+        case PinRefused():
+            guessing.note_refused(site, decision, event, now)
         case StationLetIn():
             boots.let_in(site, decision, event, now)
         case DecisionFailed():

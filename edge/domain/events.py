@@ -10,6 +10,7 @@ from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.past import PastTransaction
 from edge.domain.receipt_events import ReceiptEvent, ReceiptReply
 from edge.domain.payment_events import PaymentEvent, PaymentReply
+from edge.domain.staff_events import PinRefused
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, Operation, Reply
 from protocols.charger.events import ChargerEvent
@@ -249,6 +250,7 @@ SiteEvent = (
     | DecisionFailed
     | BillDecisionAsked
     | PaymentEvent
+    | PinRefused
     | StationLetIn
     | ReceiptEvent
     | Ticked

@@ -57,7 +57,7 @@ from protocols.site.requests import (
     RevokeCertificate,
     StopJob,
 )
-from protocols.site.staff import OPERATOR
+from protocols.site.staff import OPERATOR, Actor
 from protocols.site.view import Answer
 from protocols.sync.down import Command, Operate
 from protocols.sync.up import Outcome
@@ -116,7 +116,8 @@ class Desk:
         self._passwords = passwords
         self._profiles = profiles
 
-    async def answer(self, request: Asked) -> Answer:
+    async def answer(self, request: Asked, actor: Actor = OPERATOR) -> Answer:
+        """`actor` is who asks, and may: see edge.local.permits."""
         match request:
             case GetStatus():
                 async with self._window.still():
@@ -146,7 +147,7 @@ class Desk:
             case GetJobs() | ReadVariables() | ReadReport():
                 return await job_requests.read(self._reports, request)
             case GetBills() | GetBill() | DecideBill():
-                return await bill_requests.answer(self._inbox, self._reports, OPERATOR, request)
+                return await bill_requests.answer(self._inbox, self._reports, actor, request)
             case ClaimStations():
                 return await self._claim(request)
             case _:

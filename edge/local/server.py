@@ -20,11 +20,14 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request as HttpRequest
 from websockets.http11 import Response as HttpResponse
 
+from edge.local.doorkeeper import Doorkeeper, Seat
 from edge.local.requests import Desk, read_request
 from edge.local.screens import WatchedScreens
 from edge.local.settings import LocalSettings
 from edge.ports import Window
 from protocols.site.requests import Watch
+from protocols.site.staff import OPERATOR
+from protocols.site.staff_requests import SignIn, SignOut, WhoAmI
 from protocols.site.view import SHOWN, Answer
 from protocols.terms import EvseRef
 
@@ -42,11 +45,13 @@ class LocalServer:
         window: Window,
         desk: Desk,
         registry: CollectorRegistry,
+        doorkeeper: Doorkeeper,
     ) -> None:
         self._settings = settings
         self._bearer = f"Bearer {token}".encode()
         self._registry = registry
         self._desk = desk
+        self._doorkeeper = doorkeeper
         self._screens = WatchedScreens(settings, window)
         self._server: Server | None = None
         self._log: Any = structlog.get_logger("edge.local")
@@ -108,11 +113,12 @@ class LocalServer:
         """Take the requests of one client; what it still waits for when it leaves is given up."""
         slots = asyncio.Semaphore(self._settings.max_requests_per_client)
         running: set[asyncio.Task[None]] = set()
+        seat = Seat()
         try:
             async with asyncio.TaskGroup() as tasks:
                 async for message in connection:
                     await slots.acquire()
-                    task = tasks.create_task(self._answer(connection, message))
+                    task = tasks.create_task(self._answer(connection, seat, message))
                     running.add(task)
                     task.add_done_callback(running.discard)
                     task.add_done_callback(lambda _task: slots.release())
@@ -123,15 +129,20 @@ class LocalServer:
         finally:
             self._screens.forget(connection)
 
-    async def _answer(self, connection: ServerConnection, message: str | bytes) -> None:
+    async def _answer(self, connection: ServerConnection, seat: Seat, message: str | bytes) -> None:
         request = read_request(message)
         match request:
             case Watch():
                 await self._screens.watch(connection)
             case Answer():
                 await self._say(connection, request)
+            case SignIn() | SignOut() | WhoAmI():
+                await self._say(connection, await self._doorkeeper.answer(request, seat))
+            case _ if problem := self._doorkeeper.refusal(request, seat):
+                await self._say(connection, Answer(id=request.id, problem=problem))
             case _:
-                await self._say(connection, await self._desk.answer(request))
+                actor = self._doorkeeper.actor(seat) or OPERATOR  # nobody: it is a request that needs none
+                await self._say(connection, await self._desk.answer(request, actor))
 
     async def _say(self, connection: ServerConnection, answer: Answer) -> None:
         await connection.send(SHOWN.dump_json(answer).decode())

@@ -14,6 +14,7 @@ from protocols.charger.commands import AnyOperation
 from protocols.charger.jobs import MAX_STATIONS, AnyJob, FirmwareFile, StationName, StationPattern
 from protocols.ocpi.token import Token
 from protocols.site.bill_requests import BillRequest
+from protocols.site.staff_requests import SignIn, SignOut, WhoAmI
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +260,9 @@ Request = (
     | ReadReport
     | BillRequest
     | ClaimStations
+    | SignIn
+    | SignOut
+    | WhoAmI
 )
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(
     Annotated[Request, Discriminator("kind")], config=ConfigDict(defer_build=True)

@@ -18,6 +18,7 @@ from protocols.ocpi.token import Token
 from protocols.sync.customers import CustomerBody
 from protocols.sync.corrections import BillDecided
 from protocols.sync.payments import PaymentBody
+from protocols.sync.staff import SignInRefused
 from protocols.sync.receipts import ReceiptBody
 from protocols.sync.topics import Count, Stream
 from protocols.sync.upkeep import (
@@ -380,7 +381,8 @@ MoneyBody = (
     | ReceiptBody
 )
 EventBody = (
-    ChargingProfileSet
+    SignInRefused
+    | ChargingProfileSet
     | ChargingProfileCleared
     | ChargingLimitChanged
     | ConnectorStatusChanged

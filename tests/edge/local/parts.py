@@ -7,16 +7,18 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter
 from websockets.asyncio.client import ClientConnection, connect
 
 from edge.domain.events import Done, Refused, SiteEvent, SiteReply, TokenBlocked
+from edge.local.doorkeeper import Doorkeeper
 from edge.local.requests import Desk
 from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
-from edge.ports import CallFailed, Overloaded
+from edge.ports import CallFailed, OnReply, Overloaded
 from protocols.charger.commands import ChargerCommand
 from protocols.charger.operations.transactions import UnlockConnector
 from protocols.charger.operations.variables import Reset
@@ -121,6 +123,9 @@ class FakeInbox:
     events: list[SiteEvent] = field(default_factory=list)
     is_overloaded: bool = False
 
+    def put(self, event: SiteEvent, on_reply: OnReply | None = None, is_moot: Any = None) -> None:
+        self.events.append(event)
+
     async def ask(self, event: SiteEvent) -> SiteReply:
         if self.is_overloaded:
             raise Overloaded
@@ -195,12 +200,14 @@ class FakeReports:
 
 
 @contextlib.asynccontextmanager
-async def local_site(settings: LocalSettings = QUICK, window: FakeWindow | None = None) -> AsyncIterator[Site]:
+async def local_site(
+    settings: LocalSettings = QUICK, window: FakeWindow | None = None, staff: Path = Path("/nonexistent/staff.toml")
+) -> AsyncIterator[Site]:
     registry = CollectorRegistry()
     Counter("ohmstead_test", "A counter", registry=registry).inc()
     site_window, chargers, inbox = window or FakeWindow(), FakeChargers(), FakeInbox()
     desk = Desk(site_window, chargers, inbox, FakeCommands(), lambda: NOW, FakeReports())
-    server = LocalServer(settings, TOKEN, site_window, desk, registry)
+    server = LocalServer(settings, TOKEN, site_window, desk, registry, Doorkeeper(staff, inbox))
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(server.run())
         await wait_until(lambda: server.port)

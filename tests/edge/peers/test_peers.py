@@ -25,6 +25,7 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.reader import LedgerReader
 from edge.ledger.restore import restore
 from edge.local.client import local_client
+from edge.local.doorkeeper import Doorkeeper
 from edge.local.requests import Desk
 from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
@@ -90,7 +91,8 @@ class Member:
             self.peers.attach(self.sockets)
             settings = LocalSettings(port=self.port)
             desk = Desk(self.agent, self.sockets, self.agent, self.agent, lambda: START, ledger, self.peers)
-            local = LocalServer(settings, token, self.agent, desk, registry)
+            doorkeeper = Doorkeeper(self.folder / "staff.toml", self.agent)
+            local = LocalServer(settings, token, self.agent, desk, registry, doorkeeper)
             self.agent.attach(chargers=self.sockets, screens=local, uplink=None)
             ready = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from protocols.charger.jobs import GetLogJob
 from protocols.charger.operations.variables import Reset
 from protocols.ocpi.token import Token
-from protocols.site import requests, view
+from protocols.site import requests, staff_requests, view
 from protocols.terms import EvseState
 from tests.protocols.sync.samples import FIRMWARE
 
@@ -83,6 +83,9 @@ ASKED: tuple[requests.Request, ...] = (
     requests.RemoveFirmware(id="24", file_id=FIRMWARE.file_id),
     requests.ReadVariables(id="25", station_id="CS-1"),
     requests.ReadReport(id="26", station_id="CS-1", report="monitors"),
+    staff_requests.SignIn(id="27", staff_id="anna", pin="4711"),
+    staff_requests.SignOut(id="28"),
+    staff_requests.WhoAmI(id="29"),
 )
 CASES = [(view.SHOWN, message) for message in SHOWN] + [(requests.REQUEST, message) for message in ASKED]
 

@@ -16,6 +16,7 @@ from protocols.ocpi.token import Token
 from protocols.sync import down, present, receipts, up, upkeep
 from protocols.sync import payments
 from protocols.sync.corrections import BillDecided, BillDecision
+from protocols.sync.staff import SignInRefused
 from protocols.sync.topics import Stream
 from protocols.terms import BalancePart, ChargingState, ConnectorStatus, EvseState, Measurand, MeterRole, ReadingContext
 
@@ -293,6 +294,7 @@ MONEY_BODIES = (
     ),
 )
 EVENT_BODIES = (
+    SignInRefused(staff_id="anna", wrong=3, wait_s=5),
     up.ConnectorStatusChanged(
         station_id="CS-1",
         evse_id=1,

@@ -1,0 +1,64 @@
+"""Who may ask what over the local socket: one table, a request to the act that it is.
+
+What may change money or chargers needs somebody who may do that; what only shows the site's present needs nobody. Where
+the site has staff, a request that is not in the table is refused: who adds one says what it takes.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from protocols.site import bill_requests as bills
+from protocols.site import requests as asked
+from protocols.site import staff_requests as seats
+from protocols.site.requests import Request
+from protocols.site.staff import Act, Actor
+
+NEEDS: Final[MappingProxyType[type, Act | None]] = MappingProxyType(
+    {
+        seats.SignIn: None,
+        seats.SignOut: None,
+        seats.WhoAmI: None,
+        asked.Watch: None,
+        asked.GetStatus: None,
+        asked.GetStations: None,
+        asked.GetDeviations: None,
+        asked.GetJobs: None,
+        asked.ReadVariables: None,
+        asked.ReadReport: None,
+        asked.ClaimStations: None,  # between the agents of a node
+        asked.CallStation: Act.STEER_CHARGERS,
+        asked.OperateStation: Act.STEER_CHARGERS,
+        asked.AcceptStation: Act.STEER_CHARGERS,
+        asked.DismissAlarm: Act.STEER_CHARGERS,
+        asked.ChangePassword: Act.STEER_CHARGERS,
+        asked.ForgetSecurityProfile: Act.STEER_CHARGERS,
+        asked.RevokeCertificate: Act.STEER_CHARGERS,
+        asked.BeginJob: Act.STEER_CHARGERS,
+        asked.StopJob: Act.STEER_CHARGERS,
+        asked.AddFirmware: Act.STEER_CHARGERS,
+        asked.RemoveFirmware: Act.STEER_CHARGERS,
+        bills.GetBills: Act.SEE_MONEY,
+        bills.GetBill: Act.SEE_MONEY,
+        bills.DecideBill: Act.DECIDE_BILLS,
+        asked.ImportTokens: Act.SERVE_CUSTOMERS,
+        asked.BlockToken: Act.SERVE_CUSTOMERS,
+    }
+)
+WHO: Final = "the site has staff: sign in first, with `--staff ID` on the command line"
+
+
+def refusal(request: Request, actor: Actor | None) -> str | None:
+    """Why somebody may not ask this, and what to do; None where they may. `actor` None: nobody has signed in."""
+    kind = type(request)
+    if kind not in NEEDS:
+        return f"nobody may ask for {request.kind}: edge/local/permits.py does not say who"
+    act = NEEDS[kind]
+    if act is None:
+        return None
+    if actor is None:
+        return WHO
+    if not actor.may(act):
+        return f"{actor.staff_id} is a {actor.role} and may not {act.replace('_', ' ')}: ask somebody who may"
+    return None
