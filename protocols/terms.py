@@ -34,6 +34,7 @@ class AuthorizationStatus(StrEnum):
     CONCURRENT_TX = "ConcurrentTx"
     EXPIRED = "Expired"
     INVALID = "Invalid"
+    NO_CREDIT = "NoCredit"
     NOT_AT_THIS_LOCATION = "NotAtThisLocation"
     NOT_AT_THIS_TIME = "NotAtThisTime"
     UNKNOWN = "Unknown"

@@ -24,15 +24,16 @@ HELD: Final = "held:"
 
 @dataclass(slots=True, kw_only=True)
 class Wallet:
-    """A prepaid transaction: what is set aside for it, in so many postings, and what it cost when it was looked at.
-    `told_at`: it was told to end, `times` by now."""
+    """A prepaid transaction: what is set aside for it, in so many postings. The register when it was looked at last,
+    and how fast it had risen. `told_at`: it was told to end, `times` by now."""
 
     contract_id: str
     held: Decimal = ZERO
     holds: int = 0
-    cost: Decimal = ZERO
     looked_at: datetime | None = None
-    looked_wh: int = 0
+    read_at: datetime | None = None
+    read_wh: int = 0
+    risen_w: int | None = None
     told_at: datetime | None = None
     times: int = 0
 
@@ -51,6 +52,10 @@ class AccountBook:
     """By open transaction."""
     unsent: dict[str, Decimal] = field(default_factory=dict)
     """By contract with an offline limit: what was posted to it that the hub does not have yet."""
+    hub_customers_hash: int = 0
+    """Of the customers of the hub's last document: whether the next one's are others."""
+    overdrawn: set[str] = field(default_factory=set)
+    """Prepaid contracts that owe money."""
     steps: dict[str, int] = field(default_factory=dict)
     """By contract: how many steps of dunning were taken. Only those with any."""
     dues: Dues = field(default_factory=Dues)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from edge.domain.account_book import CUSTOMER
+from edge.domain.site import Site
 from protocols.ocpi.cdr import Cdr
+from protocols.sync.topics import Stream
 from protocols.sync.up import PostingLeg, PostingMade
 
 REVENUE = "revenue:charging"
@@ -13,8 +16,14 @@ SUSPENSE_CONTRACT = "suspense"
 
 
 def customer_account(contract_id: str) -> str:
-    """The postpaid account of a contract: its balance is what the customer owes."""
-    return f"customer:{contract_id}"
+    """The account of a contract: positive is what the customer owes, negative what we hold of the customer's money."""
+    return CUSTOMER + contract_id
+
+
+def money_id(site: Site, ahead: int = 0) -> str:
+    """The id for what is journaled next in the money stream, or so many entries after it: derived, so that it is the
+    same at every replay."""
+    return f"{site.rules.edge_id}-{site.epoch[:8]}-{site.last_seq[Stream.MONEY] + 1 + ahead}"
 
 
 def post_cdr(cdr: Cdr, posting_id: str) -> PostingMade:

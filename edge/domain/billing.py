@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from edge.domain import holds
+from edge.domain.accounts import money_id as money_id
 from edge.domain.accounts import post_cdr
 from edge.domain.decision import Decision
 from edge.domain.deviations import note
@@ -21,7 +23,6 @@ from protocols.charger.events import DeviationNoticed
 from protocols.money import ROUNDING_RULE
 from protocols.ocpi.cdr import Cdr, ChargingPeriod
 from protocols.ocpi.tariff import Tariff
-from protocols.sync.topics import Stream
 from protocols.sync.up import CdrIssued, CdrQuarantined, Severity, TransactionEnded
 from protocols.sync.upkeep import ReservationEnd, ReservationMade
 
@@ -31,12 +32,6 @@ MEASURED_AT_LEAST_WH: Final = 500
 SLOWEST_PERCENT: Final = 5
 """A bill is suspect when the register rose by less than this part of what the measured power comes to, where that is
 something: kWh that are labelled Wh are a thousandth (field quirk 12)."""
-
-
-def money_id(site: Site, ahead: int = 0) -> str:
-    """The id for what is journaled next in the money stream, or so many entries after it: derived, so that it is the
-    same at every replay."""
-    return f"{site.rules.edge_id}-{site.epoch[:8]}-{site.last_seq[Stream.MONEY] + 1 + ahead}"
 
 
 def end_transaction(
@@ -50,6 +45,9 @@ def end_transaction(
     reason: str,
 ) -> Cdr:
     """End and bill an open transaction: end, bill and posting are one commit."""
+    wallet = site.accounts.wallets.pop(transaction.transaction_id, None)
+    if wallet is not None:
+        reason = holds.end_reason(wallet, reason)
     transaction.finish(meter_stop_wh, ended_at)
     _doubt_energy(site, transaction, ended_at)
     stop_wh = transaction.last_wh if transaction.last_wh is not None else transaction.meter_start_wh or 0
@@ -65,6 +63,8 @@ def end_transaction(
             reason=reason,
         ),
     )
+    if wallet is not None:
+        holds.release(site, decision, transaction, wallet, now)
     cdr = _bill(site, transaction, stop_wh, ended_at, reason)
     if cdr.quarantine:
         transaction.move(Cause.FINISHED_SUSPECT)
@@ -77,6 +77,8 @@ def end_transaction(
         decision.journal(site, now, post_cdr(cdr, money_id(site)))
         if site.rules.receipts.every_bill:
             issue_for_bill(site, decision, cdr.id, now)
+    if wallet is not None:
+        holds.settle(site, decision, transaction, now)
     end_samples(site, decision, transaction, now)
     note_end(site, decision, transaction, ended_at, now)
     site.close_transaction(transaction, reason)

@@ -32,6 +32,7 @@ from edge.domain import (
     stations,
     unbilled,
     vehicle_plans,
+    wallets,
 )
 from edge.domain.billing import end_transaction
 from edge.domain.correction_events import BillDecisionAsked
@@ -124,12 +125,16 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
                 polled.meter(site, decision, event, now)
             else:
                 metering.meter(site, decision, event, now)
+            if site.accounts.wallets:
+                wallets.watch(site, decision, event.station_id, now)
             if event.station_id in site.profiles or event.station_id in site.external_limits:
                 smart_charging.watch(site, decision, event.station_id, event.evse_id, now)
         case TransactionContinued():
             sessions.continue_(site, decision, event, now)
             if event.is_token_waived:
                 drivers.waive(decision)
+            if site.accounts.wallets:
+                wallets.watch(site, decision, event.station_id, now)
             if event.station_id in site.profiles or event.station_id in site.external_limits:
                 smart_charging.watch(site, decision, event.station_id, event.evse_id, now)
         case StatusReported():
@@ -332,6 +337,8 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     polled.tick(site, decision, now)
     unbilled.tick(site, decision, now)
     running_cost.tell_costs(site, decision, now)
+    if site.accounts:
+        wallets.tick(site, decision, now)
     payment_desk.tick(site, decision, now)
     for station_id in list(site.profiles):
         smart_charging.tidy(site, decision, station_id, now)

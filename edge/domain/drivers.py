@@ -6,8 +6,10 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from edge.domain import holds
 from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.authorization import answer, judge
+from edge.domain.credit import judge_contract as judge_money
 from edge.domain.decision import Decision
 from edge.domain.reservations import keeper_of, use
 from edge.domain.rules import Admission
@@ -73,6 +75,8 @@ def identify(site: Site, decision: Decision, transaction: Transaction, token_uid
         token.contract_id if token else SUSPENSE_CONTRACT,
         token.group_id if token else None,
     )
+    if site.accounts:
+        holds.begin(site, decision, transaction, now)
     if verdict.status is AuthorizationStatus.ACCEPTED:
         use(site, decision, transaction, None, now)
     return verdict
@@ -117,6 +121,8 @@ def _judge(
             or (station_id in site.runs and site.is_out_of_service(ref))
         ):
             verdict = AuthorizationStatus.NOT_AT_THIS_TIME
+        elif token is not None and site.accounts:
+            verdict = judge_money(site, token.contract_id, now)
     if verdict is not AuthorizationStatus.ACCEPTED:
         decision.journal(site, now, IdTokenRefused(station_id=station_id, token_uid=token_uid, status=str(verdict)))
     return answer(token, verdict)

@@ -53,6 +53,9 @@ class Dues:
         else:
             self._pay(contract.id, -amount)
 
+    def knows(self, contract_id: str) -> bool:
+        return contract_id in self.open or contract_id in self.paid_ahead
+
     def owe_since(self, contract_id: str, parts: list[tuple[date, Decimal]]) -> None:
         """What the ledger knows to be open, oldest first."""
         self.open[contract_id] = parts

@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from edge.domain import reservations
+from edge.domain import holds, reservations
 from edge.domain.billing import SUPERSEDED, end_transaction
 from edge.domain.decision import Decision
 from edge.domain.events import ClaimAnswered, Done, NotAtHome, PeerChanged, StationsClaimed
@@ -76,6 +76,9 @@ def _keep_polled(site: Site, decision: Decision, station_id: str, by_edge_id: st
 
 
 def _hand_over(site: Site, decision: Decision, transaction: Transaction, to_edge_id: str, now: datetime) -> None:
+    wallet = site.accounts.wallets.pop(transaction.transaction_id, None)
+    if wallet is not None:
+        holds.release(site, decision, transaction, wallet, now)
     transaction.move(Cause.CLAIMED)
     transaction.moves += 1
     decision.checkpoint(transaction, now)
@@ -167,6 +170,8 @@ def _go_on(site: Site, decision: Decision, transaction: Transaction, now: dateti
     """Open it, and end it at once where it ended while nobody here knew it."""
     namesake = site.by_charger_id(transaction.station_id, transaction.charger_transaction_id)
     site.open_transaction(transaction)
+    if site.accounts:
+        holds.begin(site, decision, transaction, now)
     decision.checkpoint(transaction, now)
     decision.shown.add(transaction.ref)
     status = site.evses.get(transaction.ref)

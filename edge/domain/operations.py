@@ -21,6 +21,7 @@ from edge.domain import (
 )
 from edge.domain.asking import ask, number
 from edge.domain.authorization import judge
+from edge.domain.credit import judge_contract
 from edge.domain.decision import Decision
 from edge.domain.events import RawCallAnswered, Refused
 from edge.domain.rules import Admission
@@ -164,12 +165,15 @@ def _prepare_start(site: Site, station: Station, start: StartTransaction, now: d
     kept = reservations.keeper_of(site, ref, start.token_uid, now)
     if kept is not None:
         return Refused(reason=f"EVSE {ref} is reserved for somebody else until {kept.expires_at.isoformat()}")
+    token = site.tokens.find(start.token_uid)
     verdict = judge(
-        site.tokens.find(start.token_uid),
+        token,
         now,
         allowed_groups=station.rules.allowed_groups,
         is_charging_elsewhere=bool(site.by_token(start.token_uid)),
     )
+    if verdict is AuthorizationStatus.ACCEPTED and token is not None and site.accounts:
+        verdict = judge_contract(site, token.contract_id, now)
     if verdict is not AuthorizationStatus.ACCEPTED:
         return Refused(reason=f"the token may not charge: {verdict}")
     profile = start.profile

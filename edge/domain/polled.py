@@ -93,6 +93,11 @@ def present(site: Site, decision: Decision, event: IdTokenPresented, evse_id: in
         _tell(site, decision, edge_transactions.end_soon(site, decision, ref, reason, now), now)
 
 
+def stop(site: Site, decision: Decision, ref: EvseRef, reason: str, now: datetime) -> None:
+    """The site itself ends it."""
+    _tell(site, decision, edge_transactions.end_soon(site, decision, ref, reason, now), now)
+
+
 def note_steering(site: Site, decision: Decision, event: SteeringReported, now: datetime) -> None:
     """A charger that does not do as it is told charges more than it may, or less: somebody should know."""
     run, ref = site.runs.of(event.station_id, event.evse_id), EvseRef(event.station_id, event.evse_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from edge.domain import reservations
+from edge.domain import holds, reservations
 from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.billing import SUPERSEDED, doubt_order, end_transaction, money_id
 from edge.domain.clock import believed
@@ -252,6 +252,8 @@ def _open(
             reservation_id=transaction.reservation_id,
         ),
     )
+    if site.accounts:
+        holds.begin(site, decision, transaction, now)
     decision.checkpoint(transaction, now)
     decision.shown.add(transaction.ref)
     journal_samples(site, decision, transaction.ref, transaction.transaction_id, event.samples, now)

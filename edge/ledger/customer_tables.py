@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from edge.domain.account_book import CUSTOMER, Wallet
 from edge.domain.customer_words import words_of
 from edge.domain.dues import due_on
+from edge.domain.holds import OVERDRAWN
 from edge.domain.site import Site
 from edge.ledger import account_totals
 from edge.ledger.queries import queries
@@ -78,6 +79,7 @@ def restore_accounts(site: Site, connection: sqlite3.Connection) -> None:
     elsewhere = connection.execute(sql["balances_elsewhere"])
     book.elsewhere = {contract_id: Decimal(amount) for contract_id, amount in elsewhere}
     book.steps = dict(connection.execute(sql["dunning"]).fetchall())
+    book.overdrawn = {alarm_id.partition(":")[2] for alarm_id in site.alarms if alarm_id.startswith(f"{OVERDRAWN}:")}
     if book:
         _restore_dues(site, connection)
         _restore_unsent(site, connection)

@@ -21,6 +21,7 @@ _STATUSES: Final = MappingProxyType(
     {
         AuthorizationStatus.ACCEPTED: "Accepted",
         AuthorizationStatus.BLOCKED: "Blocked",
+        AuthorizationStatus.NO_CREDIT: "Blocked",
         AuthorizationStatus.EXPIRED: "Expired",
         AuthorizationStatus.CONCURRENT_TX: "ConcurrentTx",
     }

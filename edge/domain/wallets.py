@@ -1,0 +1,116 @@
+"""Prepaid transactions while they run: more is set aside while there is more, and they are stopped before it is spent.
+
+Looked at with each reading and with time, a few seconds apart: what would it cost by the end of the margin, at the
+power that flows now? Whoever does not obey is told again, and somebody is told of it; what flows beyond is a debt.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from edge.domain import holds, polled
+from edge.domain.account_book import Wallet
+from edge.domain.asking import ask
+from edge.domain.decision import Decision
+from edge.domain.running_cost import running_cost
+from edge.domain.site import Site
+from edge.domain.transaction import Transaction
+from protocols.charger.operations.transactions import StopTransaction
+from protocols.ocpi.customer import Billing
+from protocols.sync.customers import WalletSpent
+from protocols.sync.up import Severity
+
+LOOK_EVERY: Final = timedelta(seconds=5)
+_PATIENCE: Final = 2
+"""After so many words a station that goes on is an alarm."""
+
+
+def watch(site: Site, decision: Decision, station_id: str, now: datetime) -> None:
+    """A station has told readings."""
+    for transaction in site.open_at(station_id):
+        wallet = site.accounts.wallets.get(transaction.transaction_id)
+        if wallet is not None and (wallet.looked_at is None or now - wallet.looked_at >= LOOK_EVERY):
+            _look(site, decision, transaction, wallet, now)
+
+
+def tick(site: Site, decision: Decision, now: datetime) -> None:
+    """Time alone spends money, too."""
+    for transaction_id, wallet in list(site.accounts.wallets.items()):
+        if transaction_id in site.transactions:
+            _look(site, decision, site.transactions[transaction_id], wallet, now)
+    for contract_id in list(site.accounts.overdrawn):
+        holds.note_overdraft(site, decision, contract_id, now, is_shared=False)
+
+
+def _look(site: Site, decision: Decision, transaction: Transaction, wallet: Wallet, now: datetime) -> None:
+    contract = site.accounts.find(wallet.contract_id)
+    if contract is None or contract.billing is not Billing.PREPAID:
+        return
+    until = now + site.rules.accounts.margin
+    ahead = running_cost(_foreseen(site, transaction, wallet, now, until), until)
+    if ahead > wallet.held:
+        holds.hold(site, decision, transaction, wallet, max(site.rules.accounts.hold, ahead - wallet.held), now)
+    if ahead > wallet.held and (wallet.told_at is None or now - wallet.told_at >= site.rules.accounts.again):
+        _stop(site, decision, transaction, wallet, now)
+
+
+def _foreseen(site: Site, transaction: Transaction, wallet: Wallet, now: datetime, until: datetime) -> Transaction:
+    """The transaction as it will be then, if nothing changes: with what flows from the last reading on."""
+    power_w = _power_w(site, transaction, wallet)
+    wallet.looked_at = now
+    ahead = transaction.copied()
+    read_wh = transaction.last_wh if transaction.last_wh is not None else transaction.meter_start_wh
+    if read_wh is not None and power_w:
+        passed_s = max(0.0, (until - transaction.last_heard_at).total_seconds())
+        ahead.last_wh = read_wh + -int(-power_w * passed_s // 3600)
+        ahead.last_at = until
+    return ahead
+
+
+def _power_w(site: Site, transaction: Transaction, wallet: Wallet) -> int:
+    """What flows: as it was measured, or as fast as the register rose of late, whichever is more. An EVSE that tells
+    neither is taken to give all that it can."""
+    if transaction.phases and not transaction.phases[-1].is_charging:
+        return 0
+    measured_w = None
+    status = site.evses.get(transaction.ref)
+    if status is not None and status.transaction_id == transaction.transaction_id and transaction.power_at is not None:
+        measured_w = status.power_w
+    read_wh, read_at = transaction.last_wh, transaction.last_at
+    if read_wh is not None and read_at is not None and wallet.read_at is not None and read_at > wallet.read_at:
+        passed_s = (read_at - wallet.read_at).total_seconds()
+        wallet.risen_w = int((read_wh - wallet.read_wh) * 3600 / passed_s) if passed_s >= 1 else wallet.risen_w
+    if read_wh is not None and read_at is not None and (wallet.read_at is None or read_at > wallet.read_at):
+        wallet.read_wh, wallet.read_at = read_wh, read_at
+    known = [each for each in (measured_w, wallet.risen_w) if each is not None]
+    return max(0, max(known)) if known else transaction.rating_w
+
+
+def _stop(site: Site, decision: Decision, transaction: Transaction, wallet: Wallet, now: datetime) -> None:
+    """Told as by a remote stop. A station that is away is told when it is back."""
+    station = site.stations[transaction.station_id]
+    if not station.is_online and transaction.station_id not in site.runs:
+        return
+    wallet.told_at, wallet.times = now, wallet.times + 1
+    currency = transaction.tariff.currency
+    spent = WalletSpent(
+        transaction_id=transaction.transaction_id,
+        contract_id=wallet.contract_id,
+        station_id=transaction.station_id,
+        evse_id=transaction.evse_id,
+        cost=running_cost(transaction, now),
+        held=wallet.held,
+        currency=currency,
+        times=wallet.times,
+    )
+    decision.journal(site, now, spent)
+    decision.shown.add(transaction.ref)
+    if wallet.times > _PATIENCE:
+        text = f"{transaction.ref} goes on though the wallet {wallet.contract_id} is spent and it was told to stop"
+        decision.raise_alarm(site, now, holds.NOT_OBEYED, Severity.WARNING, text, transaction.ref)
+    if transaction.station_id in site.runs:
+        polled.stop(site, decision, transaction.ref, holds.OUT_OF_CREDIT, now)
+    else:
+        stop = StopTransaction(charger_transaction_id=transaction.charger_transaction_id)
+        ask(site, decision, transaction.station_id, stop, now)
