@@ -9,6 +9,7 @@ from edge.domain import (
     boots,
     certificates,
     corrections,
+    customers,
     deviations,
     device_model,
     drivers,
@@ -36,6 +37,7 @@ from edge.domain import (
 )
 from edge.domain.billing import end_transaction
 from edge.domain.correction_events import BillDecisionAsked
+from edge.domain.customer_events import ContractAltered, CustomersImported
 from edge.domain.decision import Decision
 from edge.domain.events import (
     AlarmDismissed,
@@ -110,7 +112,7 @@ from protocols.charger.events import (
     TransactionContinued,
     TransactionFinished,
 )
-from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTokens
 from protocols.sync.up import StationConnectionChanged
 
 ABANDONED = "Abandoned"
@@ -237,6 +239,12 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             remote.take_command(site, decision, event, now)
         case DesiredTokens():
             remote.apply_tokens(site, decision, event, now)
+        case DesiredAccounts():
+            customers.apply_accounts(site, decision, event, now)
+        case CustomersImported():
+            customers.import_customers(site, decision, event, now)
+        case ContractAltered():
+            customers.alter(site, decision, event, now)
         case DocumentUnreadable():
             remote.note_unreadable(site, decision, event, now)
         case TokensImported():

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from edge.domain.correction_events import BillDecisionAsked, BillSettled
+from edge.domain.customer_events import CustomerEvent
 from edge.domain.past import PastTransaction
 from edge.domain.receipt_events import ReceiptEvent, ReceiptReply
 from edge.domain.payment_events import PaymentEvent, PaymentReply
@@ -16,7 +17,7 @@ from protocols.charger.commands import Acknowledged, Operation, Reply
 from protocols.charger.events import ChargerEvent
 from protocols.charger.jobs import FirmwareFile
 from protocols.ocpi.token import Token
-from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTokens
 from protocols.sync.up import UnknownStopReceived
 
 
@@ -227,7 +228,9 @@ SiteEvent = (
     ChargerEvent
     | Ack
     | Command
+    | DesiredAccounts
     | DesiredTokens
+    | CustomerEvent
     | DocumentUnreadable
     | TokensImported
     | TokenBlocked

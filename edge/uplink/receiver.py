@@ -20,7 +20,7 @@ from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.publisher import Publisher
 from protocols.errors import BadEntry, BadText
 from protocols.sync import codec
-from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTokens
 from protocols.sync.topics import EdgeAddress, parse_topic
 
 RETRY_FIRST_S: Final = 0.1
@@ -98,9 +98,7 @@ class Receiver:
 
     async def _take_document(self, document: str, payload: bytes) -> None:
         try:
-            if document != "tokens":
-                raise BadEntry("this version of the edge knows no such document")
-            desired = codec.decode(DesiredTokens, payload)
+            desired = _read_document(document, payload)
         except BadEntry as error:
             await self._answer_unreadable(document[:MAX_NAME], error.reason, payload)
             return
@@ -142,3 +140,14 @@ class Receiver:
     def _refuse(self, branch: str, reason: str, problem: str, **ids: object) -> None:
         self._metrics.refused.labels(branch, reason).inc()
         self._log.warning("uplink_message_refused", branch=branch, problem=problem[:MAX_PROBLEM], **ids)
+
+
+def _read_document(document: str, payload: bytes) -> DesiredTokens | DesiredAccounts:
+    """Raises BadEntry."""
+    match document:
+        case "tokens":
+            return codec.decode(DesiredTokens, payload)
+        case "accounts":
+            return codec.decode(DesiredAccounts, payload)
+        case _:
+            raise BadEntry("this version of the edge knows no such document")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Discriminator, Field
 
 from protocols.charger.commands import AnyOperation
 from protocols.charger.jobs import MAX_STATIONS, AnyJob, StationName, StationPattern
+from protocols.ocpi.customer import Contract, Customer
 from protocols.ocpi.token import Token
 from protocols.sync.topics import Count, Stream
 
@@ -42,6 +44,19 @@ class DesiredTokens:
     version: Count
     tokens: tuple[Token, ...]
     document: Literal["tokens"] = "tokens"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredAccounts:
+    """All customers and contracts that the hub wants the edge to know, and what the other edges posted to contracts up
+    to `as_of`: by contract, debit positive, holds for running transactions included. Retained, as DesiredTokens."""
+
+    version: Count
+    customers: tuple[Customer, ...]
+    contracts: tuple[Contract, ...]
+    balances: dict[str, Decimal]
+    as_of: AwareDatetime
+    document: Literal["accounts"] = "accounts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

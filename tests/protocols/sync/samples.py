@@ -10,10 +10,11 @@ from protocols.charger.operations.smart_charging import ChargingProfile, Chargin
 from protocols.charger.operations.variables import VariableName, VariableSetting
 from protocols.money import Price
 from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine, SignedData, SignedValue
+from protocols.ocpi.customer import Billing, Contract, Customer, StatementPeriod, Vehicle
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
 from protocols.ocpi.token import Token
-from protocols.sync import down, present, receipts, up, upkeep
+from protocols.sync import customers, down, present, receipts, up, upkeep
 from protocols.sync import payments
 from protocols.sync.corrections import BillDecided, BillDecision
 from protocols.sync.staff import SignInRefused
@@ -25,6 +26,24 @@ T0 = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 T1 = T0 + timedelta(hours=1, minutes=30)
 
 TOKEN = Token(uid="04A1B2C3", contract_id="DE-OHM-C1", group_id="fleet", expires_at=T1, visual_number="№ 7")
+CUSTOMER = Customer(
+    id="K-7",
+    name="Jürgen Möller 电",
+    language="de",
+    email="j@example.org",
+    phone="+49 30 1",
+    vehicles=(Vehicle(plate="B-AB 123", name="van"),),
+    note="pays in cash",
+)
+CONTRACT = Contract(
+    id="DE-OHM-C1",
+    customer_id="K-7",
+    billing=Billing.PREPAID,
+    currency="EUR",
+    offline_limit=Decimal("20.00"),
+    statement_period=StatementPeriod.NONE,
+    expires_at=T1,
+)
 TARIFF = Tariff(
     id="standard",
     currency="EUR",
@@ -456,6 +475,29 @@ EVENT_BODIES = (
         station_id="CS-1", stage="offered", hashes=("blake2b$00$11",), instead_of="blake2b$22$33"
     ),
     upkeep.StationSecurityProfileChanged(station_id="CS-1", stage="adopted", security_profile=3, instead_of=2),
+    customers.CustomersChanged(
+        source="site", customers=(CUSTOMER,), contracts=(CONTRACT,), is_complete=True, by="operator"
+    ),
+    customers.ElsewhereTold(as_of=T0, balances={"DE-OHM-C1": Decimal("4.10")}),
+    customers.WalletSpent(
+        transaction_id="tx-1",
+        contract_id="DE-OHM-C1",
+        station_id="CS-1",
+        evse_id=1,
+        cost=Decimal("11.80"),
+        held=Decimal("12.00"),
+        currency="EUR",
+    ),
+    customers.WalletOverdrawn(contract_id="DE-OHM-C1", amount=Decimal("0.35"), currency="EUR", is_shared=True),
+    customers.DunningStepTaken(
+        contract_id="DE-OHM-C2",
+        step=2,
+        action="block",
+        blocks=True,
+        overdue=Decimal("81.20"),
+        currency="EUR",
+        due_on="2026-02-14",
+    ),
 )
 TELEMETRY_BODIES = (
     up.MeterValuesSampled(
@@ -539,6 +581,9 @@ MESSAGES = {
         epoch=EPOCH, stream=Stream.MONEY, seq=12, rejected=(down.RejectedEntry(seq=7, reason="no such tariff"),)
     ),
     "desired_tokens": down.DesiredTokens(version=4, tokens=(TOKEN,)),
+    "desired_accounts": down.DesiredAccounts(
+        version=2, customers=(CUSTOMER,), contracts=(CONTRACT,), balances={"DE-OHM-C1": Decimal("-12.50")}, as_of=T0
+    ),
     "command_remote_start": down.Command(
         id="c-1",
         issued_at=T0,
