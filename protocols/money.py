@@ -6,8 +6,11 @@ from decimal import Decimal
 
 from protocols.fact import Fact
 
-ROUNDING_RULE = "line-half-up-2"
-"""The rule's id, printed on every bill: exact until the line, each line half-up to 2 decimals, total = sum of lines."""
+ROUNDING_RULE = "line-half-up-2-tax-once"
+"""The rule's id, printed on every bill: exact until the line, each line half-up to 2 decimals; the taxes of all lines
+exact upon these and half-up once, and shared among the lines so that the total is their sum."""
+TAX_BY_LINE_RULE = "line-half-up-2"
+"""The rule of older bills: the tax of each line was rounded by itself."""
 
 ZERO = Decimal("0.00")
 _CENT = Decimal("0.01")

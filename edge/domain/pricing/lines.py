@@ -1,4 +1,4 @@
-"""The lines of a bill: each rounded once, half-up, its tax upon the rounded amount; their sum is the total."""
+"""The lines of a bill, each rounded once, half-up; their taxes, rounded once in all; their sum is the total."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from edge.domain.pricing.compiled import Number
 from protocols.money import ZERO, Price, from_cents, round_cents
 from protocols.ocpi.cdr import Adjustment, PriceLine
 from protocols.ocpi.tariff import (
-    IdleRules,
     PriceComponent,
     PriceLimit,
     ReservationRestrictionType,
@@ -149,11 +148,40 @@ def total(lines: Sequence[PriceLine]) -> Price:
     )
 
 
-def limited(tariff: Tariff, lines: list[PriceLine]) -> Price:
-    """The total of a session, after the line that brings it to the tariff's minimum or maximum, where one is needed."""
-    cost = total(lines)
+def share_taxes(tariff: Tariff, lines: list[PriceLine]) -> None:
+    """Bring the lines to what the taxes come to in all, rounded once. The cents go to the lines that were rounded the
+    other way the most, the last of them first."""
+    if tariff.tax_included is TaxIncluded.NOT_APPLICABLE or sum([line.vat is not None for line in lines]) < 2:
+        return
+    is_included = tariff.tax_included is TaxIncluded.YES
+    exact = [_exact_cents(line, is_included=is_included) for line in lines]
+    told = [_cents(line.cost.excl_vat if is_included else line.cost.incl_vat) for line in lines]
+    odd = _half_up(sum(exact)) - sum(told)
+    if not odd:
+        return
+    sign = 1 if odd > 0 else -1
+    order = sorted(range(len(lines)), key=lambda n: (sign * (exact[n] - told[n]), n), reverse=True)
+    for n in order[: abs(odd)]:
+        cost, cents = lines[n].cost, from_cents(told[n] + sign)
+        excl, incl = (cents, cost.incl_vat) if is_included else (cost.excl_vat, cents)
+        lines[n] = structs.replace(lines[n], cost=Price(excl_vat=excl, incl_vat=incl))
+
+
+def _exact_cents(line: PriceLine, *, is_included: bool) -> Fraction:
+    """The side of a line that its tax makes."""
+    rate = 1 + Fraction(line.vat or 0) / 100
+    return Fraction(line.cost.incl_vat) * 100 / rate if is_included else Fraction(line.cost.excl_vat) * 100 * rate
+
+
+def _half_up(cents: Fraction | int) -> int:
+    return round_cents(cents.numerator, 100 * cents.denominator)
+
+
+def limit(tariff: Tariff, lines: list[PriceLine]) -> None:
+    """Add the line that brings the total of a session to the tariff's minimum or maximum, where one is needed."""
     if tariff.min_price is None and tariff.max_price is None:
-        return cost
+        return
+    cost = total(lines)
     excl, incl, why = cost.excl_vat, cost.incl_vat, None
     if (low := tariff.min_price) is not None:
         excl, incl, why = _raised(excl, incl, low)
@@ -164,8 +192,9 @@ def limited(tariff: Tariff, lines: list[PriceLine]) -> Price:
         incl = incl if high.incl_vat is None else min(incl, high.incl_vat)
         why = Adjustment.MAX_PRICE
     if why is not None:
-        lines.append(_adjustment(why, lines, excl - cost.excl_vat, incl - cost.incl_vat))
-    return total(lines)
+        rates = {line.vat for line in lines}
+        vat = rates.pop() if len(rates) == 1 else None
+        lines.append(_adjustment(why, excl - cost.excl_vat, incl - cost.incl_vat, vat))
 
 
 def _raised(excl: Decimal, incl: Decimal, low: PriceLimit) -> tuple[Decimal, Decimal, Adjustment | None]:
@@ -177,40 +206,33 @@ def _raised(excl: Decimal, incl: Decimal, low: PriceLimit) -> tuple[Decimal, Dec
     return raised, max(incl, least), Adjustment.MIN_PRICE
 
 
-def idle_adjustment(tariff: Tariff, idle: IdleRules, parking: Sequence[PriceLine]) -> PriceLine | None:
-    """The line that brings what parking costs to the ceiling, where it is above."""
-    if idle.max_price is None:
-        return None
-    cost = total(parking)
+def idle_adjustments(tariff: Tariff, parking: Sequence[PriceLine]) -> list[PriceLine]:
+    """What parking costs beyond the ceiling is taken off again, from what was parked last, with its tax."""
+    if tariff.idle is None or tariff.idle.max_price is None:
+        return []
     is_included = tariff.tax_included is TaxIncluded.YES
-    told = cost.incl_vat if is_included else cost.excl_vat
-    if told <= idle.max_price:
-        return None
-    rates = {line.vat for line in parking}
-    ceiling = _cents(idle.max_price)
-    if len(rates) == 1:
-        excl, incl = _taxed(ceiling, next(iter(rates)), tariff.tax_included)
-    else:  # as the taxes are shared in the whole
-        other = cost.excl_vat if is_included else cost.incl_vat
-        share = round_cents(ceiling * _cents(other), 100 * _cents(told))
-        excl, incl = (share, ceiling) if is_included else (ceiling, share)
-    return _adjustment(
-        Adjustment.IDLE_MAX_PRICE, parking, from_cents(excl) - cost.excl_vat, from_cents(incl) - cost.incl_vat
-    )
+    costs = [_cents(line.cost.incl_vat if is_included else line.cost.excl_vat) for line in parking]
+    over = sum(costs) - _cents(tariff.idle.max_price)
+    adjustments = []
+    for line, cost in zip(reversed(parking), reversed(costs), strict=True):
+        if (off := min(over, cost)) > 0:
+            over -= off
+            excl, incl = _taxed(-off, line.vat, tariff.tax_included)
+            adjustments.append(_adjustment(Adjustment.IDLE_MAX_PRICE, from_cents(excl), from_cents(incl), line.vat))
+    return adjustments
 
 
-def _cents(amount: Decimal) -> int:
-    return int(amount * 100)
-
-
-def _adjustment(why: Adjustment, lines: Sequence[PriceLine], excl: Decimal, incl: Decimal) -> PriceLine:
-    rates = {line.vat for line in lines}
+def _adjustment(why: Adjustment, excl: Decimal, incl: Decimal, vat: Decimal | None) -> PriceLine:
     return PriceLine(
         type=TariffDimensionType.FLAT,
         quantity=1,
         billed_quantity=1,
         price=excl,
-        vat=next(iter(rates)) if len(rates) == 1 else None,
+        vat=vat,
         cost=Price(excl_vat=excl, incl_vat=incl),
         adjustment=why,
     )
+
+
+def _cents(amount: Decimal) -> int:
+    return int(amount * 100)

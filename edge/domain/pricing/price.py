@@ -25,8 +25,9 @@ from edge.domain.pricing.compiled import (
     RateCard,
     compiled,
 )
-from edge.domain.pricing.lines import Bill, idle_adjustment, limited, line, lines_of, step_up, total
+from edge.domain.pricing.lines import Bill, idle_adjustments, limit, line, lines_of, share_taxes, step_up, total
 from edge.domain.pricing.reservation import reservation_lines
+from protocols.money import ROUNDING_RULE
 from protocols.ocpi.cdr import PriceLine
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType
 
@@ -39,7 +40,9 @@ _FLAT, _ENERGY = TariffDimensionType.FLAT, TariffDimensionType.ENERGY
 _TIME, _PARKING_TIME = TariffDimensionType.TIME, TariffDimensionType.PARKING_TIME
 
 
-def price_session(tariff: Tariff, periods: Sequence[Period], time_zone: str = "UTC") -> Bill:
+def price_session(
+    tariff: Tariff, periods: Sequence[Period], time_zone: str = "UTC", rounding_rule: str = ROUNDING_RULE
+) -> Bill:
     """The bill of a session that consists of these periods, in order, the reserved time that it used among them. Units
     as in ChargingPeriod; `time_zone` is the Location's, an IANA name."""
     energy_wh: Number = 0
@@ -60,10 +63,14 @@ def price_session(tariff: Tariff, periods: Sequence[Period], time_zone: str = "U
         lines = _restricted(tariff, ready.session, charged, time_zone)
     if reserved:
         lines = reserved + lines
+    if len(lines) > 1 and rounding_rule == ROUNDING_RULE:
+        share_taxes(tariff, lines)
+    if tariff.min_price is not None or tariff.max_price is not None:
+        limit(tariff, lines)
     return Bill(
-        total=limited(tariff, lines),
+        total=total(lines),
         lines=tuple(lines),
-        reservation=total(reserved) if reserved_s else None,
+        reservation=total(lines[: len(reserved)]) if reserved_s else None,
         energy_wh=energy_wh,
         time_s=time_s,
         parking_time_s=parking_time_s,
@@ -71,9 +78,18 @@ def price_session(tariff: Tariff, periods: Sequence[Period], time_zone: str = "U
     )
 
 
-def price_reservation(tariff: Tariff, periods: Sequence[Period], *, is_expired: bool, time_zone: str = "UTC") -> Bill:
+def price_reservation(
+    tariff: Tariff,
+    periods: Sequence[Period],
+    *,
+    is_expired: bool,
+    time_zone: str = "UTC",
+    rounding_rule: str = ROUNDING_RULE,
+) -> Bill:
     """The bill of a reservation that no session used; minimum and maximum prices are for sessions."""
     lines = reservation_lines(tariff, periods, is_expired=is_expired, time_zone=time_zone)
+    if rounding_rule == ROUNDING_RULE:
+        share_taxes(tariff, lines)
     cost = total(lines)
     return Bill(
         lines=tuple(lines),
@@ -170,11 +186,7 @@ def _restricted(tariff: Tariff, card: RateCard, periods: Sequence[Period], time_
         last = sums.last_time[1] if sums.last_time is not None and sums.last_time[0] == slot else None
         priced = _sum_lines(tariff, card, sums.by_slot[slot], last)
         lines += priced
-    if tariff.idle is not None and priced:
-        adjustment = idle_adjustment(tariff, tariff.idle, priced)
-        if adjustment is not None:
-            lines.append(adjustment)
-    return lines
+    return lines + idle_adjustments(tariff, priced)
 
 
 def _sum_lines(tariff: Tariff, card: RateCard, sums: Mapping[int, Number], stepped: int | None) -> list[PriceLine]:

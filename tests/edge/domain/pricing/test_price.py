@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.domain.pricing.price import price_reservation, price_session
-from protocols.money import from_cents, round_cents
+from protocols.money import TAX_BY_LINE_RULE, from_cents, round_cents
 from protocols.ocpi.cdr import ChargingPeriod
 from protocols.ocpi.tariff import PriceComponent, Tariff
 from tests.edge.domain.site_kit import START, component, reserving, tariff
@@ -215,7 +215,7 @@ def any_components(draw: st.DrawFn) -> tuple[PriceComponent, ...]:
 
 @given(any_components(), parts_strategy)
 def test_integers_price_as_fractions_do(components: tuple[PriceComponent, ...], parts: list[tuple[str, int]]) -> None:
-    bill = price_session(tariff(*components), session(*parts))
+    bill = price_session(tariff(*components), session(*parts), rounding_rule=TAX_BY_LINE_RULE)
     first = {c.type: c for c in reversed(components)}
     for line in bill.lines:
         excl_vat, incl_vat = exact_line(first[line.type], line.billed_quantity)
@@ -235,3 +235,18 @@ def test_integers_price_as_fractions_do(components: tuple[PriceComponent, ...], 
         sum((getattr(line.cost, side) for line in bill.lines), Decimal("0.00")) for side in ("excl_vat", "incl_vat")
     ]
     assert [str(bill.total.excl_vat), str(bill.total.incl_vat)] == [str(amount) for amount in total]
+
+
+@given(any_components(), parts_strategy)
+def test_taxes_are_rounded_once_and_shared_among_the_lines(
+    components: tuple[PriceComponent, ...], parts: list[tuple[str, int]]
+) -> None:
+    by_line = price_session(tariff(*components), session(*parts), rounding_rule=TAX_BY_LINE_RULE)
+    bill = price_session(tariff(*components), session(*parts))
+    assert bill.total.excl_vat == by_line.total.excl_vat
+    exact = sum((Fraction(line.cost.excl_vat) * (1 + Fraction(line.vat or 0) / 100) for line in bill.lines), Fraction())
+    assert bill.total.incl_vat == half_up(exact)
+    assert bill.total.incl_vat == sum(line.cost.incl_vat for line in bill.lines)
+    for line, alone in zip(bill.lines, by_line.lines, strict=True):
+        assert abs(line.cost.incl_vat - alone.cost.incl_vat) <= Decimal("0.01")
+        assert line.vat is not None or line.cost.incl_vat == line.cost.excl_vat
