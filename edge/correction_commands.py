@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -172,6 +175,7 @@ def _decide(
         decision=decision,
         reason=reason,
         second_by=second,
+        second_pin=_second_pin() if second is not None else "",
         request_key=key or uuid4().hex,
         **changes,
     )
@@ -230,6 +234,14 @@ def _show(document: BillDocument) -> None:
         who = f"{decided.by} and {decided.second_by}" if decided.second_by else decided.by
         word = decided.decision.replace("_", " ")
         print(f"  {word} by {plain(who)} on {document.decided_at:{_TIME}} UTC: {plain(decided.reason)}")
+
+
+def _second_pin() -> str:
+    """The second person's own; a site without staff asks for none and takes an empty one."""
+    pin = os.environ.get("OHMSTEAD_SECOND_PIN")
+    if pin is None and sys.stdin.isatty():
+        pin = getpass.getpass("PIN of the second person (empty where the site has no staff): ")
+    return pin or ""
 
 
 def _utc(stamp: datetime | None) -> datetime | None:

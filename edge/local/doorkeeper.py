@@ -23,6 +23,7 @@ from edge.local.permits import refusal
 from edge.local.staff_file import StaffMember, hash_pin, is_pin, read_staff
 from edge.ports import Inbox, Overloaded
 from protocols.errors import BadText
+from protocols.site.bill_requests import DecideBill
 from protocols.site.requests import Request
 from protocols.site.staff import OPERATOR, Act, Actor
 from protocols.site.staff_requests import SeatRequest, SignIn, SignOut, WhoAmI
@@ -82,6 +83,16 @@ class Doorkeeper:
             return None
         problem = refusal(request, actor)
         return problem if problem is None or self._problem is None else self._problem
+
+    async def second_refusal(self, request: DecideBill) -> str | None:
+        """Why the second person of a decision is none; None where it is, or is not named, or the site has no staff."""
+        if request.second_by is None or self.actor(Seat()) is OPERATOR:
+            return None
+        seat = Seat()
+        problem = await self._sign_in(SignIn(id=request.id, staff_id=request.second_by, pin=request.second_pin), seat)
+        if problem is not None:
+            return f"the second person: {problem}"
+        return refusal(request, self.actor(seat))
 
     def _list(self) -> dict[str, StaffMember]:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
@@ -34,13 +34,15 @@ class GetBill:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecideBill:
     """Decide upon a bill: see protocols.sync.corrections.BillDecided. `energy_wh`, `ended_at` and `tariff_id` are for a
-    bill that is rated anew; what is None stays as it was billed. The same `request_key` decides once."""
+    bill that is rated anew; what is None stays as it was billed. The same `request_key` decides once. Where the site
+    has staff, the second person says so with its own PIN."""
 
     id: str
     cdr_id: str
     decision: BillDecision
     reason: str
     second_by: str | None = None
+    second_pin: str = field(default="", repr=False)
     energy_wh: int | None = None
     ended_at: AwareDatetime | None = None
     tariff_id: str | None = None
