@@ -623,7 +623,9 @@ ORDER BY customer_id LIMIT ?3
 SELECT customer_id FROM customers WHERE instr(words, ?1) > 0
 UNION
 SELECT customer_id FROM contracts WHERE contract_id IN (SELECT contract_id FROM cards WHERE instr(words, ?1) > 0)
-ORDER BY customer_id LIMIT ?2
+UNION
+SELECT customer_id FROM contracts WHERE contract_id = ?2
+ORDER BY customer_id LIMIT ?3
 
 -- name: drop_elsewhere
 DELETE FROM balances_elsewhere
@@ -634,6 +636,9 @@ ON CONFLICT (contract_id) DO UPDATE SET amount = excluded.amount, as_of = exclud
 
 -- name: balances_elsewhere
 SELECT contract_id, amount FROM balances_elsewhere
+
+-- name: elsewhere_of
+SELECT amount FROM balances_elsewhere WHERE contract_id = ?
 
 -- name: put_dunning
 INSERT INTO dunning (contract_id, step, document, taken_at) VALUES (?, ?, ?, ?)

@@ -32,6 +32,10 @@ class LedgerPlay(Play):
 
     def tell(self, event: SiteEvent) -> Decision:
         decision = super().tell(event)
+        self.keep(decision)
+        return decision
+
+    def keep(self, decision: Decision) -> None:
         commit = Commit(
             entries=decision.entries,
             checkpoints=list(decision.checkpoints.values()),
@@ -40,7 +44,6 @@ class LedgerPlay(Play):
             last_charger_number=self.site.last_charger_number,
         )
         asyncio.run(self.ledger.commit(commit))
-        return decision
 
     def charge(self, minutes: float = 30) -> None:
         """A whole transaction of 1 kWh at station A."""
