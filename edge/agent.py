@@ -19,7 +19,7 @@ from typing import Any, Final
 import structlog
 
 from edge.domain import view
-from edge.domain.decide import decide, wanted
+from edge.domain.decide import OF_NOW, decide, wanted
 from edge.domain.decision import Decision
 from edge.domain.events import DecisionFailed, Refused, Restarted, SiteEvent, SiteReply, Ticked
 from edge.domain.meter_book import MeterRules
@@ -224,9 +224,9 @@ class Agent:
         """The decisions up to the first event that fails, and why it does."""
         now = self.clock()
         decisions: list[Decision] = []
-        for number, (event, *_) in enumerate(group, 1):
+        for number, asked in enumerate(group, 1):
             try:
-                decisions.append(decide(self.site, event, now))
+                decisions.append(decide(self.site, asked[0], now))
             except Exception as fault:
                 return decisions, fault
             if number % STEP_SIZE == 0:
@@ -251,7 +251,9 @@ class Agent:
                 self.put(DecisionFailed(event_type=type(event).__name__, station_id=_station_of(event)))
 
     async def _recall(self, group: Sequence[Asked]) -> None:
-        keys = {key for event, *_ in group for key in wanted(self.site, event)}
+        site = self.site
+        # The bulk of what comes wants nothing of the past: it is not even asked.
+        keys = {key for asked in group if type(asked[0]) not in OF_NOW for key in wanted(site, asked[0])}
         if keys:
             for past in await self.ledger.recall(tuple(keys)):
                 self.site.remember(past)
@@ -270,8 +272,8 @@ class Agent:
 
     async def _act(self, group: Sequence[Asked], decisions: Sequence[Decision], commit: Commit) -> None:
         shown: set[EvseRef] = set()
-        for number, ((event, on_reply, *_), decision) in enumerate(zip(group, decisions, strict=True), 1):
-            _tell(event, on_reply, decision.reply)
+        for number, (asked, decision) in enumerate(zip(group, decisions, strict=True), 1):
+            _tell(asked[0], asked[1], decision.reply)
             shown |= decision.shown
             for outcome in decision.outcomes:
                 self._tell_outcome(outcome)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import msgspec
 import orjson
 import structlog
 
@@ -28,7 +28,7 @@ from protocols.charger.inquiries import Inquiry
 from protocols.errors import BadFrame, BadPayload
 from protocols.ocpp.dialect import Decided, Immediate, Relayed
 from protocols.ocpp.dialects import DIALECTS
-from protocols.ocpp.frame import Call, CallError, CallResult, Send, encode, parse
+from protocols.ocpp.frame import Call, CallError, CallResult, Send, encode, encode_result, parse
 from protocols.ocpp.quirks import catalogue
 from protocols.ocpp.quirks.apply import corrected
 from protocols.ocpp.quirks.model import BY_THE_BOOK
@@ -65,9 +65,8 @@ class Belonging(Protocol):
     def leave(self, conversation: Conversation) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The request that the site is deciding upon."""
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """The request that the site is deciding upon: one for every message, so a Struct (see protocols.fact)."""
 
     message_id: str
     action: str
@@ -319,9 +318,9 @@ class Conversation:
                 self.go_on()
             return
         try:
-            if isinstance(reply, Done | Elsewhere):
+            if isinstance(reply, (Done, Elsewhere)):  # as a union it would be made anew each time
                 raise TypeError(f"the site answered a station's {asked.action} with {type(reply).__name__}")
-            answer = encode(CallResult(asked.message_id, asked.handling.render(reply)))
+            answer = encode_result(asked.message_id, asked.handling.render(reply))
             if type(reply) is BootAnswer:
                 self._limit(reply)
         except Exception:

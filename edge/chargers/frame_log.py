@@ -32,11 +32,13 @@ MAX_WAITING: Final = 20_000
 """Frames that wait for the thread."""
 MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
 STEP_FRAMES: Final = 16
-STEP_S: Final = 0.000_2
+STEP_S: Final = 0.000_5
 """The thread gives way to the event loop after so much of its own time..."""
 REST: Final = 9.0
 """... for so many times as long."""
-SHORTEST_REST_S: Final = 0.001
+GATHER_S: Final = 0.02
+"""Frames gather for so long before the thread wakes: each time that it takes the interpreter's lock from a busy
+event loop costs more than a handful of frames."""
 IDLE_S: Final = 0.2
 MEMBER_BYTES: Final = 256 * 1024
 """Of text: what is compressed as one."""
@@ -152,10 +154,11 @@ class FrameLog:
             began_s = time.thread_time()
             self._refill()
             self._take(began_s + STEP_S)
-            if self._waiting:
-                time.sleep(max(SHORTEST_REST_S, REST * (time.thread_time() - began_s)))
+            used_s = time.thread_time() - began_s
+            if used_s < STEP_S:
+                self._is_stopping.wait(GATHER_S if self._waiting else IDLE_S)
             else:
-                self._is_stopping.wait(IDLE_S)
+                time.sleep(REST * used_s)
             self._flush_when_due()
         while self._waiting:
             self._take(time.thread_time() + 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from edge.domain import (
     boots,
@@ -66,7 +66,6 @@ from edge.domain.events import (
     UplinkChanged,
 )
 from edge.domain.past import PastKey
-from edge.domain.receipt_events import ReceiptAsked, StatementsReckoned
 from edge.domain.payment_book import MoneyKey
 from edge.domain.payment_events import (
     CashMoved,
@@ -79,6 +78,7 @@ from edge.domain.payment_events import (
     TillOpened,
     VoidRequested,
 )
+from edge.domain.receipt_events import ReceiptAsked, StatementsReckoned
 from edge.domain.site import Site
 from edge.domain.staff_events import PinRefused
 from protocols.charger.commands import Judged
@@ -111,11 +111,14 @@ from protocols.charger.events import (
     TransactionBegan,
     TransactionContinued,
     TransactionFinished,
+    VehicleReplaced,
 )
 from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTokens
 from protocols.sync.up import StationConnectionChanged
 
 ABANDONED = "Abandoned"
+OF_NOW: Final = frozenset({MeterValuesReported, StatusReported})
+"""Most of what comes, and it never wants to know of an ended transaction: see `wanted`."""
 
 
 def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
@@ -215,6 +218,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             certificates.change_password(site, decision, event, now)
         case SecurityProfileChanged():
             certificates.change_security_profile(site, decision, event, now)
+        case VehicleReplaced():
+            polled.replace_vehicle(site, decision, event, now)
         case SteeringReported():
             polled.note_steering(site, decision, event, now)
         case MeterRead():
@@ -298,8 +303,6 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
 def wanted(site: Site, event: SiteEvent) -> tuple[PastKey | MoneyKey, ...]:
     """The ended transactions, bills and payments that must be looked up in the ledger before this event can be decided."""
     match event:
-        case MeterValuesReported() | StatusReported():
-            return ()
         case TransactionContinued() | TransactionFinished():
             if site.by_charger_id(event.station_id, event.charger_transaction_id) is not None:
                 return ()

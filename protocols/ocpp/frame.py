@@ -104,11 +104,16 @@ def parse(raw: bytes, version: Version) -> Frame:
     raise _bad(ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED, version, "message types are 2, 3 and 4", message_id)
 
 
+def encode_result(message_id: str, payload: Payload) -> bytes:
+    """Write the answer to a request. Raises TypeError where its payload holds what JSON cannot say."""
+    return orjson.dumps([3, message_id, payload])
+
+
 def encode(frame: CallResult | CallError) -> bytes:
     """Write one answer. Raises TypeError where a payload holds what JSON cannot say."""
     match frame:
         case CallResult():
-            return orjson.dumps([3, frame.message_id, frame.payload])
+            return encode_result(frame.message_id, frame.payload)
         case CallError():
             description = frame.description[:MAX_DESCRIPTION_LENGTH]
             return orjson.dumps([4, frame.message_id, frame.code, description, frame.details])

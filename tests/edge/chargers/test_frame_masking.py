@@ -143,6 +143,19 @@ def test_a_second_key_of_the_same_name_hides_nothing() -> None:
     assert b"Z3cr3tW0rd" not in shown
 
 
+@given(st.sampled_from(FRAMES), st.sampled_from(FRAMES), st.integers(0, 300), st.sampled_from("0123456789.:-+"))
+@settings(max_examples=300)
+def test_what_was_masked_before_changes_nothing(before: bytes, raw: bytes, place: int, varying: str) -> None:
+    """A frame whose like was harmless may hold, taken together, what that one did not."""
+    place %= len(raw)
+    parted = raw[:place] + varying.encode() + raw[place:]
+    fresh, used = (Masker(words, b"a secret key 123") for _ in range(2))
+    for seen in (before, parted, raw):
+        used.mask(seen)
+    assert used.mask(raw) == fresh.mask(raw)
+    assert used.mask(parted) == Masker(words, b"a secret key 123").mask(parted)
+
+
 def test_any_frame_is_one_line() -> None:
     for raw in (b'[2,"1","Heartbeat",\r\n{}]', b'[2,"1","Autho\nrize",{\n', b'[2,"1","Authorize",{"idTag":\n"A"}]'):
         assert b"\n" not in MASKER.mask(raw)
