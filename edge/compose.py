@@ -33,6 +33,7 @@ from edge.ledger.account_totals import Totaller
 from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.restore import restore
+from edge.ledger.sealing import Sealer
 from edge.ledger.trim import Retention, Trimmer
 from edge.local.doorkeeper import Doorkeeper
 from edge.local.requests import Desk
@@ -62,7 +63,7 @@ COLLECT_AFTER: Final = (20_000, 20, 20)
 """For gc.set_threshold. Python's own 700 looks through every group of messages several times over (a tenth of the CPU)
 and, with 10,000 stations connected, through all of their state every few seconds, a second long each time. Nearly
 everything here ends by its reference count; what does not, a closed connection, can wait some minutes."""
-BEGUN_AGAIN: Final = ("modbus", "files", "frames", "relay", "notary", "trim", "accounts", "peers", "uplink")
+BEGUN_AGAIN: Final = ("modbus", "files", "frames", "relay", "notary", "trim", "seal", "accounts", "peers", "uplink")
 """What the site can do without for a while."""
 
 
@@ -113,6 +114,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "agent": lambda: agent.run(ready),
             "ocpp": lambda: _after(ready, lambda: server.serve(lambda port: ports.note("ocpp", port))),
             "local": lambda: _after(ready, lambda: local.run(lambda: ports.note("local", local.port))),
+            "seal": lambda: _after(ready, Sealer(ledger, inbox, clock).run),
             "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),
             "accounts": lambda: _after(ready, Totaller(ledger).run),
         }

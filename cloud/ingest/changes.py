@@ -26,6 +26,7 @@ from protocols.sync.customers import (
     WalletSpent,
 )
 from protocols.sync.corrections import BillDecided
+from protocols.sync.proof import ChainSealed
 from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
 from protocols.sync.staff import SignInRefused
 from protocols.sync.topics import EdgeAddress
@@ -112,6 +113,8 @@ class Changes:
     sessions_billed: list[Row] = field(default_factory=list)
     cdrs: list[Row] = field(default_factory=list)
     bills_decided: list[BillDecided] = field(default_factory=list)
+    seals: list[tuple[int, ChainSealed]] = field(default_factory=list)
+    """With the number of the entry."""
     postings: list[Row] = field(default_factory=list)
     posting_legs: list[Row] = field(default_factory=list)
     boots: dict[str, Row] = field(default_factory=dict)
@@ -152,6 +155,8 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             _bill(cdr, "quarantined", entry.at, origin, changes)
         case BillDecided() as body:
             changes.bills_decided.append(body)
+        case ChainSealed() as body:
+            changes.seals.append((entry.seq, body))
         case PostingMade() as body:
             _post(body, entry.at, origin, changes)
         case CustomersChanged() | ElsewhereTold() | WalletSpent() | WalletOverdrawn() | DunningStepTaken():

@@ -66,6 +66,7 @@ from edge.domain.events import (
     UplinkChanged,
 )
 from edge.domain.past import PastKey
+from edge.domain.proof_events import ChainGrown
 from edge.domain.payment_book import MoneyKey
 from edge.domain.payment_events import (
     CashMoved,
@@ -267,6 +268,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
                 site.is_uplink_online, site.uplink_since = event.is_online, now
         case ConnectionLimitReached():
             stations.note_connection_limit(site, decision, event, now)
+        case ChainGrown(seal=seal):
+            decision.journal(site, now, seal)
         case BillDecisionAsked():
             corrections.decide_bill(site, decision, event, now)
         case PinRefused():

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.customer_events import CustomerEvent
 from edge.domain.past import PastTransaction
+from edge.domain.proof_events import ChainGrown
 from edge.domain.receipt_events import ReceiptEvent, ReceiptReply
 from edge.domain.payment_events import PaymentEvent, PaymentReply
 from edge.domain.staff_events import PinRefused
@@ -252,6 +253,7 @@ SiteEvent = (
     | SecurityProfileChanged
     | DecisionFailed
     | BillDecisionAsked
+    | ChainGrown
     | PaymentEvent
     | PinRefused
     | StationLetIn

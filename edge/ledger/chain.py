@@ -14,6 +14,7 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from edge.ledger.queries import queries
@@ -26,11 +27,23 @@ _sha256 = hashlib.sha256
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """Where the chain of an epoch stands: `count` entries, and the hash over all of them."""
+    """Where the chain of an epoch stands: `count` entries, the last of them number `seq` of the money stream, and the
+    hash over all of them."""
 
     epoch: str
+    seq: int
     count: int
     hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastSeal:
+    """Where the chain stood when it was sealed last; `at` None: it never was, and this is its genesis."""
+
+    seq: int
+    count: int
+    hash: bytes
+    at: datetime | None
 
 
 def link(before: bytes, entry: bytes) -> bytes:
@@ -61,15 +74,22 @@ def open_chain(connection: sqlite3.Connection, epoch: str) -> ChainHead:
     """Where the chain of this epoch stands; it is begun where it is not. To be called in a transaction."""
     sql = queries()
     (last_seq,) = connection.execute(sql["last_chained"]).fetchone()
-    row = connection.execute(sql["chain"], (epoch,)).fetchone()
-    if row is None:
+    if connection.execute(sql["chain"], (epoch,)).fetchone() is None:
         after_seq, begun = genesis(epoch, chained(connection, 0, last_seq))
         connection.execute(sql["begin_chain"], (epoch, after_seq, begun))
-        return ChainHead(epoch, 0, begun)
-    after_seq, begun = row
-    if last_seq <= after_seq:
-        return ChainHead(epoch, 0, begun)
-    counted_seq, counted, _ = connection.execute(sql["last_seal"], (epoch,)).fetchone() or (after_seq, 0, "")
-    (since,) = connection.execute(sql["chain_count"], (counted_seq,)).fetchone()
+    seal = last_seal(connection, epoch)
+    (since,) = connection.execute(sql["chain_count"], (seal.seq,)).fetchone()
+    if not since:
+        return ChainHead(epoch, seal.seq, seal.count, seal.hash)
     (last,) = connection.execute(sql["chain_hash"], (last_seq,)).fetchone()
-    return ChainHead(epoch, counted + since, last)
+    return ChainHead(epoch, last_seq, seal.count + since, last)
+
+
+def last_seal(connection: sqlite3.Connection, epoch: str) -> LastSeal:
+    """The newest seal of an epoch whose chain was begun."""
+    sql = queries()
+    after_seq, begun = connection.execute(sql["chain"], (epoch,)).fetchone()
+    row = connection.execute(sql["last_seal"], (after_seq,)).fetchone()
+    if row is None:
+        return LastSeal(seq=after_seq, count=0, hash=begun, at=None)
+    return LastSeal(seq=row[0], count=row[1], hash=bytes.fromhex(row[2]), at=datetime.fromisoformat(row[3]))

@@ -25,7 +25,7 @@ from edge.domain.payment_book import MoneyKey, Recalled
 from edge.domain.remote import REMEMBERED
 from edge.ledger import account_totals, bill_reading, device_reading
 from edge.ledger.bill_tables import bill_record
-from edge.ledger.chain import ChainHead, open_chain
+from edge.ledger.chain import ChainHead, LastSeal, last_seal, open_chain
 from edge.ledger.database import LedgerError, lock, open_beside, open_reader, open_writer
 from edge.ledger.deviations import deviations_in
 from edge.ledger.ledger_metrics import LedgerMetrics
@@ -156,6 +156,15 @@ class Ledger:
         read = partial(device_reading.report, self._reading, station_id, kind)
         return await asyncio.get_running_loop().run_in_executor(self._reader, read)
 
+    # --- the proof, see edge/ledger/sealing.py ---
+
+    @property
+    def chain(self) -> ChainHead:
+        return self._chain
+
+    async def last_seal(self) -> LastSeal:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, last_seal, self._reading, self._epoch)
+
     # --- retention, see edge/ledger/trim.py ---
 
     async def trim_journal(self, stream: Stream, before: str, *, waits_for_ack: bool, most: int) -> Step:
@@ -202,12 +211,10 @@ class Ledger:
     # --- in the threads ---
 
     def _write(self, rows: Rows) -> None:
-        before = self._chain
-        head, grown = rows.chain(before.hash)
+        chain = rows.chain(self._chain)
         with self._metrics.write_seconds.time(), self._transaction():
             rows.write(self.connection)
-        if grown:
-            self._chain = ChainHead(before.epoch, before.count + grown, head)
+        self._chain = chain
         self._wal.grew(len(rows))
 
     def _add_up(self, most: int) -> int:

@@ -18,6 +18,7 @@ from edge.ledger.receipt_tables import keep_receipt
 from edge.ledger.rows import Rows
 from edge.ledger.security_tables import keep as keep_security
 from protocols.ocpi.token import Token
+from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptIssued, StatementMade
 from protocols.sync.customers import (
     CustomersChanged,
@@ -140,6 +141,8 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             end = cdr.end_date_time.isoformat()
             name = (cdr.id, cdr.session_id, is_quarantined, end)
             rows.link("cdrs", "add_cdr", encoded, entry.seq, *name, encoded, at, int(cdr.credit), corrected_seq(cdr))
+        case ChainSealed() as seal:
+            rows.add("seals", "add_seal", entry.seq, seal.through_seq, seal.hash, seal.count, at)
         case BillDecided() as decided:
             keep_decision(rows, entry, decided, encoded, at)
         case PostingMade() as posting:

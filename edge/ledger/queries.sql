@@ -134,7 +134,10 @@ SELECT (SELECT COUNT(*) FROM cdrs WHERE money_seq > ?1) + (SELECT COUNT(*) FROM 
     + (SELECT COUNT(*) FROM bill_decisions WHERE money_seq > ?1)
 
 -- name: last_seal
-SELECT through_seq, count, sealed_at FROM chain_seals WHERE epoch = ? ORDER BY money_seq DESC LIMIT 1
+SELECT through_seq, count, hash, sealed_at FROM chain_seals WHERE money_seq > ? ORDER BY money_seq DESC LIMIT 1
+
+-- name: add_seal
+INSERT INTO chain_seals (money_seq, through_seq, hash, count, sealed_at) VALUES (?, ?, ?, ?, ?)
 
 -- name: add_posting
 INSERT INTO postings (money_seq, posting_id, key, cdr_id, currency, reason, legs, text, staff, posted_at, entry, hash)

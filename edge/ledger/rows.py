@@ -11,9 +11,9 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from functools import cache
-from typing import Final
+from typing import Final, cast
 
-from edge.ledger.chain import link
+from edge.ledger.chain import ChainHead, link
 from edge.ledger.queries import queries
 
 Value = str | int | bytes | None
@@ -45,17 +45,19 @@ class Rows:
             runs.append((statement, [row]))
 
     def link(self, group: str, statement: str, entry: bytes, *row: Value) -> None:
-        """The same for a row of what is chained by hashes: its last value is the hash, which `chain` adds. `entry` are
-        the bytes that are hashed. To be called in the order of the entries."""
+        """The same for a row of what is chained by hashes: its first value is the entry's number, its last one the
+        hash, which `chain` adds. `entry` are the bytes that are hashed. To be called in the order of the entries."""
         self._links.append((group, statement, entry, row))
 
-    def chain(self, head: bytes) -> tuple[bytes, int]:
-        """Give the rows of the chain their hashes; returns the new head, and by how many entries it has grown."""
-        links, self._links = self._links, []
+    def chain(self, head: ChainHead) -> ChainHead:
+        """Give the rows of the chain their hashes; returns the new head."""
+        if not self._links:
+            return head
+        links, self._links, last = self._links, [], head.hash
         for group, statement, entry, row in links:
-            head = link(head, entry)
-            self.add(group, statement, *row, head)
-        return head, len(links)
+            last = link(last, entry)
+            self.add(group, statement, *row, last)
+        return ChainHead(head.epoch, cast("int", links[-1][3][0]), head.count + len(links), last)
 
     def __len__(self) -> int:
         return sum(len(rows) for runs in self._runs.values() for _, rows in runs)

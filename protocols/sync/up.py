@@ -17,6 +17,7 @@ from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
 from protocols.sync.customers import CustomerBody
 from protocols.sync.corrections import BillDecided
+from protocols.sync.proof import ChainSealed
 from protocols.sync.payments import PaymentBody
 from protocols.sync.staff import SignInRefused
 from protocols.sync.receipts import ReceiptBody
@@ -376,6 +377,7 @@ MoneyBody = (
     | CdrIssued
     | CdrQuarantined
     | BillDecided
+    | ChainSealed
     | PaymentBody
     | PostingMade
     | ReceiptBody

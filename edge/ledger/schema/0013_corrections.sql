@@ -85,7 +85,6 @@ CREATE TABLE chains (
 
 CREATE TABLE chain_seals (
     money_seq   INTEGER PRIMARY KEY,
-    epoch       TEXT NOT NULL,
     through_seq INTEGER NOT NULL,
     hash        TEXT NOT NULL,              -- hexadecimal, as it was told to the hub
     count       INTEGER NOT NULL,

@@ -17,6 +17,7 @@ from protocols.ocpi.token import Token
 from protocols.sync import customers, down, present, receipts, up, upkeep
 from protocols.sync import payments
 from protocols.sync.corrections import BillDecided, BillDecision
+from protocols.sync.proof import ChainSealed
 from protocols.sync.staff import SignInRefused
 from protocols.sync.topics import Stream
 from protocols.terms import BalancePart, ChargingState, ConnectorStatus, EvseState, Measurand, MeterRole, ReadingContext
@@ -208,6 +209,9 @@ MONEY_BODIES = (
         credit_cdr_id="cdr-2",
         new_cdr_id="cdr-3",
         request_key="k-1",
+    ),
+    ChainSealed(
+        through_seq=17, count=9, hash="ab" * 32, since_seq=4, since_count=3, since_hash="cd" * 32
     ),
     up.TransactionHandedOver(transaction_id="tx-1", station_id="CS-1", evse_id=1, to_edge_id="edge-2", moves=1),
     up.TransactionTakenOver(

@@ -1,0 +1,23 @@
+"""The proof of the money, told to the hub: whoever changes what is kept at the site cannot change what is kept there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from protocols.sync.topics import Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainSealed:
+    """The chain of hashes over this epoch's bills, decisions upon bills and postings (edge/ledger/chain.py) stood at
+    `hash` after the entry `through_seq`, its `count`-th; and at `since_hash` after `since_seq`, the seal before. Hashes
+    are SHA-256, hexadecimal."""
+
+    through_seq: Count
+    count: Count
+    hash: str
+    since_seq: Count
+    since_count: Count
+    since_hash: str
+    kind: Literal["chain_sealed"] = "chain_sealed"
