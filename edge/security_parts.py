@@ -7,12 +7,13 @@ from datetime import timedelta
 
 from cryptography import x509
 
+from edge.certificate_config import Iso15118Settings
 from edge.certificates import authority
 from edge.certificates.notary import Notary
 from edge.certificates.relay import CertificateRelay, RelaySettings
 from edge.chargers.credentials import Credentials, Policy
 from edge.chargers.fleet import Fleet
-from edge.config import EdgeConfig, Iso15118Settings, StationSettings
+from edge.config import EdgeConfig, StationSettings
 from edge.ledger.ledger import Ledger
 from edge.ledger.security_tables import kept_passwords, kept_profiles, revoked_serials
 from edge.ports import Clock, Inbox

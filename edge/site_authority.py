@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge.certificate_config import CertificateSettings
 from edge.certificates import authority, authority_files
-from edge.config import CertificateSettings
 
 
 def authority_of(chosen: CertificateSettings, data_dir: Path) -> authority.Authority | None:

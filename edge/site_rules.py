@@ -11,6 +11,7 @@ from edge.config import EdgeConfig, StationSettings, TelemetrySettings
 from edge.domain.inventory import InventoryRules
 from edge.domain.job import JobRules
 from edge.domain.list_book import ListRules
+from edge.domain.receipt_book import ReceiptRules
 from edge.domain.rules import Admission, SiteRules, StationRules
 from edge.domain.run_book import RunRules
 from edge.domain.station_security import CertificateRules
@@ -61,6 +62,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
             clears_caches=config.local_lists.clear_caches,
         ),
         second_person_above=config.bills.second_person_above,
+        receipts=_receipt_rules(config),
         max_reservation=timedelta(hours=config.reservations.max_hours),
         unknown_boot=Admission(config.ocpp.unknown_boot),
         may_trigger=_may_trigger,
@@ -190,6 +192,15 @@ def _inventory_rules(config: EdgeConfig) -> InventoryRules:
         is_enabled=chosen.ask_after_boot,
         settle=timedelta(seconds=chosen.settle_s),
         every=timedelta(seconds=chosen.every_s),
+    )
+
+
+def _receipt_rules(config: EdgeConfig) -> ReceiptRules:
+    chosen = config.receipts
+    return ReceiptRules(
+        prefix=chosen.prefix or f"R-{config.edge_id}",
+        statement_prefix=chosen.statement_prefix or f"S-{config.edge_id}",
+        every_bill=chosen.every_bill,
     )
 
 
