@@ -236,6 +236,23 @@ def end_if_lost(
     return []
 
 
+def end_replaced(site: Site, decision: Decision, ref: EvseRef, now: datetime) -> list[CommandAnswered]:
+    """Another vehicle is there: billed as far as it was read before, for what has flowed since may be the other's. The
+    register as it was says nothing of the session that begins."""
+    run, transaction = site.runs.of(*ref), site.at_evse(ref)
+    if run is None:
+        return []
+    run.register_wh = run.register_at = None
+    if transaction is None:
+        return []
+    if run.ending is not None:
+        return _end(site, decision, ref, run, run.ending, now)
+    ended_at = transaction.last_heard_at
+    end_transaction(site, decision, transaction, now, meter_stop_wh=None, ended_at=ended_at, reason=UNPLUGGED)
+    steer(site, decision, ref, now)
+    return []
+
+
 # --- steering ---
 
 

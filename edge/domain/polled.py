@@ -8,7 +8,7 @@ from typing import Final
 
 from edge.domain import availability, drivers, edge_transactions, metering, remote
 from edge.domain.decision import Decision
-from edge.domain.run_book import EvseRun
+from edge.domain.run_book import Awaited, EvseRun
 from edge.domain.site import Site
 from protocols.charger.commands import IdTokenAnswer
 from protocols.charger.events import (
@@ -17,6 +17,7 @@ from protocols.charger.events import (
     MeterValuesReported,
     StatusReported,
     SteeringReported,
+    VehicleReplaced,
 )
 from protocols.sync.up import Severity
 from protocols.terms import AuthorizationStatus, ConnectorStatus, EvseRef
@@ -61,6 +62,7 @@ def note_status(site: Site, decision: Decision, event: StatusReported, now: date
             edge_transactions.begin_if_all_is_there(site, decision, ref, now)
             ended = edge_transactions.end_if_settled(site, decision, ref, now)
         case ConnectorStatus.AVAILABLE:
+            _welcome_next(site, ref)
             ended = edge_transactions.end_soon(site, decision, ref, edge_transactions.UNPLUGGED, now)
         case ConnectorStatus.FAULTED:
             ended = edge_transactions.end_soon(site, decision, ref, edge_transactions.FAILED, now)
@@ -86,11 +88,28 @@ def present(site: Site, decision: Decision, event: IdTokenPresented, evse_id: in
     reply = decision.reply
     if not isinstance(reply, IdTokenAnswer) or reply.status is not AuthorizationStatus.ACCEPTED:
         return
+    run = site.runs.of(*ref)
     if running is None:
         edge_transactions.await_vehicle(site, decision, ref, event.token_uid, now)
     elif running in site.by_token(event.token_uid) or (mine and mine.group_id and mine.group_id == running.group_id):
         reason = edge_transactions.STOPPED_BY_CARD
         _tell(site, decision, edge_transactions.end_soon(site, decision, ref, reason, now), now)
+    elif run is not None:
+        run.next = Awaited(token_uid=event.token_uid, until=now + edge_transactions.AWAITED_FOR)
+
+
+def replace_vehicle(site: Site, decision: Decision, event: VehicleReplaced, now: datetime) -> None:
+    """One went and another one came between two readings: who charged does not pay for it."""
+    ref = EvseRef(event.station_id, event.evse_id)
+    _tell(site, decision, edge_transactions.end_replaced(site, decision, ref, now), now)
+    _welcome_next(site, ref)
+
+
+def _welcome_next(site: Site, ref: EvseRef) -> None:
+    """Who held a card to the reader while another one charged meant the vehicle that comes after."""
+    run = site.runs.of(*ref)
+    if run is not None and run.next is not None:
+        run.awaited, run.next = run.next, None
 
 
 def stop(site: Site, decision: Decision, ref: EvseRef, reason: str, now: datetime) -> None:

@@ -36,11 +36,13 @@ class Ending:
 @dataclass(slots=True, kw_only=True)
 class EvseRun:
     """`register_wh` is what its register showed last, read at `register_at`. `steered_w`: what it was told that it may
-    give; None: nothing, since it connected. `unfollowed` are the settings that it does not take."""
+    give; None: nothing, since it connected. `unfollowed` are the settings that it does not take. `next` is who showed
+    a card while somebody else charged, and waits for the next vehicle."""
 
     register_wh: int | None = None
     register_at: datetime | None = None
     awaited: Awaited | None = None
+    next: Awaited | None = None
     ending: Ending | None = None
     steered_w: int | None = None
     unfollowed: set[str] = field(default_factory=set)

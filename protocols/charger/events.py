@@ -327,6 +327,14 @@ class DeviationNoticed(Struct, frozen=True, kw_only=True, gc=False):
     frame: str | None = None
 
 
+class VehicleReplaced(Struct, frozen=True, kw_only=True, gc=False):
+    """A polled charger has another vehicle than when it was read before, and nothing in between was seen: it counts a
+    new session. Told before all else that was read then."""
+
+    station_id: str
+    evse_id: int
+
+
 class SteeringReported(Struct, frozen=True, kw_only=True, gc=False):
     """A polled charger shows what it was told to do, or does not after several attempts. `setpoint` names which of its
     settings; empty: it cannot be told at all. `detail` is for a person."""
@@ -386,6 +394,7 @@ ChargerEvent = (
     | MonitorsTriggered
     | DataTransferred
     | DeviationNoticed
+    | VehicleReplaced
     | SteeringReported
     | MeterFound
     | MeterLost

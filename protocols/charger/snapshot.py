@@ -75,8 +75,10 @@ class Change(StrEnum):
 class EvseSnapshot:
     """An EVSE, a meter or an inverter (`evse_id` 1). None and left out: unknown, never read or read as missing.
 
-    `session_energy` counts what the device takes for the session; `is_session_reliable` False: it does not start anew
-    with each car. `doubts`: registers whose last value was not believed, and why.
+    `session_energy` counts what the device takes for the session, `session_time` for how many seconds it charged in it;
+    `is_session_reliable` False: the energy does not start anew with each car.
+
+    `doubts`: registers whose last value was not believed, and why.
     """
 
     device_id: str
@@ -86,6 +88,7 @@ class EvseSnapshot:
     card: Shown | None = None
     readings: Mapping[tuple[Measurand, Phase], Reading] = field(default_factory=lambda: MappingProxyType({}))
     session_energy: Reading | None = None
+    session_time: Reading | None = None
     is_session_reliable: bool = True
     limit: LimitShown | None = None
     phases_in_use: Reading | None = None

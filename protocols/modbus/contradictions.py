@@ -181,7 +181,7 @@ _USES: Final[Mapping[str, Mapping[str, str]]] = {
     "phase_switch": {"register": _WRITE, "state": _READ},
     "card": {"register": _READ},
     "cable_lock": {"register": _WRITE, "state": _READ},
-    "energy": {"total": _READ, "session": _READ},
+    "energy": {"total": _READ, "session": _READ, "session_time": _READ},
     "watchdog": {"timeout_register": _READ, "timeout_setting": _WRITE, "register": _WRITE},
     "fail_safe": {"register": _READ, "setting": _WRITE},
 }

@@ -200,20 +200,24 @@ class PhaseSwitch:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A register with the card that was last presented. All zeros, an empty text and those in `none` are no card."""
+    """A register with the card that was last presented. All zeros, an empty text and those in `none` are no card.
+    `is_of_session`: it is the card of whoever charges, so another one is another session."""
 
     register: Name
     none: tuple[StrictStr, ...] = ()
+    is_of_session: StrictBool = False
 
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Energy:
     """Which register counts for ever (to its type's largest value, then from 0: `rolls_over_at` in base units where it
-    is another), and which counts the session. `session_is_reliable` False: it does not start anew with each car."""
+    is another), and which counts the session. `session_is_reliable` False: it does not start anew with each car.
+    `session_time` counts for how long the session's car was charged."""
 
     total: Name | None = None
     session: Name | None = None
+    session_time: Name | None = None
     rolls_over_at: Annotated[StrictInt, Field(ge=1)] | None = None
     session_is_reliable: StrictBool = True
 

@@ -58,6 +58,7 @@ class SnapshotMaker:
             card=self._card(firsts, at),
             readings=MappingProxyType(readings),
             session_energy=self._session(mine, at, doubts),
+            session_time=self._session_time(firsts, at),
             limit=self._limit(firsts, at),
             phases_in_use=self._phases(firsts, at),
             doubts=MappingProxyType(doubts),
@@ -153,6 +154,13 @@ class SnapshotMaker:
                 doubts[name] = found.reason
             return None
         return Reading(value=found.value, at=at, is_estimated=self._profile.registers[name].is_estimate)
+
+    def _session_time(self, firsts: Mapping[str, Value | None], at: datetime) -> Reading | None:
+        name = self._profile.energy.session_time
+        if name is None or name not in firsts:
+            return self.snapshot.session_time
+        value = firsts[name]
+        return Reading(value=value, at=at) if isinstance(value, int) else None
 
     def _believed(self, name: str, index: int, found: Decoded, at: datetime, doubts: dict[str, str]) -> int | None:
         register = self._profile.registers[name]

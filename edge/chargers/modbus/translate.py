@@ -22,6 +22,7 @@ from protocols.charger.events import (
     StationDisconnected,
     StatusReported,
     SteeringReported,
+    VehicleReplaced,
 )
 from protocols.charger.snapshot import (
     Change,
@@ -36,7 +37,7 @@ from protocols.charger.snapshot import (
 from protocols.modbus import catalogue
 from protocols.modbus.codec import Coding
 from protocols.modbus.profile import Profile
-from protocols.terms import Measurand
+from protocols.terms import ChargingState, ConnectorStatus, Measurand
 
 UNCHANGED_EVERY: Final = timedelta(seconds=5)
 """Readings that are the same as before are told this often: they are still true."""
@@ -84,12 +85,15 @@ def _polled(
 @dataclass(slots=True, kw_only=True)
 class _Told:
     """Of one EVSE: the time of each reading that was told last. `is_first`: nothing was told since it was found as it
-    is; `owes_status`: it is to be said whether it changed or not."""
+    is; `owes_status`: it is to be said whether it changed or not. `before` is what it showed then, `was_lost` whether
+    it was silent since."""
 
     readings: dict[tuple[Measurand, Phase], datetime] = field(default_factory=dict)
     at: datetime | None = None
     is_first: bool = True
     owes_status: bool = True
+    before: EvseSnapshot | None = None
+    was_lost: bool = False
 
 
 class Translator:
@@ -100,6 +104,7 @@ class Translator:
         self._evses = evses
         self._told: dict[int, _Told] = {}
         self._energy = EnergySource.TOTAL
+        self._is_card_of_session = False
 
     def translate(self, event: DeviceEvent) -> list[ChargerEvent]:
         """The events, in their order."""
@@ -119,10 +124,11 @@ class Translator:
         profile = catalogue.load(event.profile_id, event.variant)
         abilities = Abilities(ocpp_version=None, polled=polled(profile))
         self._energy = polled(profile).energy
+        self._is_card_of_session = profile.card is not None and profile.card.is_of_session
         connected = StationConnected(station_id=self._station_id, abilities=abilities)
         if event.was_here:
             for told in self._told.values():
-                told.owes_status = True
+                told.owes_status = told.was_lost = True
             return [connected]
         self._told = {device_evse: _Told() for device_evse in self._evses}
         return [connected, self._boot(profile, event.facts)]
@@ -159,6 +165,10 @@ class Translator:
         if evse_id is None or told is None:
             return []
         events: list[ChargerEvent] = []
+        if told.before is not None and self._is_replaced(told.before, snapshot, was_lost=told.was_lost):
+            told.owes_status = True  # whoever waits for a vehicle has one now
+            events.append(VehicleReplaced(station_id=self._station_id, evse_id=evse_id))
+        told.before, told.was_lost = snapshot, False
         if (meter := self._meter(snapshot, changes, evse_id, told)) is not None:
             events.append(meter)
         if Change.CARD in changes and snapshot.card is not None and snapshot.card.text:
@@ -185,6 +195,27 @@ class Translator:
                 )
             )
         return events
+
+    def _is_replaced(self, before: EvseSnapshot, after: EvseSnapshot, *, was_lost: bool) -> bool:
+        """Whether the registers show another vehicle though one was there each time that they were read.
+
+        What counts a session has begun anew: the energy, and the time it charged where it did so both times, for some
+        may count anew after a pause; where there are both, both. A charger that was lost may have been without power
+        and begun anew with the same vehicle: then the card must be another one, too.
+        """
+        if not (_is_occupied(before) and _is_occupied(after)):
+            return False
+        was, card = (shown.card.text if shown.card is not None else None for shown in (before, after))
+        is_other_card = was is not None and card is not None and was != card
+        if is_other_card and self._is_card_of_session:
+            return True
+        counts = []
+        if after.is_session_reliable:
+            counts.append((before.session_energy, after.session_energy))
+        if _is_charging(before) and _is_charging(after):
+            counts.append((before.session_time, after.session_time))
+        fallen = [now.value < then.value for then, now in counts if then is not None and now is not None]
+        return bool(fallen) and all(fallen) and (is_other_card or not was_lost)
 
     def _meter(
         self, snapshot: EvseSnapshot, changes: frozenset[Change], evse_id: int, told: _Told
@@ -216,6 +247,14 @@ class Translator:
         if not any(sample.measurand is Measurand.POWER for sample in samples):
             samples += _power_of_currents(snapshot)
         return samples
+
+
+def _is_occupied(snapshot: EvseSnapshot) -> bool:
+    return snapshot.status is not None and snapshot.status.status is ConnectorStatus.OCCUPIED
+
+
+def _is_charging(snapshot: EvseSnapshot) -> bool:
+    return snapshot.status is not None and snapshot.status.charging_state is ChargingState.CHARGING
 
 
 def _is_told(before: datetime | None, at: datetime) -> bool:
