@@ -45,7 +45,7 @@ def profile_check(file: Annotated[Path, typer.Argument(help="A profile, a TOML f
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        _fail(f"{file}: {error}")
+        _fail(f"{file}: {getattr(error, 'strerror', None) or error}")
     try:
         profile, variants = parse(text)
     except BadProfile as error:

@@ -25,9 +25,12 @@ class Write:
     words: tuple[int, ...]
 
 
-def write_value(profile: Profile, name: str, value: Value, evse_id: int = 1) -> Write:
-    """A value in the register's base unit, or a text. Raises BadValue for one that it cannot hold, or must not."""
-    return _write(profile, name, _coding(profile, name).encode(value), evse_id)
+def write_value(profile: Profile, name: str, value: Value, evse_id: int = 1, *, exponent: int = 0) -> Write:
+    """A value in the register's base unit, or a text; `exponent` is what the register's scale register shows.
+
+    Raises BadValue for one that it cannot hold, or must not.
+    """
+    return _write(profile, name, _coding(profile, name).encode(value, exponent), evse_id)
 
 
 def write_raw(profile: Profile, name: str, raw: int, evse_id: int = 1) -> Write:

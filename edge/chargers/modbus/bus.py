@@ -19,7 +19,7 @@ import structlog
 
 from edge.chargers.modbus.bus_address import BusAddress
 from edge.chargers.modbus.frames import Framing, Request, read_request, words_of, write_request
-from edge.chargers.modbus.line import Connect, Line, LineLost, connect_to
+from edge.chargers.modbus.line import Connect, Line, LineLost, connect_to, why_unreachable
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.turns import Turns, Urgency
 from protocols.errors import OhmsteadError
@@ -92,8 +92,11 @@ class Bus:
         times: BusTimes | None = None,
         connect: Connect | None = None,
         random: Callable[[], float] = random.random,
+        is_logged: bool = True,
     ) -> None:
+        """`is_logged` False: whoever asks is a person, and told."""
         self.address = address
+        self._is_logged = is_logged
         self._metrics = metrics
         self._times = times or BusTimes()
         self._connect = connect or connect_to(address)
@@ -252,8 +255,9 @@ class Bus:
         except (OSError, TimeoutError, ValueError) as error:  # pyserial's errors are OSErrors
             self._attempts += 1
             self._connect_not_before_s = loop.time() + pause_s
-            text = str(error) or "no connection in time"
-            self._log.info("modbus_bus_unreachable", reason=text, attempts=self._attempts)
+            text = why_unreachable(error)
+            if self._is_logged:
+                self._log.info("modbus_bus_unreachable", reason=text, attempts=self._attempts)
             raise BusError(BusFault.UNREACHABLE, text) from None
         self._attempts, self._timeouts = self._attempts + 1, 0
         self._connect_not_before_s = loop.time() + pause_s  # should it be lost again at once

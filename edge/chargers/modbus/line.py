@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -115,6 +117,30 @@ class Line(asyncio.Protocol):
             self._lost = lost
             if self._answer is not None and not self._answer.done():
                 self._answer.set_exception(lost)
+
+
+def why_unreachable(error: Exception) -> str:
+    """What keeps a bus from being connected, in words for whoever stands before it."""
+    match error:
+        case socket.gaierror():
+            return "there is no host of this name"
+        case TimeoutError():
+            return "no connection in time: wrong address, or a firewall"
+        case OSError(errno=number) if number in _REASONS:
+            return _REASONS[number]
+        case _:
+            return str(error)
+
+
+_REASONS: Final = {
+    errno.ECONNREFUSED: "connection refused: the host is there, and nothing listens on this port",
+    errno.EHOSTUNREACH: "no way to this host",
+    errno.ENETUNREACH: "no way to its network",
+    errno.ENOENT: "there is no such serial line",
+    errno.EACCES: "this user may not use the serial line; those of its group may, usually dialout",
+    errno.EAGAIN: "another program uses the serial line",
+    errno.EBUSY: "another program uses the serial line",
+}
 
 
 def connect_to(address: BusAddress) -> Connect:

@@ -11,11 +11,14 @@ from protocols.modbus.codec import Value
 from protocols.modbus.register import BASE_UNITS, Kind, Register, Unit
 
 _NUMBER: Final = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%°]*)")
+_SWITCH: Final = {"on": 1, "1": 1, "true": 1, "off": 0, "0": 0, "false": 0}
 _UNITS: Final = {unit.value: unit for unit in BASE_UNITS} | {"Wh": Unit.WATT_HOUR}
 
 
 def parse_value(register: Register, text: str) -> Value:
     """What `Coding.encode` takes: base units, a raw number, text or bytes. Raises BadText."""
+    if register.unit is Unit.BOOL:
+        return _switch(text)
     match register.form.kind:
         case Kind.STRING | Kind.CHAR:
             return text
@@ -25,12 +28,15 @@ def parse_value(register: Register, text: str) -> Value:
             except ValueError:
                 raise BadText(f"{text!r}: hexadecimal digits are expected") from None
         case Kind.BOOL:
-            words = {"on": 1, "1": 1, "true": 1, "off": 0, "0": 0, "false": 0}
-            if text.lower() not in words:
-                raise BadText(f"{text!r}: on or off is expected")
-            return words[text.lower()]
+            return _switch(text)
         case _:
             return _number(register, text)
+
+
+def _switch(text: str) -> int:
+    if text.lower() not in _SWITCH:
+        raise BadText(f"{text!r}: on or off is expected")
+    return _SWITCH[text.lower()]
 
 
 def _number(register: Register, text: str) -> int:
