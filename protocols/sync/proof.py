@@ -1,4 +1,4 @@
-"""The proof of the money, told to the hub: whoever changes what is kept at the site cannot change what is kept there."""
+"""The proof of the money, told to the hub: who changes what the site keeps cannot change what the hub keeps."""
 
 from __future__ import annotations
 

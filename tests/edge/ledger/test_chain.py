@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from edge.domain.events import SiteEvent
 from edge.domain.proof_events import ChainGrown
 from edge.ledger.chain import VERSION, LastSeal, chained, last_seal, link
 from edge.ledger.ledger import Ledger
+from edge.ledger.queries import migrations
 from edge.ledger.sealing import SEAL_EVERY, Sealer
 from edge.ports import OnReply
+from protocols.sync.codec import decode_entry
 from protocols.sync.proof import ChainSealed
-from tests.edge.domain.site_kit import START
+from protocols.sync.up import PostingMade
+from tests.edge.domain.site_kit import START, Play
 from tests.edge.ledger.conftest import LedgerPlay
 from tests.edge.ledger.test_migrate import played, write_0001
 
@@ -58,6 +61,13 @@ def test_it_goes_on_after_a_restart_and_counts_from_the_last_seal(tmp_path: Path
         assert (seal.count, seal.hash, seal.seq) == (before.count, before.hash, before.seq)
 
 
+def played_entries(play: Play) -> tuple[datetime, PostingMade]:
+    """When the first bill was posted, and how."""
+    entry = next(entry for entry in play.entries if isinstance(entry.body, PostingMade))
+    assert isinstance(entry.body, PostingMade)
+    return entry.at, entry.body
+
+
 def seal_of(ledger: Ledger) -> ChainSealed:
     head = ledger.chain
     return ChainSealed(
@@ -69,21 +79,23 @@ def test_a_ledger_of_before_begins_its_chain_over_all_that_it_has(tmp_path: Path
     path = tmp_path / "ledger.sqlite"
     play, transactions = played()
     write_0001(path, play, transactions)
-    with closing(sqlite3.connect(path)) as old:  # as if the journal had been trimmed: the bill is all there is
-        old.execute(
-            "DELETE FROM journal WHERE stream = 'money' AND seq <= 4 AND json_extract(body, '$.body.kind') = 'posting_made'"
-        )
-        old.commit()
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:  # of the schema before, its journal trimmed
+        for number, sql in migrations():
+            if 1 < number < 13:
+                old.executescript(f"BEGIN; {sql}; PRAGMA user_version = {number}; COMMIT;")
+        old.execute("DELETE FROM journal WHERE stream = 'money' AND seq <= 4")
     with Ledger(path, "edge-1") as ledger:
         assert ledger.chain.count == 0
         (after_seq,) = ledger.connection.execute("SELECT after_seq FROM chains").fetchone()
         assert after_seq == ledger.chain.seq > 0
         assert hashes(ledger) == [None] * 4
         entries = [entry for _, entry in chained(ledger.connection, 0, 1 << 60)]
-        first, second = (entry for entry in entries if b"posting_made" in entry)
-        assert set(first) >= set(b"posting_made")
-        assert b'"at":"' in first
+        first, second = (decode_entry(entry) for entry in entries if b"posting_made" in entry)
+        at, legs = played_entries(play)
+        assert (first.at, first.seq, first.body) == (at, 4, legs)
+        assert second.seq == 8
         began = LedgerPlay(ledger)
+        began.now = play.now + timedelta(hours=1)
         began.connect()
         began.charge()
         assert ledger.chain.count == 2
