@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from deploy.demo.site import Site, running_site
-from deploy.demo.verify import compare_all, compare_with_chargers
+from deploy.demo.verify import alarms_about_energy, compare_all, compare_with_chargers
 from firmware_sim import scenario as scenarios
 from firmware_sim.fleet import Fleet
 from firmware_sim.messages import Note
@@ -138,7 +138,10 @@ def fleet_at(site: Site, scenario: Scenario, state: Path | None = None, teller: 
 
 
 async def settle(site: Site, fleet: Fleet | None, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
-    """Wait until chargers, edge and hub have told each other everything, and compare their accounts."""
+    """Wait until chargers, edge and hub have told each other everything, and compare their accounts.
+
+    Nothing is wrong with anybody's energy or meters here, so no alarm may ever have said so.
+    """
     if fleet is not None:
         assert await fleet.drain(timeout_s), "a charger could not deliver what it has to tell"
     problems: list[str] = ["not compared yet"]
@@ -150,7 +153,7 @@ async def settle(site: Site, fleet: Fleet | None, timeout_s: float = DRAIN_TIMEO
 
     with contextlib.suppress(TimeoutError):
         await wait_until(agree, timeout_s)
-    expect_none(problems)
+    expect_none([*problems, *alarms_about_energy(site.edge.ledger)])
     if fleet is not None:
         transactions = fleet.transactions()
         assert transactions, "nobody charged: the journey shows nothing"
