@@ -41,4 +41,5 @@ def _rules(device: ModbusSettings, speed: float) -> MeterRules:
         counts_energy=(Measurand.ENERGY_EXPORT_REGISTER if device.reversed else Measurand.ENERGY_REGISTER)
         in read_every_s,
         is_compared=device.compare,
+        may_sleep=device.sleeps,
     )

@@ -73,6 +73,17 @@ class ModbusSettings(Strict):
         "power, such as a PV plant, has no meter here",
     )
 
+    may_sleep: bool | None = Field(
+        default=None,
+        description="silent without alarm, for a day at most, when nothing flowed at last; without it, inverters are",
+    )
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether its silence may be sleep: an inverter is off while the sun is down."""
+        is_inverter = parsed(self.profile).profile.kind is DeviceKind.INVERTER
+        return is_inverter if self.may_sleep is None else self.may_sleep
+
     @property
     def is_charger(self) -> bool:
         return parsed(self.profile).profile.kind is DeviceKind.CHARGER
@@ -111,6 +122,8 @@ class ModbusSettings(Strict):
         if self.is_charger:
             if not self.evses:
                 raise ValueError(f"{self.profile} is a charger: name its EVSEs in [[modbus.evses]]")
+            if self.may_sleep is not None:
+                raise ValueError(f"{self.profile} is a charger: may_sleep is for meters and inverters")
             if self.role is not None or place != (None, None):
                 raise ValueError(f"{self.profile} is a charger: role and behind_… are for meters and inverters")
             return self

@@ -349,6 +349,7 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     local_lists.keep_equal(site, decision, now)
     metering.forget_idle_readings(site, now)
     polled.tick(site, decision, now)
+    meters.tick(site, decision, now)
     unbilled.tick(site, decision, now)
     running_cost.tell_costs(site, decision, now)
     if site.accounts:

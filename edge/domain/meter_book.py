@@ -18,12 +18,15 @@ from protocols.terms import EvseRef, Measurand, MeterRole
 
 FRESH_FOR: Final = timedelta(seconds=45)
 """Where nothing else is said."""
+DOZES_AT_W: Final = 200
+"""So little flows through what is about to go to sleep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterRules:
     """A meter as configured. `behind`: the EVSE whose energy alone flows through it. `fresh_for`: how old a reading may
     be to be the present. `counts_energy`: it has a register of what is taken. `is_compared`: with what chargers tell.
+    `may_sleep`: it is off when there is nothing to measure, as an inverter is at night.
     """
 
     meter_id: str
@@ -33,6 +36,7 @@ class MeterRules:
     fresh_for: Mapping[Measurand, timedelta] = field(default_factory=dict)
     counts_energy: bool = True
     is_compared: bool = True
+    may_sleep: bool = False
 
     @property
     def ref(self) -> EvseRef:
@@ -63,6 +67,8 @@ class Meter:
     """When the charger read what was compared last."""
     told_power_w: int | None = None
     """The power that was news last."""
+    asleep_since: datetime | None = None
+    """It is silent since, and may be."""
 
     def take(self, sample: Sample, now: datetime) -> None:
         self.shown[sample.measurand, sample.phase] = Shown(sample.value, sample.at or now)
@@ -95,6 +101,11 @@ class Meter:
     def energy(self, now: datetime) -> Shown | None:
         """What it has taken, less what it has given, in Wh."""
         return self._net(Measurand.ENERGY_REGISTER, Measurand.ENERGY_EXPORT_REGISTER, now, None)
+
+    def is_dozing(self) -> bool:
+        """Whether it may sleep, and had next to nothing to measure when it was last read, or was never read here."""
+        known = (self.shown.get((kind, None)) for kind in (Measurand.POWER, Measurand.POWER_EXPORT))
+        return self.rules.may_sleep and all(abs(shown.value) <= DOZES_AT_W for shown in known if shown is not None)
 
     def _net(self, taken: Measurand, given: Measurand, now: datetime, phase: str | None) -> Shown | None:
         kinds = [kind for kind in (taken, given) if (kind, phase) in self.shown]

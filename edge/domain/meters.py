@@ -3,7 +3,7 @@ against what chargers tell."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from edge.domain import metering, polled
@@ -20,6 +20,8 @@ from protocols.terms import EvseRef, Measurand, MeterRole
 
 METER_SILENT: Final = "meter_silent"
 METERS_DISAGREE: Final = "meters_disagree"
+SLEEPS_FOR: Final = timedelta(hours=24)
+"""Longer than any night in which an inverter is to wake again."""
 _SOURCES: Final = (MeterRole.FEEDER, MeterRole.PV, MeterRole.BATTERY)
 
 
@@ -27,21 +29,33 @@ def find(site: Site, decision: Decision, event: MeterFound, now: datetime) -> No
     meter = _meter(site, event.meter_id)
     if meter is None:
         return
-    meter.is_online = True
+    meter.is_online, meter.asleep_since = True, None
     meter.vendor, meter.model, meter.serial_number = event.vendor, event.model, event.serial_number
     decision.shown.add(meter.rules.ref)
     decision.clear_alarm(site, now, METER_SILENT, event.meter_id)
 
 
 def lose(site: Site, decision: Decision, event: MeterLost, now: datetime) -> None:
-    """Its readings grow too old by themselves."""
+    """Its readings grow too old by themselves. One that sleeps at night is missed when it has not come back by the
+    same hour of the next day."""
     meter = _meter(site, event.meter_id)
     if meter is None:
         return
     meter.is_online = False
     decision.shown.add(meter.rules.ref)
+    if meter.is_dozing():
+        meter.asleep_since = meter.asleep_since or now
+        return
     text = f"meter {event.meter_id} is not read: {event.reason}"
     decision.raise_alarm(site, now, METER_SILENT, Severity.WARNING, text, event.meter_id)
+
+
+def tick(site: Site, decision: Decision, now: datetime) -> None:
+    for meter in site.meters.meters.values():
+        if meter.asleep_since is not None and now - meter.asleep_since >= SLEEPS_FOR:
+            text = f"meter {meter.rules.meter_id} is not read since {meter.asleep_since.isoformat(timespec='minutes')}"
+            decision.raise_alarm(site, now, METER_SILENT, Severity.WARNING, text, meter.rules.meter_id)
+            meter.asleep_since = None
 
 
 def read(site: Site, decision: Decision, event: MeterRead, now: datetime) -> None:

@@ -120,10 +120,11 @@ def meter_live(meter: Meter, now: datetime) -> MeterLive:
 
 def meters(site: Site, now: datetime) -> list[dict[str, Any]]:
     """The site's own meters for the staff, JSON-able."""
-    return [_told(meter_live(site.meters.look(rules), now), now) for rules in site.rules.meters.values()]
+    return [_told(site.meters.look(rules), now) for rules in site.rules.meters.values()]
 
 
-def _told(live: MeterLive, now: datetime) -> dict[str, Any]:
+def _told(meter: Meter, now: datetime) -> dict[str, Any]:
+    live = meter_live(meter, now)
     return {
         "meter_id": live.meter_id,
         "role": live.role,
@@ -133,6 +134,7 @@ def _told(live: MeterLive, now: datetime) -> dict[str, Any]:
         "model": live.model,
         "serial_number": live.serial_number,
         "online": live.is_online,
+        "asleep_since": meter.asleep_since.isoformat() if meter.asleep_since is not None else None,
         "power_w": live.power_w,
         "power_age_s": age_s(live.power_read_at, now),
         "phases": [asdict(phase) for phase in live.phases],

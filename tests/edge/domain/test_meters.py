@@ -3,13 +3,13 @@ it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from edge.domain.events import Restarted
+from edge.domain.events import Restarted, Ticked
 from edge.domain.meter_book import MeterRules
 from edge.domain.meters import METER_SILENT, METERS_DISAGREE
 from edge.domain.run_book import RunRules
@@ -225,6 +225,63 @@ def test_a_meter_that_is_silent_is_an_alarm_until_it_answers() -> None:
     assert len(play.found(AlarmCleared)) == 1
     (grid,) = status(play.site, play.now)["meters"]
     assert (grid["online"], grid["vendor"], grid["serial_number"]) == (True, "Eastron", "7")
+
+
+def asleep(play: Metered) -> str | None:
+    (told,) = status(play.site, play.now)["meters"]
+    found: str | None = told["asleep_since"]
+    return found
+
+
+@pytest.fixture
+def roof() -> Metered:
+    """An inverter by day."""
+    play = Metered(a_site(replace(ROOF, may_sleep=True)))
+    play.tell(MeterFound(meter_id="ROOF", vendor="SMA", model="Sunny"))
+    play.shows("ROOF", power_export=8_000)
+    return play
+
+
+def test_an_inverter_that_is_off_at_night_is_no_alarm_and_not_the_present_either(roof: Metered) -> None:
+    roof.shows("ROOF", power_export=12)
+    roof.after(1 / 6)
+    evening = roof.now
+    roof.tell(MeterLost(meter_id="ROOF", reason="no answer"))
+    roof.after(1)
+    assert (open_alarms(roof), asleep(roof)) == ([], evening.isoformat())
+    assert roof.parts()[BalancePart.PV] is None
+    roof.after(16 * 60)
+    roof.tell(Ticked())
+    roof.tell(MeterFound(meter_id="ROOF", vendor="SMA", model="Sunny"))
+    roof.shows("ROOF", power_export=30)
+    assert (open_alarms(roof), asleep(roof)) == ([], None)
+
+
+def test_an_inverter_that_falls_silent_by_day_is_an_alarm_at_once(roof: Metered) -> None:
+    roof.tell(MeterLost(meter_id="ROOF", reason="no answer"))
+    assert (open_alarms(roof), asleep(roof)) == ([METER_SILENT], None)
+
+
+def test_one_that_does_not_wake_the_next_day_is_an_alarm_until_it_does(roof: Metered) -> None:
+    roof.shows("ROOF", power_export=0)
+    roof.tell(MeterLost(meter_id="ROOF", reason="no answer"))
+    roof.after(23 * 60)
+    roof.tell(Ticked())
+    assert open_alarms(roof) == []
+    roof.after(61)
+    roof.tell(Ticked())
+    assert open_alarms(roof) == [METER_SILENT]
+    roof.tell(MeterFound(meter_id="ROOF", vendor="SMA", model="Sunny"))
+    assert open_alarms(roof) == []
+
+
+def test_an_agent_that_begins_at_night_does_not_miss_it_before_the_next_day() -> None:
+    play = Metered(a_site(replace(ROOF, may_sleep=True)))
+    play.tell(MeterLost(meter_id="ROOF", reason="no answer"))
+    assert open_alarms(play) == []
+    play.after(24 * 60)
+    play.tell(Ticked())
+    assert open_alarms(play) == [METER_SILENT]
 
 
 def test_a_meter_that_nobody_configured_changes_nothing() -> None:
