@@ -42,6 +42,7 @@ from edge.local.settings import LocalSettings
 from edge.local.token_file import ensure_token, read_token
 from edge.metrics import AgentMetrics
 from edge.modbus_parts import polled_stations
+from edge.payment_parts import Errands, collecting, payment_desk
 from edge.peers.link import PeerSettings
 from edge.peers.peers import Peers
 from edge.places import ledger_path, listening_path, staff_path, timeline_of, token_path
@@ -63,7 +64,7 @@ COLLECT_AFTER: Final = (20_000, 20, 20)
 """For gc.set_threshold. Python's own 700 looks through every group of messages several times over (a tenth of the CPU)
 and, with 10,000 stations connected, through all of their state every few seconds, a second long each time. Nearly
 everything here ends by its reference count; what does not, a closed connection, can wait some minutes."""
-BEGUN_AGAIN: Final = ("modbus", "files", "frames", "relay", "notary", "trim", "seal", "accounts", "peers", "uplink")
+BEGUN_AGAIN: Final = ("payments", "modbus", "files", "frames", "relay", "notary", "trim", "seal", "accounts", "peers", "uplink")
 """What the site can do without for a while."""
 
 
@@ -103,11 +104,13 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         profiles = fleet.profiles = ProfileChange(security.credentials, agent) if peers is None else None
         polled = polled_stations(config, inbox, clock, registry, agent.is_well)
         chargers = fleet if polled is None else Hardware(fleet, polled)
-        desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles)
+        payments = collecting(config, agent, ledger, clock)
+        till = payment_desk(ledger, agent, payments)
+        desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till)
         doorkeeper = Doorkeeper(staff_path(config), agent)
         local = LocalServer(local_settings, token, agent, desk, registry, doorkeeper)
         uplink = _uplink(config, ledger, agent, registry)
-        agent.attach(chargers=chargers, screens=local, uplink=uplink, errands=security.notary)
+        agent.attach(chargers=chargers, screens=local, uplink=uplink, errands=Errands(security.notary, payments))
         ports = _Ports(listening_path(config), 2 if config.files is None else 3)
         ready = asyncio.Event()
         parts: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
@@ -122,6 +125,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "relay": security.relay.run,
             "notary": lambda: _after(ready, security.notary.run),
         }
+        if payments is not None:
+            parts["payments"] = lambda: _after(ready, payments.run)
         if polled is not None:
             parts["modbus"] = lambda: _after(ready, polled.run)
         if frame_log is not None:

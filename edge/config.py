@@ -29,6 +29,7 @@ from edge.certificate_config import CertificateSettings, Iso15118Settings
 from edge.config_contradictions import contradictions
 from edge.config_fields import EvseSettings, Name, Port, StationId, Strict
 from edge.modbus_config import ModbusSettings
+from edge.payment_config import PaymentSettings
 from edge.receipt_config import ReceiptSettings
 from edge.toml_lines import key_lines, line_of
 from protocols.errors import BadText
@@ -418,6 +419,7 @@ class EdgeConfig(BaseSettings):
     device_model: DeviceModelSettings = Field(default_factory=DeviceModelSettings, description="stations' variables")
     receipts: ReceiptSettings = Field(default_factory=ReceiptSettings, description="receipts and statements")
     log: LogSettings = Field(default_factory=LogSettings, description="logging")
+    payments: PaymentSettings = Field(default_factory=PaymentSettings, description="cards, QR payments and bounds")
     stations: tuple[StationSettings, ...] = Field(default=(), description="the charging stations")
     modbus: tuple[ModbusSettings, ...] = Field(default=(), description="the chargers that are polled over Modbus")
     tariffs: tuple[TariffSettings, ...] = Field(min_length=1, description="the tariffs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -17,9 +18,10 @@ from rich.console import Console
 from edge.config import BadConfig, EdgeConfig, load
 from edge.ledger.database import LedgerError
 from edge.local.client import AgentUnreachable, local_client
-from edge.places import listening_path, token_path
+from edge.places import listening_path, staff_path, token_path
 from protocols.errors import BadText, OhmsteadError
 from protocols.site.requests import Request
+from protocols.site.staff_requests import SignIn
 from protocols.site.view import Answer
 
 if TYPE_CHECKING:
@@ -38,6 +40,25 @@ def _tell_version(is_asked: bool) -> None:
 
 VersionOption = Annotated[
     bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version, and no more.")
+]
+STAFF_VARIABLE, PIN_VARIABLE = "OHMSTEAD_STAFF", "OHMSTEAD_PIN"
+
+
+def _note_staff(staff_id: str | None) -> str | None:
+    """Wherever on the command line it stood: whoever asks the agent signs in with it."""
+    if staff_id:
+        os.environ[STAFF_VARIABLE] = staff_id
+    return staff_id
+
+
+StaffOption = Annotated[
+    str | None,
+    typer.Option(
+        "--staff",
+        envvar=STAFF_VARIABLE,
+        callback=_note_staff,
+        help=f"Who asks, where the site has staff; the PIN is asked for, or comes from {PIN_VARIABLE}.",
+    ),
 ]
 DEFAULT_CONFIG = Path("/etc/ohmstead/edge.toml")
 
@@ -76,7 +97,37 @@ def ask(settings: EdgeConfig, request: Request, timeout_s: float = 30.0) -> Answ
 
 async def ask_agent(settings: EdgeConfig, request: Request, timeout_s: float) -> Answer:
     async with local_client(settings.local.host, local_port(settings), token_path(settings)) as client:
+        if (sign_in := _sign_in()) is not None:
+            signed_in = await client.ask(sign_in)
+            if signed_in.problem is not None:
+                return Answer(id=request.id, problem=signed_in.problem)
         return await client.ask(request, timeout_s)
+
+
+def _sign_in() -> SignIn | None:
+    """None where nobody said who asks."""
+    staff_id = os.environ.get(STAFF_VARIABLE)
+    if not staff_id:
+        return None
+    pin = os.environ.get(PIN_VARIABLE)
+    if pin is None:
+        pin = os.environ[PIN_VARIABLE] = str(typer.prompt(f"PIN of {staff_id}", hide_input=True, err=True))
+    return SignIn(id="0", staff_id=staff_id, pin=pin)
+
+
+def _refusal_alone(settings: EdgeConfig, request: Change) -> str | None:
+    """Why this may not be changed by whoever asks, where no agent is there to say so."""
+    from edge.local.permits import refusal
+    from edge.local.staff_file import is_pin, read_staff
+
+    staff = read_staff(staff_path(settings))
+    if not staff:
+        return None
+    sign_in = _sign_in()
+    member = staff.get(sign_in.staff_id) if sign_in is not None else None
+    if sign_in is not None and (member is None or not is_pin(sign_in.pin, member.pin_hash)):
+        return "no such staff id, or a wrong PIN"
+    return refusal(request, member.actor if member is not None else None)
 
 
 def good(answer: Answer) -> Answer:
@@ -95,6 +146,8 @@ def change(settings: EdgeConfig, request: Change) -> str:
     from edge.alone import decide_alone
 
     try:
+        if problem := _refusal_alone(settings, request):
+            fail(problem)
         return f"{decide_alone(settings, request)} (the agent does not run; it will know when it starts)"
     except OhmsteadError as error:
         fail(str(error))

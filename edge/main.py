@@ -23,6 +23,7 @@ from edge.config import EdgeConfig
 from edge.console import (
     DEFAULT_CONFIG,
     ConfigOption,
+    StaffOption,
     VersionOption,
     ask,
     change,
@@ -42,9 +43,12 @@ from edge.frames_command import frames
 from edge.job_commands import files_app, jobs_app, template_app
 from edge.local.client import local_client
 from edge.modbus_commands import modbus_app, probe
+from edge.payment_commands import pay, payments, reconcile, refund, settle, topup, void
 from edge.places import clock_of, ledger_path, token_path
 from edge.profile_commands import profile_app
+from edge.staff_commands import staff_app
 from edge.status_board import board
+from edge.till_commands import till_app
 from protocols.charger.operation_reader import operation_names, read_operation
 from protocols.errors import BadText, OhmsteadError
 from protocols.site.requests import (
@@ -85,13 +89,17 @@ app.add_typer(jobs_app, name="jobs")
 app.add_typer(files_app, name="files")
 app.add_typer(template_app, name="template")
 app.add_typer(variables_app, name="variables")
+app.add_typer(staff_app, name="staff")
+app.add_typer(till_app, name="till")
+for _money_command in (pay, topup, refund, void, settle, payments, reconcile):
+    app.command()(_money_command)
 app.command()(reports)
 app.command()(probe)
 app.command()(frames)
 
 
 @app.callback()
-def ohmstead_edge(version: VersionOption = False) -> None:
+def ohmstead_edge(version: VersionOption = False, staff: StaffOption = None) -> None:
     """The edge agent: runs a charging site by itself, with or without its cloud."""
 
 

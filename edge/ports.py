@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from edge.domain.errands import Errand
@@ -13,6 +14,9 @@ from edge.domain.events import SiteEvent, SiteReply
 from edge.domain.bill_book import BillRecord
 from edge.domain.past import PastKey, PastTransaction
 from edge.domain.payment_book import MoneyKey, Recalled
+from edge.domain.payment_states import Word
+from edge.domain.reconciliation import ProviderRow
+from edge.domain.till_report import TillReport
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import ChargerCommand, Reply
 from protocols.charger.events import ChargerEvent
@@ -20,6 +24,7 @@ from protocols.charger.inquiries import Inquiry
 from protocols.site.requests import ClaimStations
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import Command, RejectedEntry
+from protocols.sync.payments import Payment, PaymentMethod, ProviderReconciled, TillSession
 from protocols.sync.present import Birth, Live
 from protocols.sync.topics import Stream
 from protocols.sync.up import CommandFinished, Entry, UnknownStopReceived
@@ -303,6 +308,94 @@ class Reports(Protocol):
 
     async def report(self, station_id: str, kind: str) -> dict[str, Any] | None:
         """A station's newest report of a kind, JSON-able."""
+        ...
+
+
+class ProviderDown(Exception):
+    """A provider does not answer, or nothing that makes sense. `is_unsent`: it has not even heard the question."""
+
+    def __init__(self, text: str, *, is_unsent: bool) -> None:
+        super().__init__(text)
+        self.is_unsent = is_unsent
+
+
+class ProviderRefused(Exception):
+    """A provider says no, for good; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderWord:
+    """What a provider says of a payment; `amount` is what it took."""
+
+    payment_id: str
+    word: Word
+    reference: str | None = None
+    text: str = ""
+    amount: Decimal | None = None
+
+    @property
+    def is_taken_or_pending(self) -> bool:
+        return self.word in (Word.TAKEN, Word.BEGUN)
+
+
+class PaymentProvider(AbstractAsyncContextManager[Any], Protocol):
+    """Who takes cards, or QR payments. Used within `async with`. All of them raise ProviderDown."""
+
+    async def begin(self, payment: Payment) -> str:
+        """Take a payment, or give one back (`reverses`); its reference there. Begun once, however often it is asked.
+        Raises ProviderRefused."""
+        ...
+
+    async def look(self, payment_id: str) -> ProviderWord | None:
+        """What became of it so far; None where it is not known there."""
+        ...
+
+    async def cancel(self, payment_id: str) -> None:
+        """Give up what is not taken yet; what comes of it is looked at. Raises ProviderRefused."""
+        ...
+
+    async def events(self, after: int, wait_s: float) -> tuple[int, list[ProviderWord]]:
+        """What happened after that number, waiting for something at most so long; and the newest number."""
+        ...
+
+    async def day(self, day: date) -> list[ProviderRow]:
+        """All that was taken and given back on a day (UTC)."""
+        ...
+
+
+class PaymentRecords(Protocol):
+    """What the ledger has of payments, as it was committed."""
+
+    async def of_provider(self, provider: str, since: datetime, until: datetime) -> list[Payment]: ...
+
+    async def by_ids(self, payment_ids: Sequence[str]) -> list[Payment]: ...
+
+    async def is_reconciled(self, provider: str, day: date) -> bool:
+        """Whether a day was held against the provider's list."""
+        ...
+
+    async def payments(self, *, contract_id: str | None, cdr_id: str | None, limit: int) -> list[Payment]:
+        """The newest first; of a contract or a bill where one is named."""
+        ...
+
+    async def payment(self, payment_id: str) -> Payment | None: ...
+
+    async def tills(self, limit: int) -> list[TillSession]: ...
+
+    async def till(self, session_id: str) -> TillReport | None: ...
+
+    async def reconciliations(self, limit: int) -> list[ProviderReconciled]: ...
+
+
+class Providers(Protocol):
+    """Those who take cards and QR payments, as the desk sees them."""
+
+    def unavailable(self, method: PaymentMethod, provider: str | None) -> str | None:
+        """Why nobody should wait for one now, and what to do; None where one can be asked."""
+        ...
+
+    async def reconcile(self, provider: str, day: date, by: str) -> ProviderReconciled:
+        """Hold a day against a provider's list. Raises BadText with what to do."""
         ...
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib.metadata import version
+from types import MappingProxyType
 
 from edge.certificates import authority_files
 from edge.config import EdgeConfig, StationSettings, TelemetrySettings
 from edge.domain.inventory import InventoryRules
 from edge.domain.job import JobRules
 from edge.domain.list_book import ListRules
+from edge.domain.payment_book import PaymentRules
 from edge.domain.receipt_book import ReceiptRules
 from edge.domain.rules import Admission, SiteRules, StationRules
 from edge.domain.run_book import RunRules
@@ -21,6 +23,7 @@ from edge.modbus_config import ModbusSettings
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffElement, TariffRestrictions
 from protocols.ocpp.quirks.catalogue import of as quirks_of
+from protocols.sync.payments import PaymentMethod
 from protocols.terms import Measurand
 
 
@@ -70,8 +73,17 @@ def rules_of(config: EdgeConfig) -> SiteRules:
         jobs=_job_rules(config),
         inventory=_inventory_rules(config),
         peers=frozenset(peer.edge_id for peer in config.peers),
+        payments=_payment_rules(config),
         software_version=version("ohmstead"),
         has_uplink=config.uplink is not None,
+    )
+
+
+def _payment_rules(config: EdgeConfig) -> PaymentRules:
+    return PaymentRules(
+        providers=MappingProxyType({each.id: PaymentMethod(each.method) for each in config.payments.providers}),
+        answer_within=timedelta(seconds=config.payments.answer_within_s),
+        max_amount=config.payments.max_amount,
     )
 
 

@@ -7,7 +7,6 @@ from typing import assert_never
 
 from edge.domain import payments, reconciliation, refunds, till
 from edge.domain.decision import Decision
-from edge.domain.errands import AskProvider
 from edge.domain.events import Refused
 from edge.domain.payment_book import MoneyFact, MoneyKey
 from edge.domain.payment_events import (
@@ -119,8 +118,3 @@ def tick(site: Site, decision: Decision, now: datetime) -> None:
         if payment.state is PaymentState.PENDING and now - payment.at > site.rules.payments.answer_within:
             silence = ProviderAnswered(payment_id=payment.payment_id, word=Word.SILENCE)
             payments.note_answer(site, decision, silence, now)
-
-
-def restart(site: Site, decision: Decision) -> None:
-    """Whoever was asked before the agent stopped is asked again: a provider knows a payment by its id."""
-    decision.errands += tuple(AskProvider(payment=payment) for payment in site.payments.open.values())

@@ -56,6 +56,7 @@ def take_payment(
         return _repeated(before, method, amount, contract_id, cdr_id)
     if problem := amount_problem(site, amount, currency):
         return Refused(reason=problem)
+    amount = in_cents(amount)
     payer = _payer(site, amount, contract_id, cdr_id)
     if isinstance(payer, Refused):
         return payer
@@ -86,6 +87,7 @@ def _take_cash(
     given = payment.amount if given is None else given
     if not _is_cents(given) or given < payment.amount:
         return Refused(reason=f"{given} {payment.currency} were given for {payment.amount}: that is not enough")
+    given = in_cents(given)
     change = given - payment.amount
     taken = replace(payment, state=PaymentState.TAKEN, given=given, change=change)
     keep_payment(site, decision, now, taken)
@@ -232,6 +234,11 @@ def amount_problem(site: Site, amount: Decimal, currency: str | None = None) -> 
     if amount > site.rules.payments.max_amount:
         return f"{amount} is more than {site.rules.payments.max_amount}, the most that is taken at once"
     return None
+
+
+def in_cents(amount: Decimal) -> Decimal:
+    """A checked sum of money as it stands in the books: with 2 decimals, however it was written."""
+    return amount.quantize(_CENT)
 
 
 def _is_cents(amount: Decimal) -> bool:

@@ -54,13 +54,19 @@ def compare(
             matched += row is not None
             continue
         differences.append(difference)
-        if difference.is_settled and row is not None:
-            answers.append(ProviderAnswered(payment_id=payment_id, word=Word.TAKEN, provider_ref=row.reference))
+        if difference.is_settled:
+            answers.append(_answer(payment_id, row, day))
     taken = sum((-row.amount if row.is_refund else row.amount for row in rows.values()), ZERO)
     found = ProviderReconciled(
         provider=provider, day=day, matched=matched, taken=taken, differences=tuple(differences), by=by
     )
     return ListCompared(found=found, answers=tuple(answers))
+
+
+def _answer(payment_id: str, row: ProviderRow | None, day: date) -> ProviderAnswered:
+    if row is None:
+        return ProviderAnswered(payment_id=payment_id, word=Word.REFUSED, text=f"not in the provider's list of {day}")
+    return ProviderAnswered(payment_id=payment_id, word=Word.TAKEN, provider_ref=row.reference)
 
 
 def _difference(payment: Payment | None, row: ProviderRow | None, *, is_elsewhere: bool) -> Difference | None:
@@ -69,10 +75,15 @@ def _difference(payment: Payment | None, row: ProviderRow | None, *, is_elsewher
     if payment is None:
         return None
     if row is None:
-        if payment.state not in MOVED or is_elsewhere:
+        if is_elsewhere or not (payment.state in MOVED or payment.state is PaymentState.UNKNOWN):
             return None
+        is_unknown = payment.state is PaymentState.UNKNOWN
         return Difference(
-            mismatch=Mismatch.MISSING_THERE, payment_id=payment.payment_id, ours=payment.amount, theirs=None
+            mismatch=Mismatch.NEVER_TAKEN if is_unknown else Mismatch.MISSING_THERE,
+            payment_id=payment.payment_id,
+            ours=payment.amount,
+            theirs=None,
+            is_settled=is_unknown,
         )
     is_same_sum = (row.amount, row.currency) == (payment.amount, payment.currency)
     if not is_same_sum or row.is_refund != (payment.reverses is not None):

@@ -17,6 +17,7 @@ from edge.domain.payments import (
     LATE_ALARM,
     UNKNOWN_ALARM,
     amount_problem,
+    in_cents,
     keep_payment,
     post_money,
     post_payment,
@@ -43,8 +44,10 @@ def refund(site: Site, decision: Decision, event: RefundRequested, now: datetime
     amount = left if event.amount is None else event.amount
     if problem := _refund_problem(original, left) or amount_problem(site, amount):
         return Refused(reason=problem)
+    amount = in_cents(amount)
     if amount > left:
         return Refused(reason=f"{amount} is more than the {left} {original.currency} that are left of this payment")
+    mine = site.payments.till_of(event.by)
     back = Payment(
         payment_id=money_id(site),
         request_key=event.request_key,
@@ -57,6 +60,7 @@ def refund(site: Site, decision: Decision, event: RefundRequested, now: datetime
         at=now,
         by=event.by,
         provider=original.provider,
+        till_session_id=mine.session.session_id if mine is not None else None,
         reverses=original.payment_id,
         text=event.reason,
     )
@@ -140,19 +144,20 @@ def settle(site: Site, decision: Decision, event: PaymentSettled, now: datetime)
         return Refused(reason=f"there is no payment {event.payment_id}: see `ohmstead-edge payments`")
     if problem := _settle_problem(site, payment, event.amount):
         return Refused(reason=problem)
-    is_open, is_nothing = payment.state in OPEN, event.amount == ZERO
+    amount = in_cents(event.amount)
+    is_open, is_nothing = payment.state in OPEN, amount == ZERO
     state = next_state(payment.state, Word.TAKEN if not is_nothing else Word.REFUSED if is_open else Word.DENIED)
     before = payment
     payment = replace(payment, state=state or payment.state, text=event.reason)
+    if not is_nothing:
+        payment = replace(payment, amount=amount)
     if is_open or before.state is PaymentState.FAILED:
-        payment = payment if is_nothing else replace(payment, amount=event.amount)
         if payment.state is PaymentState.TAKEN:
             post_payment(site, decision, now, payment)
         settle_reversed(site, decision, now, before, payment)
-    elif difference := event.amount - before.amount:
+    elif difference := amount - before.amount:
         key = f"settle:{money_id(site)}"
         post_money(site, decision, now, payment, difference, PostingReason.TRANSFER, key, event.by)
-        payment = payment if is_nothing else replace(payment, amount=event.amount)
     for alarm in (UNKNOWN_ALARM, AMOUNT_ALARM, LATE_ALARM):
         decision.clear_alarm(site, now, alarm, payment.payment_id)
     return keep_payment(site, decision, now, payment)

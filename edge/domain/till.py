@@ -18,7 +18,7 @@ from edge.domain.decision import Decision
 from edge.domain.events import Refused
 from edge.domain.payment_book import OpenTill
 from edge.domain.payment_events import CashMoved, TillCounted, TillOpened
-from edge.domain.payments import amount_problem
+from edge.domain.payments import amount_problem, in_cents
 from edge.domain.site import Site
 from protocols.money import ZERO
 from protocols.sync.payments import TillChanged, TillMoved, TillSession
@@ -57,11 +57,11 @@ def open_till(site: Site, decision: Decision, event: TillOpened, now: datetime) 
         currency=site.rules.currency,
         request_key=event.request_key,
         opened_at=now,
-        opening=event.opening,
-        expected=event.opening,
+        opening=in_cents(event.opening),
+        expected=in_cents(event.opening),
     )
     decision.journal(site, now, TillChanged(session=session))
-    _post(site, decision, now, session, "till_open", event.opening, SAFE, event.by, "opening")
+    _post(site, decision, now, session, "till_open", session.opening, SAFE, event.by, "opening")
     book.open_till(session)
     return session
 
@@ -86,15 +86,15 @@ def move_cash(site: Site, decision: Decision, event: CashMoved, now: datetime) -
     moved = TillMoved(
         session_id=session.session_id,
         request_key=event.request_key,
-        amount=event.amount,
+        amount=in_cents(event.amount),
         reason=event.reason,
         by=event.by,
     )
     name = f"till_move:{money_id(site)}"
     decision.journal(site, now, moved)
-    _post(site, decision, now, session, name, event.amount, SAFE, event.by, event.reason)
-    till.movements[event.request_key] = event.amount
-    till.expected += event.amount
+    _post(site, decision, now, session, name, moved.amount, SAFE, event.by, event.reason)
+    till.movements[event.request_key] = moved.amount
+    till.expected += moved.amount
     return till.so_far()
 
 
@@ -110,12 +110,13 @@ def close_till(site: Site, decision: Decision, event: TillCounted, now: datetime
         return till
     if event.counted != ZERO and (problem := _count_problem(event.counted)):
         return Refused(reason=problem)
-    expected, difference = till.expected, event.counted - till.expected
+    counted = in_cents(event.counted)
+    expected, difference = till.expected, counted - till.expected
     session = replace(
         till.session,
         expected=expected,
         closed_at=now,
-        counted=event.counted,
+        counted=counted,
         difference=difference,
         close_key=event.request_key,
         closed_by=event.by,
@@ -123,7 +124,7 @@ def close_till(site: Site, decision: Decision, event: TillCounted, now: datetime
     decision.journal(site, now, TillChanged(session=session))
     found = f"till_difference:{session.till_id}"
     _post(site, decision, now, session, "till_difference", difference, found, event.by, "counted")
-    _post(site, decision, now, session, "till_close", -event.counted, SAFE, event.by, "close")
+    _post(site, decision, now, session, "till_close", -counted, SAFE, event.by, "close")
     site.payments.close_till(session)
     if difference:
         word = "too much" if difference > 0 else "too little"

@@ -121,6 +121,10 @@ class Ledger:
         """Have something read between two commits, in the writer's thread."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, read)
 
+    async def look(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """Have something read as it was committed, beside the commits."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read, self._reading)
+
     # --- port StationRecords ---
 
     async def records_of(self, station_ids: Sequence[str]) -> list[StationRecord]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from protocols.site import bill_requests as bills
+from protocols.site import payment_requests as paid
 from protocols.site import requests as asked
 from protocols.site import staff_requests as seats
 from protocols.site.requests import Request
@@ -42,6 +43,17 @@ NEEDS: Final[MappingProxyType[type, Act | None]] = MappingProxyType(
         bills.GetBills: Act.SEE_MONEY,
         bills.GetBill: Act.SEE_MONEY,
         bills.DecideBill: Act.DECIDE_BILLS,
+        paid.TakePayment: Act.TAKE_MONEY,
+        paid.RefundPayment: Act.GIVE_MONEY_BACK,
+        paid.VoidPayment: Act.GIVE_MONEY_BACK,
+        paid.SettlePayment: Act.SET_LIMITS,
+        paid.GetPayments: Act.SEE_MONEY,
+        paid.OpenTill: Act.TAKE_MONEY,
+        paid.MoveCash: Act.TAKE_MONEY,
+        paid.CloseTill: Act.TAKE_MONEY,
+        paid.GetTills: Act.SEE_MONEY,
+        paid.ReconcilePayments: Act.SET_LIMITS,
+        paid.GetReconciliations: Act.SEE_MONEY,
         asked.ImportTokens: Act.SERVE_CUSTOMERS,
         asked.BlockToken: Act.SERVE_CUSTOMERS,
     }

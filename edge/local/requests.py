@@ -18,6 +18,7 @@ from edge.domain.events import (
 )
 from edge.local import bill_requests, job_requests
 from edge.local.changes import event_of
+from edge.local.payment_requests import PaymentDesk
 from edge.ports import (
     CallFailed,
     Chargers,
@@ -57,6 +58,7 @@ from protocols.site.requests import (
     RevokeCertificate,
     StopJob,
 )
+from protocols.site.payment_requests import PaymentRequest
 from protocols.site.staff import OPERATOR, Actor
 from protocols.site.view import Answer
 from protocols.sync.down import Command, Operate
@@ -85,6 +87,7 @@ Asked = (
     | GetBills
     | GetBill
     | DecideBill
+    | PaymentRequest
     | ClaimStations
 )
 MAX_CALL_S: Final = 600.0
@@ -105,6 +108,7 @@ class Desk:
         claims: Claims | None = None,
         passwords: Passwords | None = None,
         profiles: Profiles | None = None,
+        payments: PaymentDesk | None = None,
     ) -> None:
         self._window = window
         self._commands = commands
@@ -115,9 +119,14 @@ class Desk:
         self._claims = claims
         self._passwords = passwords
         self._profiles = profiles
+        self._payments = payments
 
     async def answer(self, request: Asked, actor: Actor = OPERATOR) -> Answer:
         """`actor` is who asks, and may: see edge.local.permits."""
+        if isinstance(request, PaymentRequest):
+            if self._payments is None:
+                return Answer(id=request.id, problem="this agent takes no payments")
+            return await self._payments.answer(request, actor)
         match request:
             case GetStatus():
                 async with self._window.still():

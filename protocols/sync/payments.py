@@ -126,6 +126,8 @@ class Mismatch(StrEnum):
     """The provider took it, and here it was not taken."""
     MISSING_THERE = "missing_there"
     """Taken here, and the provider knows nothing of it."""
+    NEVER_TAKEN = "never_taken"
+    """It is not known here whether it was taken, and the provider's list of the day does not have it."""
     AMOUNT_DIFFERS = "amount_differs"
     STRANGE = "strange"
     """The provider took something that we never asked for."""
