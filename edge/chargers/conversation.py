@@ -20,7 +20,7 @@ from edge.chargers.frame_segments import FROM_STATION, TO_STATION
 from edge.chargers.habits import Habits, Model
 from edge.chargers.handshake import Admitted
 from edge.chargers.station_socket import StationSocket
-from edge.domain.events import Done, Elsewhere, Refused, SiteEvent, SiteReply
+from edge.domain.events import Refused, SiteEvent, SiteReply, StaffReply
 from edge.ports import Clock, Inbox, Overloaded, Relay
 from protocols.charger.commands import BootAnswer
 from protocols.charger.events import BootReported, ChargerEvent, IdTokenPresented, MeterValuesReported
@@ -318,7 +318,7 @@ class Conversation:
                 self.go_on()
             return
         try:
-            if isinstance(reply, (Done, Elsewhere)):  # as a union it would be made anew each time
+            if isinstance(reply, StaffReply):
                 raise TypeError(f"the site answered a station's {asked.action} with {type(reply).__name__}")
             answer = encode_result(asked.message_id, asked.handling.render(reply))
             if type(reply) is BootAnswer:

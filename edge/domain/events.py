@@ -290,4 +290,6 @@ class NotAtHome(Acknowledged, frozen=True, kw_only=True):
     claim: int
 
 
-SiteReply = Reply | Done | Refused | Elsewhere | ReceiptReply | PaymentReply | BillSettled
+StaffReply = Done | Elsewhere | PaymentReply | BillSettled | ReceiptReply
+"""What no station is answered."""
+SiteReply = Reply | Refused | StaffReply
