@@ -205,6 +205,7 @@ async def test_chargers_that_tell_more_than_the_site_was_given_are_found(tmp_pat
         assert not await lot.is_calm()
         (cdr,) = lot.bills("MB4")
         assert "the site was given" in cdr.quarantine[0]
+        assert alarms_about_energy(lot.site.edge.ledger)
         lot.feeder.device.set_load(*HOUSE_W)
         await wait_until(lot.is_calm, PATIENCE_S)
         await lot.visit("MB4", 60_000)
@@ -238,3 +239,12 @@ async def settle(lot: Lot, fleet: Fleet) -> None:
     by_feeder = await lot.feeder.compare(lot.site.edge, lot.site.edge.cdrs())
     false_alarms = alarms_about_energy(lot.site.edge.ledger)
     expect_none([*problems, *compare_with_chargers(transactions, by_ocpp), *by_meters, *by_feeder, *false_alarms])
+    await expect_a_lost_bill_found(lot)
+
+
+async def expect_a_lost_bill_found(lot: Lot) -> None:
+    """The comparisons by meters can fail: with one bill of several kWh left out, both do."""
+    lost, *rest = sorted(lot.site.edge.cdrs(), key=lambda cdr: cdr.station_id not in lot.bays)
+    assert lost.station_id in lot.bays
+    assert compare_with_meters(lot.bays.values(), rest)
+    assert await lot.feeder.compare(lot.site.edge, rest)
