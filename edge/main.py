@@ -45,6 +45,7 @@ from edge.local.client import local_client
 from edge.modbus_commands import modbus_app, probe
 from edge.payment_commands import pay, payments, reconcile, refund, settle, topup, void
 from edge.places import clock_of, ledger_path, token_path
+from edge.price_command import price
 from edge.profile_commands import profile_app
 from edge.staff_commands import staff_app
 from edge.status_board import board
@@ -96,6 +97,7 @@ for _money_command in (pay, topup, refund, void, settle, payments, reconcile):
 app.command()(reports)
 app.command()(probe)
 app.command()(frames)
+app.command()(price)
 
 
 @app.callback()
