@@ -31,9 +31,9 @@ from edge.config_fields import EvseSettings, Name, Port, StationId, Strict
 from edge.modbus_config import ModbusSettings
 from edge.payment_config import PaymentSettings
 from edge.receipt_config import ReceiptSettings
+from edge.tariff_config import Sheet, TariffRuleSettings, TariffSettings
 from edge.toml_lines import key_lines, line_of
 from protocols.errors import BadText
-from protocols.ocpi.tariff import ReservationRestrictionType, TariffDimensionType
 from protocols.ocpp.version import Version
 from protocols.timeline import Timeline
 
@@ -153,53 +153,6 @@ class UplinkSettings(Strict):
         default=10, gt=0, description="send again when the hub has acknowledged nothing so long"
     )
     silent_after_s: float = Field(default=30, gt=0, description="without an Ack so long the hub counts as away")
-
-
-class PriceComponentSettings(Strict):
-    """OCPI 2.2.1 §11.4.2."""
-
-    type: TariffDimensionType = Field(description="ENERGY, TIME, PARKING_TIME or FLAT")
-    price: Decimal = Field(ge=0, max_digits=12, decimal_places=5, description="per kWh, hour or session, before VAT")
-    vat: Decimal | None = Field(default=None, ge=0, le=100, decimal_places=2, description="percent; none without it")
-    step_size: int = Field(default=1, ge=0, le=1_000_000, description="Wh or seconds that are billed as one")
-
-
-class TariffRestrictionsSettings(Strict):
-    """OCPI 2.2.1 §11.4.6: of its restrictions only the one that makes an element one for reservations."""
-
-    reservation: ReservationRestrictionType = Field(
-        description="RESERVATION prices the time that is reserved, RESERVATION_EXPIRES what nobody came for"
-    )
-
-
-class TariffElementSettings(Strict):
-    """OCPI 2.2.1 §11.4.4."""
-
-    price_components: tuple[PriceComponentSettings, ...] = Field(min_length=1, description="one per dimension")
-    restrictions: TariffRestrictionsSettings | None = Field(
-        default=None, description="without it the element is for charging"
-    )
-
-    @model_validator(mode="after")
-    def _only_time_is_reserved(self) -> Self:
-        priced = {component.type for component in self.price_components}
-        if self.restrictions is not None and not priced <= {TariffDimensionType.FLAT, TariffDimensionType.TIME}:
-            raise ValueError("a reservation is priced by FLAT and TIME only (OCPI 2.2.1 §11.4.6)")
-        return self
-
-
-class TariffSettings(Strict):
-    """OCPI 2.2.1 §11.3.1."""
-
-    id: Name = Field(description="the tariff's id")
-    last_updated: AwareDatetime = Field(description="the tariff's version")
-    elements: tuple[TariffElementSettings, ...] = Field(
-        min_length=1, description="the first with a dimension prices it"
-    )
-    tariff_alt_text: str = Field(default="", max_length=512, description="the tariff in words")
-    bills_estimates: bool = Field(
-        default=False, description="bill energy that a charger without a meter makes of its power; otherwise kept back"
-    )
 
 
 class StationSettings(Strict):
@@ -422,7 +375,9 @@ class EdgeConfig(BaseSettings):
     payments: PaymentSettings = Field(default_factory=PaymentSettings, description="cards, QR payments and bounds")
     stations: tuple[StationSettings, ...] = Field(default=(), description="the charging stations")
     modbus: tuple[ModbusSettings, ...] = Field(default=(), description="the chargers that are polled over Modbus")
-    tariffs: tuple[TariffSettings, ...] = Field(min_length=1, description="the tariffs")
+    tariffs: tuple[TariffSettings, ...] = Field(default=(), description="the tariffs")
+    time_of_use: tuple[Sheet, ...] = Field(default=(), description="time-of-use sheets (尖峰平谷): see docs/pricing.md")
+    tariff_rules: tuple[TariffRuleSettings, ...] = Field(default=(), description="whom which tariff is for")
 
     @classmethod
     def settings_customise_sources(

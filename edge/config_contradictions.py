@@ -18,11 +18,8 @@ def contradictions(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...],
     for duplicate in _repeated([*peers, raw.get("edge_id")]):
         at = ("peers", _last(peers, duplicate), "edge_id")
         yield at, f"agent {duplicate!r} is this one or stands here a second time; [[peers]] are the others, once each"
-    tariffs = [t.get("id") for t in _tables(raw.get("tariffs"))]
-    if isinstance(default := raw.get("default_tariff"), str) and default not in tariffs:
-        yield ("default_tariff",), f"there is no tariff {default!r}; the tariffs are {tariffs}"
-    for duplicate in _repeated(tariffs):
-        yield ("tariffs", _last(tariffs, duplicate), "id"), f"tariff {duplicate!r} stands here a second time"
+    yield from _bad_tariffs(raw)
+    tariffs = _tariff_ids(raw)
     stations = _tables(raw.get("stations"))
     ids = [s.get("id") for s in stations]
     for duplicate in _repeated(ids):
@@ -37,6 +34,28 @@ def contradictions(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...],
             what = "TLS ends in a proxy before the agent: name it in [ocpp] trusted_proxies, and set proxy_tls"
             yield ("stations", index, "security_profile"), what
         yield from _bad_evses(("stations", index), station, tariffs)
+
+
+def _tariff_ids(raw: dict[str, Any]) -> list[Any]:
+    return [t.get("id") for name in ("tariffs", "time_of_use") for t in _tables(raw.get(name))]
+
+
+def _bad_tariffs(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    tariffs = _tariff_ids(raw)
+    default = raw.get("default_tariff")
+    if isinstance(default, str) and default not in tariffs:
+        yield ("default_tariff",), f"there is no tariff {default!r}; the tariffs are {tariffs}"
+    for name in ("tariffs", "time_of_use"):
+        tables = _tables(raw.get(name))
+        for index, table in enumerate(tables):
+            tariff_id = table.get("id")
+            if tariffs.count(tariff_id) > 1 and (name == "time_of_use" or index == _last(tariffs, tariff_id)):
+                yield (name, index, "id"), f"tariff {tariff_id!r} stands here a second time"
+            if tariff_id == default and ("start_date_time" in table or "end_date_time" in table):
+                yield (name, index, "id"), "the default tariff is always valid: it has no start_date_time or end_date_time"
+    for index, rule in enumerate(_tables(raw.get("tariff_rules"))):
+        if isinstance(chosen := rule.get("tariff"), str) and chosen not in tariffs:
+            yield ("tariff_rules", index, "tariff"), f"there is no tariff {chosen!r}"
 
 
 def _bad_evses(

@@ -17,11 +17,13 @@ from edge.domain.receipt_book import ReceiptRules
 from edge.domain.rules import Admission, SiteRules, StationRules
 from edge.domain.run_book import RunRules
 from edge.domain.station_security import CertificateRules
+from edge.domain.tariff_choice import TariffRule
 from edge.domain.telemetry import MeasurandRule, TelemetryRules, default_rules
 from edge.meter_rules import meter_rules
 from edge.modbus_config import ModbusSettings
+from edge.tariff_config import TariffRuleSettings, sheet_tariff
 from protocols.ocpi.location import Evse, Location
-from protocols.ocpi.tariff import PriceComponent, Tariff, TariffElement, TariffRestrictions
+from protocols.ocpi.tariff import Tariff
 from protocols.ocpp.quirks.catalogue import of as quirks_of
 from protocols.sync.payments import PaymentMethod
 from protocols.terms import Measurand
@@ -49,6 +51,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
         estimating_tariffs=frozenset(tariff.id for tariff in config.tariffs if tariff.bills_estimates),
         tariffs={tariff.id: tariff for tariff in _tariffs(config)},
         default_tariff_id=config.default_tariff,
+        tariff_rules=tuple(_tariff_rule(rule) for rule in config.tariff_rules),
         heartbeat_interval_s=config.ocpp.heartbeat_interval_s,
         running_cost_every=timedelta(seconds=config.ocpp.running_cost_every_s)
         if config.ocpp.running_cost_every_s
@@ -135,26 +138,22 @@ def _evses(station: StationSettings | ModbusSettings) -> list[Evse]:
 
 def _tariffs(config: EdgeConfig) -> list[Tariff]:
     return [
-        Tariff(
-            id=tariff.id,
-            currency=config.currency,
-            last_updated=tariff.last_updated,
-            tariff_alt_text=tariff.tariff_alt_text,
-            elements=tuple(
-                TariffElement(
-                    price_components=tuple(
-                        PriceComponent(type=c.type, price=c.price, vat=c.vat, step_size=c.step_size)
-                        for c in element.price_components
-                    ),
-                    restrictions=TariffRestrictions(reservation=element.restrictions.reservation)
-                    if element.restrictions is not None
-                    else None,
-                )
-                for element in tariff.elements
-            ),
-        )
-        for tariff in config.tariffs
+        *(tariff.tariff(config.currency) for tariff in config.tariffs),
+        *(sheet_tariff(sheet, config.currency) for sheet in config.time_of_use),
     ]
+
+
+def _tariff_rule(rule: TariffRuleSettings) -> TariffRule:
+    return TariffRule(
+        tariff_id=rule.tariff,
+        location_ids=rule.locations,
+        station_ids=rule.stations,
+        evse_labels=rule.evses,
+        min_power_w=None if rule.min_power_kw is None else int(rule.min_power_kw * 1000),
+        max_power_w=None if rule.max_power_kw is None else int(rule.max_power_kw * 1000),
+        group_ids=rule.groups,
+        contract_ids=rule.contracts,
+    )
 
 
 def _telemetry(chosen: TelemetrySettings) -> TelemetryRules:

@@ -81,7 +81,7 @@ def make(site: Site, decision: Decision, station: Station, reserve: ReserveNow, 
         made_at=now,
         expires_at=reserve.expires_at,
         session_id=f"{site.rules.edge_id}-{site.epoch[:8]}-r{site.last_seq[Stream.EVENT] + 1}",
-        tariff=site.tariff_of(evse),
+        tariff=site.tariff_of(evse, now, token.group_id if token else None, token.contract_id if token else None),
     )
     decision.journal(site, now, made)
     site.reservations.keep(made)

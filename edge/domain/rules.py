@@ -18,6 +18,7 @@ from edge.domain.receipt_book import ReceiptRules
 from edge.domain.payment_book import PaymentRules
 from edge.domain.run_book import RunRules
 from edge.domain.station_security import CertificateRules
+from edge.domain.tariff_choice import TariffRule
 from edge.domain.telemetry import TelemetryRules
 from protocols.ocpi.location import Location
 from protocols.ocpi.tariff import Tariff
@@ -82,6 +83,8 @@ class SiteRules:
     """None: there is no file server."""
     runs: dict[str, RunRules] = field(default_factory=dict)
     """By station: how the site runs its transactions, where it knows none itself."""
+    tariff_rules: tuple[TariffRule, ...] = ()
+    """The first that is for a driver at an EVSE chooses the tariff."""
     estimating_tariffs: frozenset[str] = frozenset()
     """Those that bill energy that was not measured."""
     second_person_above: Decimal = Decimal("100.00")

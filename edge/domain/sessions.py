@@ -216,7 +216,9 @@ def _open(
         group_id=token.group_id if token else None,
         started_at=started_at,
         meter_start_wh=event.meter_start_wh if event.meter_start_wh is not None else register,
-        tariff=site.tariff_of(status.evse),
+        tariff=site.tariff_of(
+            status.evse, started_at, token.group_id if token else None, token.contract_id if token else None
+        ),
         is_evse_assumed=status.evse.evse_id != event.evse_id,
         rating_w=status.evse.max_power_w,
     )

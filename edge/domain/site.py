@@ -23,6 +23,7 @@ from edge.domain.rules import Admission, SiteRules, StationRules
 from edge.domain.run_book import RunBook
 from edge.domain.station import Booted, EvseStatus, Home, Station
 from edge.domain.station_security import Renewals, SecurityTally, Signing, StationCertificate
+from edge.domain.tariff_choice import choose
 from edge.domain.telemetry import NORMAL, Readings
 from edge.domain.transaction import Transaction
 from edge.domain.unbilled_book import UnbilledBook
@@ -211,8 +212,19 @@ class Site:
             ref in self.out_of_service or EvseRef(ref.station_id, 0) in self.out_of_service
         )
 
-    def tariff_of(self, evse: Evse) -> Tariff:
-        return self.rules.tariffs[evse.tariff_id or self.rules.default_tariff_id]
+    def tariff_of(self, evse: Evse, at: datetime, group_id: str | None, contract_id: str | None) -> Tariff:
+        """What a transaction costs that begins at that time at that EVSE, by whoever charges there."""
+        rules = self.rules
+        return choose(
+            rules.tariff_rules,
+            rules.tariffs,
+            rules.default_tariff_id,
+            location_id=rules.location.id,
+            evse=evse,
+            at=at,
+            group_id=group_id,
+            contract_id=contract_id,
+        )
 
     # --- transactions ---
 
