@@ -292,6 +292,9 @@ class Site:
     def identify(self, transaction: Transaction, token_uid: str, contract_id: str, group_id: str | None) -> None:
         """A driver authorised after plugging in."""
         transaction.token_uid, transaction.contract_id, transaction.group_id = token_uid, contract_id, group_id
+        status = self.evses.get(transaction.ref)
+        if self.rules.tariff_rules and transaction.reserved_at is None and status is not None:
+            transaction.tariff = self.tariff_of(status.evse, transaction.started_at, group_id, contract_id)
         self._by_token.setdefault(token_key(token_uid), {})[transaction.transaction_id] = transaction
 
     def by_charger_id(self, station_id: str, charger_transaction_id: str) -> Transaction | None:
