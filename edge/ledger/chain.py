@@ -57,9 +57,14 @@ def link(before: bytes, entry: bytes) -> bytes:
     return digest.digest()
 
 
+def beginning(epoch: str) -> bytes:
+    """What an epoch's genesis begins with."""
+    return _sha256(VERSION + b"\n" + epoch.encode() + b"\n").digest()
+
+
 def genesis(epoch: str, older: Iterator[tuple[int, bytes]]) -> tuple[int, bytes]:
     """Where an epoch's chain begins, after what is older: the number of the last of that, and the hash."""
-    hashed, after_seq = _sha256(VERSION + b"\n" + epoch.encode() + b"\n").digest(), 0
+    hashed, after_seq = beginning(epoch), 0
     for seq, entry in older:
         after_seq, hashed = seq, link(hashed, entry)
     return after_seq, hashed

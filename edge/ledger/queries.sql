@@ -117,6 +117,33 @@ SELECT MAX(
     (SELECT COALESCE(MAX(money_seq), 0) FROM bill_decisions)
 )
 
+-- name: chains
+SELECT epoch, after_seq, genesis FROM chains ORDER BY after_seq
+
+-- name: seals
+SELECT through_seq, hash FROM chain_seals
+
+-- name: verify_bills
+SELECT money_seq, entry, hash, cdr_id, transaction_id, is_quarantined, end_date_time, is_credit, corrects FROM cdrs
+WHERE money_seq > ? AND money_seq <= ? ORDER BY money_seq LIMIT ?
+
+-- name: verify_postings
+SELECT money_seq, entry, hash, posting_id, key, cdr_id, currency, reason, legs, text, staff FROM postings
+WHERE money_seq > ? AND money_seq <= ? ORDER BY money_seq LIMIT ?
+
+-- name: verify_decisions
+SELECT money_seq, entry, hash, bill_seq, cdr_id, decision, staff, second_staff FROM bill_decisions
+WHERE money_seq > ? AND money_seq <= ? ORDER BY money_seq LIMIT ?
+
+-- name: entry_of_bill
+SELECT entry FROM cdrs WHERE money_seq = ?
+
+-- name: account_totals
+SELECT account, cents FROM account_totals
+
+-- name: entries_without_body
+SELECT seq FROM entries WHERE stream = 'money' AND body IS NULL ORDER BY seq LIMIT 100
+
 -- name: chain_hash
 SELECT COALESCE(
     (SELECT hash FROM cdrs WHERE money_seq = ?1), (SELECT hash FROM postings WHERE money_seq = ?1),
