@@ -16,13 +16,11 @@ MAX_RECENT: Final = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptRules:
-    """`prefix` and `statement_prefix` stand before the numbers; `due_days` after the end of its period a statement is
-    to be paid."""
+    """`prefix` and `statement_prefix` stand before the numbers."""
 
     prefix: str = "R"
     statement_prefix: str = "S"
     every_bill: bool = False
-    due_days: int = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from edge.domain.receipt_book import Numbered
@@ -36,6 +36,7 @@ class Reckoning:
     credited: Decimal
     other: Decimal
     through_seq: int
+    due_on: date
 
     @property
     def closing(self) -> Decimal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from edge.domain.decision import Decision
 from edge.domain.receipt_book import Numbered
@@ -60,7 +60,7 @@ def make_statements(site: Site, decision: Decision, event: StatementsReckoned, n
                 closing=reckoned.closing,
                 through_seq=reckoned.through_seq,
                 issued_at=now,
-                due_at=reckoned.until + timedelta(days=rules.due_days) if reckoned.closing > 0 else None,
+                due_on=reckoned.due_on if reckoned.closing > 0 else None,
                 by=event.by,
             ),
         )

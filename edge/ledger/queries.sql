@@ -238,7 +238,7 @@ SELECT at, found FROM reconciliations ORDER BY day DESC, provider LIMIT ?
 INSERT INTO receipts (count, number, kind, ref, issued_at, staff) VALUES (?, ?, ?, ?, ?, ?)
 
 -- name: add_statement
-INSERT INTO statements (count, contract_id, period, statement) VALUES (?, ?, ?, ?)
+INSERT INTO statements (count, number, contract_id, period, statement) VALUES (?, ?, ?, ?, ?)
 
 -- name: last_receipt
 SELECT COALESCE(MAX(count), 0) FROM receipts
@@ -248,6 +248,27 @@ SELECT COALESCE(MAX(count), 0) FROM statements
 
 -- name: receipt_of
 SELECT count, number, issued_at FROM receipts WHERE kind = ? AND ref = ?
+
+-- name: newest_receipts
+SELECT number, kind, ref, issued_at, staff FROM receipts ORDER BY count DESC LIMIT ?
+
+-- name: statement_keys
+SELECT contract_id, period FROM statements
+
+-- name: statements
+SELECT statement FROM statements WHERE ?1 IS NULL OR contract_id = ?1 ORDER BY count DESC LIMIT ?2
+
+-- name: statement
+SELECT statement FROM statements WHERE number = ?1 OR (contract_id = ?2 AND period = ?3)
+
+-- name: statements_of
+SELECT statement FROM statements WHERE contract_id = ?
+
+-- name: last_posting
+SELECT COALESCE(MAX(money_seq), 0) FROM postings
+
+-- name: contract_documents
+SELECT contract_id, document FROM contracts ORDER BY source DESC
 
 -- name: drop_tokens
 DELETE FROM tokens WHERE source = ?

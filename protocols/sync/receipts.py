@@ -3,6 +3,7 @@ entries that they are of, whenever somebody asks."""
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
@@ -40,7 +41,8 @@ class StatementMade(Fact, frozen=True, kw_only=True):
     `period` is the month, such as "2026-10", or the first day of a shorter one; it goes from `since` to before `until`,
     which are midnights of the Location. The amounts are as they change the account: positive is owed by the customer,
     and `opening`, `billed`, `paid`, `credited` and `other` sum up to `closing`. `through_seq` is the last money entry
-    that was looked at: what came later with an earlier time is on the next statement.
+    that was looked at: what came later with an earlier time is on the next statement. `due_on` is the last day (local) on
+    which what is owed is paid in time.
     """
 
     number: str
@@ -58,7 +60,7 @@ class StatementMade(Fact, frozen=True, kw_only=True):
     closing: Decimal
     through_seq: int
     issued_at: AwareDatetime
-    due_at: AwareDatetime | None = None
+    due_on: date | None = None
     by: str | None = None
     kind: Literal["statement_made"] = "statement_made"
 

@@ -12,6 +12,7 @@ CREATE TABLE receipts (
 
 CREATE TABLE statements (
     count       INTEGER PRIMARY KEY,       -- without gaps
+    number      TEXT NOT NULL,
     contract_id TEXT NOT NULL,
     period      TEXT NOT NULL,
     statement   BLOB NOT NULL,             -- the body of the journal entry: JSON

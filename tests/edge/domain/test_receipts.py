@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from hypothesis import given
@@ -20,6 +20,8 @@ from edge.domain.receipt_events import (
 from protocols.sync.receipts import ReceiptIssued, ReceiptKind, StatementMade
 from protocols.sync.up import CdrIssued
 from tests.edge.domain.site_kit import START, Play, new_site, number
+
+DUE = date(2026, 3, 14)
 
 
 def asked(ref: str, seen: int = 0, known: Numbered | None = None) -> ReceiptAsked:
@@ -44,6 +46,7 @@ def reckoning(contract_id: str = "C-GOOD", closing: str = "7.00", period: str = 
         credited=Decimal("0.00"),
         other=Decimal("0.00"),
         through_seq=3,
+        due_on=DUE,
     )
 
 
@@ -93,15 +96,15 @@ def test_every_bill_gets_one_where_that_is_wanted_and_none_where_it_is_not() -> 
 
 
 def test_a_statement_is_made_once_for_a_contract_and_a_period() -> None:
-    play = Play(site=new_site(receipts=ReceiptRules(statement_prefix="S-1", due_days=10)))
+    play = Play(site=new_site(receipts=ReceiptRules(statement_prefix="S-1")))
     event = StatementsReckoned(reckonings=(reckoning(), reckoning("C-OTHER", "-3.00")), by=None, seen=0)
     reply = play.tell(event).reply
     assert isinstance(reply, StatementsGiven)
     assert [each.number for each in reply.made] == ["S-1-000001", "S-1-000002"]
     assert play.tell(event).reply == StatementsGiven(made=())
     owed, held = play.found(StatementMade)
-    assert (owed.closing, owed.due_at) == (Decimal("7.00"), START + timedelta(days=10))
-    assert held.due_at is None  # nothing is to be paid
+    assert (owed.closing, owed.due_on) == (Decimal("7.00"), DUE)
+    assert held.due_on is None  # nothing is to be paid
     play.site.numbers.statements.last += 1
     assert play.tell(event).reply == LookAgain()
 

@@ -185,7 +185,7 @@ MONEY_BODIES = (
         closing=Decimal("3.41"),
         through_seq=9,
         issued_at=T1,
-        due_at=T1,
+        due_on=date(2026, 3, 16),
     ),
     payments.PaymentChanged(
         payment=payments.Payment(
