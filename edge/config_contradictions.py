@@ -8,6 +8,9 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from protocols.errors import BadText
+from protocols.modbus.bus_address import parse_address
+from protocols.modbus.catalogue import parsed
+from protocols.modbus.shared_lines import Place, clashes
 from protocols.sync.topics import EdgeAddress
 
 
@@ -52,7 +55,10 @@ def _bad_tariffs(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], s
             if tariffs.count(tariff_id) > 1 and (name == "time_of_use" or index == _last(tariffs, tariff_id)):
                 yield (name, index, "id"), f"tariff {tariff_id!r} stands here a second time"
             if tariff_id == default and ("start_date_time" in table or "end_date_time" in table):
-                yield (name, index, "id"), "the default tariff is always valid: it has no start_date_time or end_date_time"
+                yield (
+                    (name, index, "id"),
+                    "the default tariff is always valid: it has no start_date_time or end_date_time",
+                )
     for index, rule in enumerate(_tables(raw.get("tariff_rules"))):
         if isinstance(chosen := rule.get("tariff"), str) and chosen not in tariffs:
             yield ("tariff_rules", index, "tariff"), f"there is no tariff {chosen!r}"
@@ -79,12 +85,25 @@ def _bad_modbus(
     both = [each for each in ids if isinstance(each, str) and each in station_ids]
     for duplicate in {*_repeated(ids), *both}:
         yield ("modbus", _last(ids, duplicate), "id"), f"station {duplicate!r} stands here a second time"
-    places = [f"{d.get('address')} unit {d.get('unit', 'of the profile ' + str(d.get('profile')))}" for d in devices]
-    for duplicate in _repeated(places):
-        yield ("modbus", _last(places, duplicate), "address"), f"two devices are at {duplicate}"
+    for index, problem in clashes([_place(device) for device in devices]):
+        yield ("modbus", index, "address"), problem
     for index, device in enumerate(devices):
         yield from _bad_evses(("modbus", index), device, tariffs)
     yield from _bad_meters(devices, [*_tables(raw.get("stations")), *devices])
+
+
+def _place(device: dict[str, Any]) -> Place | None:
+    """None where something else is wrong with it, which is told elsewhere."""
+    address, profile, unit_id = device.get("address"), device.get("profile"), device.get("unit")
+    if not isinstance(address, str) or not isinstance(profile, str) or not isinstance(unit_id, int | None):
+        return None
+    try:
+        bus, model = parse_address(address), parsed(profile).profile
+    except BadText:
+        return None
+    if bus.transport not in model.transports:
+        return None
+    return Place(device_id=str(device.get("id")), address=bus, profile=model, unit_id=unit_id)
 
 
 def _bad_meters(

@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.table import Table
 
 from edge.chargers.modbus.bus import Bus, BusError, BusFault, BusTimes
-from edge.chargers.modbus.bus_address import BusAddress, parse_address
 from edge.chargers.modbus.inspection import Planned, Seen, exponent_of, look, placed, planned_write
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.probe import Answering, Probe, parse_units, usual_units
@@ -25,6 +24,7 @@ from edge.chargers.modbus.quantities import parse_value, show_value
 from edge.chargers.modbus.rounds import Rounds
 from protocols.errors import BadText, OhmsteadError
 from protocols.modbus import catalogue
+from protocols.modbus.bus_address import BusAddress, parse_address
 from protocols.modbus.codec import Value
 from protocols.modbus.profile import Profile, Transport
 from protocols.modbus.reader import Parsed, parse

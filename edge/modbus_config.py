@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from edge.config_fields import EvseSettings, Name, StationId, Strict
 from protocols.errors import BadText
+from protocols.modbus.bus_address import parse_address
 from protocols.modbus.catalogue import parsed
 from protocols.modbus.profile import DeviceKind, Transport
 
@@ -37,7 +38,6 @@ class ModbusSettings(Strict):
         "with [[peers]] it belongs to this agent: name it in no other one's settings"
     )
     address: str = Field(
-        pattern=r"^(tcp://[^/?#\s]+|rtu\+tcp://[^/?#\s]+:\d+|rtu:///[^?#\s]+(\?\S+)?)$",
         description="tcp://HOST[:PORT], rtu+tcp://HOST:PORT or rtu:///dev/ttyX?baud=19200&parity=E&stop=1",
     )
     profile: Name = Field(description="its model: see `ohmstead-edge profile list`; `ohmstead-edge probe` finds it")
@@ -88,6 +88,15 @@ class ModbusSettings(Strict):
     def is_charger(self) -> bool:
         return parsed(self.profile).profile.kind is DeviceKind.CHARGER
 
+    @field_validator("address")
+    @classmethod
+    def _is_an_address(cls, address: str) -> str:
+        try:
+            parse_address(address)
+        except BadText as error:
+            raise ValueError(str(error)) from None
+        return address
+
     @field_validator("profile")
     @classmethod
     def _is_known(cls, profile: str) -> str:
@@ -113,6 +122,19 @@ class ModbusSettings(Strict):
         scheme = self.address.partition("://")[0]
         if _TRANSPORTS[scheme] not in ways:
             raise ValueError(f"{self.profile} is reached by {', '.join(way.value for way in ways)}, not by {scheme}://")
+        return self
+
+    @model_validator(mode="after")
+    def _says_how_fast(self) -> Self:
+        """What the address leaves out is 9600 8N1, and the device of another mind."""
+        bus, usual = parse_address(self.address), parsed(self.profile).profile.serial
+        if bus.transport is Transport.RTU and usual is not None and "?" not in self.address and bus.manner != usual:
+            baud, form = usual.split()
+            wanted = f"baud={baud}&bits={form[0]}&parity={form[1]}&stop={form[2]}"
+            raise ValueError(
+                f"{self.profile} speaks {usual} unless it was set otherwise: say what this one speaks, "
+                f"such as {self.address}?{wanted}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -59,7 +59,10 @@ def test_an_evse_may_have_another_number_in_the_device(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (("tcp://10.0.0.5", "10.0.0.5"), ":14: modbus[1].address: String should match pattern"),
+        (
+            ("tcp://10.0.0.5", "10.0.0.5"),
+            ":14: modbus[1].address: '10.0.0.5' is no bus: tcp://HOST[:PORT], rtu+tcp://HOST:PORT or rtu",
+        ),
         (("tcp://10.0.0.5", "rtu:///dev/ttyS0"), ":12: modbus[1]: keba_p30_p40 is reached by tcp, not by rtu://"),
         (("keba_p30_p40", "kebab"), ":15: modbus[1].profile: there is no profile 'kebab'"),
         (
@@ -83,7 +86,7 @@ def test_no_two_devices_have_one_name_or_one_place(tmp_path: Path) -> None:
     found = problems(tmp_path, SITE + again)
     assert found == [
         ":20: modbus[2].id: station 'KEBA1' stands here a second time",
-        ":21: modbus[2].address: two devices are at tcp://10.0.0.5 unit of the profile keba_p30_p40",
+        ":21: modbus[2].address: unit 255 at 10.0.0.5:502 is KEBA1 already: give KEBA1 another one",
     ]
     station = '[[stations]]\nid = "KEBA1"\n[[stations.evses]]\nid = 1\nlabel = "S"\n'
     taken = problems(tmp_path, SITE + station)
@@ -150,4 +153,90 @@ def test_a_charger_has_evses_and_no_role(tmp_path: Path) -> None:
     with_role = SITE.replace('"keba_p30_p40"\n', '"keba_p30_p40"\nrole = "load"\n')
     assert problems(tmp_path, with_role) == [
         ":12: modbus[1]: keba_p30_p40 is a charger: role and behind_… are for meters and inverters"
+    ]
+
+
+# --- lines that several devices share ---
+
+
+def serial(device_id: str, address: str, more: str = "", profile: str = "heidelberg_energy_control") -> str:
+    return f'''
+[[modbus]]
+id = "{device_id}"
+address = "{address}"
+profile = "{profile}"
+{more}
+[[modbus.evses]]
+id = 1
+label = "{device_id}"
+'''
+
+
+LINE = "rtu:///dev/ttyUSB0?baud=19200&parity=E&stop=1"
+
+
+def test_several_devices_on_one_line_have_a_unit_each(tmp_path: Path) -> None:
+    text = SITE + serial("H1", LINE, "unit = 1") + serial("H2", LINE, "unit = 2") + serial("H3", LINE, "unit = 247")
+    assert [device.unit for device in loaded(tmp_path, text).modbus] == [None, 1, 2, 247]
+
+
+@pytest.mark.parametrize(
+    ("added", "problem"),
+    [
+        (
+            serial("H1", LINE) + serial("H2", LINE, "unit = 1"),
+            "modbus[3].address: unit 1 at /dev/ttyUSB0 is H1 already: give H2 another one",
+        ),
+        (
+            serial("H1", LINE) + serial("H2", LINE.replace("19200", "9600"), "unit = 2"),
+            "modbus[3].address: /dev/ttyUSB0 is spoken on in one way: 19200 8E1 for H1, so not 9600 8E1 for H2",
+        ),
+        (
+            serial("H1", LINE) + serial("H2", LINE.replace("parity=E", "parity=N"), "unit = 2"),
+            "modbus[3].address: /dev/ttyUSB0 is spoken on in one way: 19200 8E1 for H1, so not 19200 8N1 for H2",
+        ),
+        (
+            serial("H1", LINE, "unit = 0"),
+            "modbus[2].address: unit 0 answers on no serial line: units there are 1 to 247",
+        ),
+        (serial("H1", LINE, "unit = 248"), "modbus[2].address: unit 248 answers on no serial line"),
+        (
+            serial("H1", "rtu:///dev/ttyUSB0?baud=fast"),
+            "modbus[2].address: 'rtu:///dev/ttyUSB0?baud=fast': baud, bits and stop are numbers",
+        ),
+        (
+            serial("H1", "rtu:///dev/ttyUSB0?parity=even"),
+            "modbus[2].address: 'rtu:///dev/ttyUSB0?parity=even': baud 300 to 4000000, bits 7",
+        ),
+        (
+            serial("H1", "rtu:///dev/ttyUSB0?speed=9600"),
+            "modbus[2].address: 'rtu:///dev/ttyUSB0?speed=9600': speed",
+        ),
+        (
+            serial("H1", "rtu:///dev/ttyUSB0"),
+            "modbus[2]: heidelberg_energy_control speaks 19200 8E1 unless it was set otherwise: "
+            "say what this one speaks, such as rtu:///dev/ttyUSB0?baud=19200&bits=8&parity=E&stop=1",
+        ),
+        (
+            serial("T1", "tcp://10.0.0.9:502", profile="abb_terra_ac")
+            + serial("T2", "rtu+tcp://10.0.0.9:502", "unit = 2", profile="abb_terra_ac"),
+            "modbus[3].address: 10.0.0.9:502 is spoken on in one way: tcp for T1, so not rtu+tcp for T2",
+        ),
+    ],
+)
+def test_what_cannot_be_on_one_line_is_said_in_a_sentence(tmp_path: Path, added: str, problem: str) -> None:
+    found = problems(tmp_path, SITE + added)
+    assert len(found) == 1, found
+    assert problem in found[0], found
+
+
+def test_what_sleeps_is_an_inverter_unless_it_is_said(tmp_path: Path) -> None:
+    roof = '[[modbus]]\nid = "ROOF"\naddress = "tcp://10.0.0.7"\nprofile = "sunspec_inverter"\nrole = "pv"\n'
+    rules = rules_of(loaded(tmp_path, SITE + roof + METER + 'role = "feeder"\n'))
+    assert [meter.may_sleep for meter in rules.meters.values()] == [True, False]
+    awake = rules_of(loaded(tmp_path, SITE + roof + "may_sleep = false\n"))
+    assert [meter.may_sleep for meter in awake.meters.values()] == [False]
+    charger = SITE.replace('"keba_p30_p40"\n', '"keba_p30_p40"\nmay_sleep = true\n')
+    assert problems(tmp_path, charger) == [
+        ":12: modbus[1]: keba_p30_p40 is a charger: may_sleep is for meters and inverters"
     ]

@@ -17,12 +17,12 @@ from typing import Final
 
 import structlog
 
-from edge.chargers.modbus.bus_address import BusAddress
-from edge.chargers.modbus.frames import Framing, Request, read_request, words_of, write_request
+from edge.chargers.modbus.frames import Framing, Request, framing_of, read_request, words_of, write_request
 from edge.chargers.modbus.line import Connect, Line, LineLost, connect_to, why_unreachable
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.turns import Turns, Urgency
 from protocols.errors import OhmsteadError
+from protocols.modbus.bus_address import BusAddress
 from protocols.modbus.reads import Read
 from protocols.modbus.register import Table
 from protocols.modbus.setpoint import Write
@@ -151,7 +151,7 @@ class Bus:
             began_s = asyncio.get_running_loop().time()
             try:
                 line = await self._connected()
-                if self.address.framing is Framing.RTU:
+                if framing_of(self.address.transport) is Framing.RTU:
                     await self._settle(line, request)
                 pdu = await self._exchange(line, request)
             except BusError as error:
@@ -192,13 +192,13 @@ class Bus:
         return pdu
 
     def _note_unanswered(self, request: Request) -> None:
-        if self.address.framing is Framing.RTU and request.is_read:
+        if framing_of(self.address.transport) is Framing.RTU and request.is_read:
             self._unanswered.setdefault(request.unit_id, set()).add(request.function)
 
     def _note_silence(self, line: Line) -> None:
         """No answer: a TCP connection in which half a frame stands, or nothing comes any more, is made anew."""
         self._timeouts += 1
-        is_stuck = self.address.framing is Framing.TCP and line.is_mid_frame
+        is_stuck = framing_of(self.address.transport) is Framing.TCP and line.is_mid_frame
         if is_stuck or (self._timeouts >= MAX_TIMEOUTS and self.address.line == ""):
             line.close("half a frame" if is_stuck else "no answers")
 
@@ -247,7 +247,7 @@ class Bus:
         if (wait_s := self._connect_not_before_s - loop.time()) > 0:
             raise BusError(BusFault.UNREACHABLE, f"not connected; tried again in {wait_s:.1f} s")
         self.close()
-        line = Line(self.address.framing, self._note_stray)
+        line = Line(framing_of(self.address.transport), self._note_stray)
         pause_s = self._random() * min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._attempts, 10))
         try:
             async with asyncio.timeout(self._times.connect_s):

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
 from protocols.errors import WireError
+from protocols.modbus.profile import Transport
 from protocols.modbus.reads import Read
 from protocols.modbus.register import Table
 from protocols.modbus.setpoint import Write
@@ -27,6 +28,10 @@ class Framing(StrEnum):
 
     TCP = "tcp"
     RTU = "rtu"
+
+
+def framing_of(transport: Transport) -> Framing:
+    return Framing.TCP if transport is Transport.TCP else Framing.RTU
 
 
 class Garbled(WireError):

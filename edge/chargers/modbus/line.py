@@ -8,8 +8,8 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from edge.chargers.modbus.bus_address import BusAddress
 from edge.chargers.modbus.frames import Frame, Framing, Garbled, Request, stream_of
+from protocols.modbus.bus_address import BusAddress
 from protocols.modbus.profile import Transport
 
 MAX_STRAYS: Final = 50
@@ -137,6 +137,8 @@ _REASONS: Final = {
     errno.EHOSTUNREACH: "no way to this host",
     errno.ENETUNREACH: "no way to its network",
     errno.ENOENT: "there is no such serial line",
+    errno.EINVAL: "the serial line does not take this speed, parity or number of stop bits",
+    errno.ENOTTY: "this is no serial line",
     errno.EACCES: "this user may not use the serial line; those of its group may, usually dialout",
     errno.EAGAIN: "another program uses the serial line",
     errno.EBUSY: "another program uses the serial line",

@@ -9,13 +9,13 @@ from typing import Any, Final
 import structlog
 
 from edge.chargers.modbus.bus import Bus, BusTimes
-from edge.chargers.modbus.bus_address import parse_address
 from edge.chargers.modbus.desired import Desired
 from edge.chargers.modbus.device import Device, DeviceSettings, Sink
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.ports import Clock
 from protocols.charger.snapshot import EvseSnapshot
 from protocols.errors import BadText
+from protocols.modbus.bus_address import parse_address
 from protocols.modbus.reader import Parsed
 
 FAULT_PAUSE_S: Final = 10.0

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry
 
 from edge.chargers.modbus.bus import Bus, BusTimes
-from edge.chargers.modbus.bus_address import parse_address
 from edge.chargers.modbus.desired import Desired
 from edge.chargers.modbus.device import Device, DeviceSettings
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from protocols.charger.snapshot import DeviceEvent, DeviceFound, EvseChanged, SetpointReported
 from protocols.modbus import catalogue
+from protocols.modbus.bus_address import parse_address
 from protocols.terms import ChargingState, ConnectorStatus, Measurand
 from tests.edge.chargers.modbus.foreign import Image, serving
 from tests.edge.chargers.modbus.harness import image_of

@@ -6,11 +6,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from edge.chargers.modbus.bus import Bus, BusTimes
-from edge.chargers.modbus.bus_address import BusAddress, parse_address
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.probe import Answering, Probe, Unconnected, parse_units, usual_units
 from protocols.errors import BadText
 from protocols.modbus import catalogue
+from protocols.modbus.bus_address import BusAddress, parse_address
 from protocols.modbus.catalogue import Fit
 from protocols.modbus.profile import Transport
 from tests.edge.chargers.modbus.foreign import Image, serving

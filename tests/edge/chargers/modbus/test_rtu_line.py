@@ -15,9 +15,9 @@ from pymodbus.framer import FramerType
 from pymodbus.server import ModbusSerialServer
 
 from edge.chargers.modbus.bus import Bus, BusError, BusFault, BusTimes
-from edge.chargers.modbus.bus_address import parse_address
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.rounds import Rounds
+from protocols.modbus.bus_address import parse_address
 from protocols.modbus.register import Group
 from protocols.modbus.setpoint import write_value
 from tests.edge.chargers.modbus.foreign import Image, devices_of

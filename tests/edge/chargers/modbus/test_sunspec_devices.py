@@ -12,13 +12,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from edge.chargers.modbus.bus import Bus, BusTimes
-from edge.chargers.modbus.bus_address import parse_address
 from edge.chargers.modbus.device import Device, DeviceSettings
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.chargers.modbus.probe import Answering, Probe
 from firmware_sim.modbus.device import serving
 from protocols.charger.snapshot import DeviceEvent, DeviceFound, DeviceLost, EvseChanged
 from protocols.modbus import catalogue
+from protocols.modbus.bus_address import parse_address
 from protocols.modbus.catalogue import Fit
 from protocols.modbus.profile import Transport
 from protocols.terms import Measurand

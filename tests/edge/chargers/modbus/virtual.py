@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from prometheus_client import CollectorRegistry
 
 from edge.chargers.modbus.bus import Bus, BusTimes
-from edge.chargers.modbus.bus_address import parse_address
-from edge.chargers.modbus.frames import Framing, check_sum
+from edge.chargers.modbus.frames import Framing, check_sum, framing_of
 from edge.chargers.modbus.line import Line
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
+from protocols.modbus.bus_address import parse_address
 from protocols.modbus.register import Table
 from tests.edge.chargers.modbus.foreign import Image
 
@@ -193,5 +193,8 @@ class MemoryBus:
             raise ConnectionRefusedError("refused")
         self.connections += 1
         return MemoryTransport(
-            make(), self.bus.address.framing, lambda request: self.answer(request), lambda frame: self.mischief(frame)
+            make(),
+            framing_of(self.bus.address.transport),
+            lambda request: self.answer(request),
+            lambda frame: self.mischief(frame),
         )

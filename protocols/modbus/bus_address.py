@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from edge.chargers.modbus.frames import Framing
 from protocols.errors import BadText
 from protocols.modbus.profile import Transport
 
@@ -29,8 +28,16 @@ class BusAddress:
     stop: int = 1
 
     @property
-    def framing(self) -> Framing:
-        return Framing.TCP if self.transport is Transport.TCP else Framing.RTU
+    def place(self) -> str:
+        """The port or the line itself, however it is spoken on."""
+        return self.line if self.transport is Transport.RTU else f"{self.host}:{self.port}"
+
+    @property
+    def manner(self) -> str:
+        """How it is spoken on: 19200 8E1, tcp or rtu+tcp."""
+        if self.transport is Transport.RTU:
+            return f"{self.baud} {self.bits}{self.parity}{self.stop}"
+        return "tcp" if self.transport is Transport.TCP else "rtu+tcp"
 
     @property
     def character_s(self) -> float:
