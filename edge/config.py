@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from edge.bill_config import BillSettings
 from edge.certificate_config import CertificateSettings, Iso15118Settings
+from edge.account_config import AccountSettings
 from edge.config_contradictions import contradictions
 from edge.config_fields import EvseSettings, Name, Port, StationId, Strict
 from edge.modbus_config import ModbusSettings
@@ -363,6 +364,7 @@ class EdgeConfig(BaseSettings):
     reservations: ReservationSettings = Field(default_factory=ReservationSettings, description="reservations")
     local_lists: LocalListSettings = Field(default_factory=LocalListSettings, description="tokens kept by stations")
     bills: BillSettings = Field(default_factory=BillSettings, description="decisions upon bills")
+    accounts: AccountSettings = Field(default_factory=AccountSettings, description="wallets and debts")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="retention")
     frame_log: FrameLogSettings = Field(default_factory=FrameLogSettings, description="the log of OCPP frames")
     certificates: CertificateSettings = Field(default_factory=CertificateSettings, description="the site CA")

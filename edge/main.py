@@ -36,6 +36,7 @@ from edge.console import (
     plain,
 )
 from edge.correction_commands import bills_app
+from edge.customer_commands import accounts_app, contracts_app, customers_app
 from edge.deviation_table import deviation_table
 from edge.device_commands import reports, variables_app
 from edge.domain.token_csv import parse_tokens
@@ -78,6 +79,9 @@ alarms_app = typer.Typer(help="The open alarms.", no_args_is_help=True)
 app.add_typer(charger_app)
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(cdrs_app, name="cdrs")
+app.add_typer(customers_app, name="customers")
+app.add_typer(contracts_app, name="contracts")
+app.add_typer(accounts_app, name="accounts")
 app.add_typer(bills_app, name="bills")
 app.add_typer(stations_app, name="stations")
 app.add_typer(alarms_app, name="alarms")

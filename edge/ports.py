@@ -286,6 +286,14 @@ class Reports(Protocol):
         """The newest bills first, or those that wait for a person, JSON-able."""
         ...
 
+    async def customer(self, customer_id: str) -> dict[str, Any] | None:
+        """A customer with all contracts and their balances, JSON-able."""
+        ...
+
+    async def balance(self, contract_id: str, postings: int) -> dict[str, Any] | None:
+        """What a contract owes, with so many of its newest postings, JSON-able."""
+        ...
+
     async def bill(self, cdr_id: str) -> list[dict[str, Any]]:
         """All bills of a bill's transaction, JSON-able; none where there is no such bill."""
         ...

@@ -7,6 +7,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from types import MappingProxyType
 
+from edge.account_config import account_rules
 from edge.certificates import authority_files
 from edge.config import EdgeConfig, StationSettings, TelemetrySettings
 from edge.domain.inventory import InventoryRules
@@ -69,6 +70,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
         ),
         second_person_above=config.bills.second_person_above,
         receipts=_receipt_rules(config),
+        accounts=account_rules(config.accounts),
         max_reservation=timedelta(hours=config.reservations.max_hours),
         unknown_boot=Admission(config.ocpp.unknown_boot),
         may_trigger=_may_trigger,

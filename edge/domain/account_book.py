@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -59,6 +59,9 @@ class AccountBook:
     steps: dict[str, int] = field(default_factory=dict)
     """By contract: how many steps of dunning were taken. Only those with any."""
     dues: Dues = field(default_factory=Dues)
+    dunned_on: date | None = None
+    to_dun: list[str] = field(default_factory=list)
+    """Contracts that are still to be looked at on this day."""
     _unsent: deque[tuple[int, str, Decimal]] = field(default_factory=deque)
 
     def __bool__(self) -> bool:

@@ -13,6 +13,7 @@ from edge.domain import (
     deviations,
     device_model,
     drivers,
+    dunning,
     firmware_catalogue,
     guessing,
     handover,
@@ -354,6 +355,7 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     running_cost.tell_costs(site, decision, now)
     if site.accounts:
         wallets.tick(site, decision, now)
+        dunning.tick(site, decision, now)
     payment_desk.tick(site, decision, now)
     for station_id in list(site.profiles):
         smart_charging.tidy(site, decision, station_id, now)

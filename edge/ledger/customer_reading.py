@@ -6,14 +6,15 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 from edge.domain.customer_words import fold
 from edge.ledger import account_totals
 from edge.ledger.customer_tables import CONTRACTS, CUSTOMERS
 from edge.ledger.queries import queries
 from protocols.money import ZERO
-from protocols.ocpi.customer import Contract, Customer
+from protocols.ocpi.customer import Billing, Contract, Customer
 
 _SHORT: Final = 3
 """Fewer letters have no trigram: they are looked for from end to end."""
@@ -112,3 +113,56 @@ def _merged(found: list[tuple[str, bytes]]) -> Contract | None:
     if contract is None:
         return own
     return replace(contract, valid=contract.valid and (own is None or own.valid))
+
+
+# --- as JSON ---
+
+
+def customer_json(connection: sqlite3.Connection, customer_id: str) -> dict[str, Any] | None:
+    """A customer with all contracts, JSON-able; None for one that is not there."""
+    record = customer_record(connection, customer_id)
+    if record is None:
+        return None
+    told: dict[str, Any] = CUSTOMERS.dump_python(record.customer, mode="json")
+    return {"source": record.source, **told, "contracts": [_contract_json(each) for each in record.contracts]}
+
+
+def balance_json(connection: sqlite3.Connection, contract_id: str, postings: int) -> dict[str, Any] | None:
+    """What a contract owes and may spend, with so many of its newest postings, JSON-able; None where nothing is known.
+    A contract that is only an id has no terms."""
+    record = contract_record(connection, contract_id)
+    account = f"customer:{contract_id}"
+    newest = list(islice(account_totals.entries_of(connection, account, newest_first=True), max(postings, 1)))
+    if record is None and not newest:
+        return None
+    told: dict[str, Any] = {"id": contract_id, "balance": str(account_totals.balance_of(connection, account))}
+    if record is not None:
+        told = _contract_json(record)
+    return {**told, "postings": [_entry_json(each) for each in newest[:postings]]}
+
+
+def _contract_json(record: ContractRecord) -> dict[str, Any]:
+    contract, owed = record.contract, record.balance + record.elsewhere
+    limit = ZERO if contract.billing is Billing.PREPAID else contract.credit_limit
+    told: dict[str, Any] = CONTRACTS.dump_python(contract, mode="json")
+    return {
+        **told,
+        "cards": list(record.cards),
+        "balance": str(record.balance),
+        "held": str(record.held),
+        "elsewhere": str(record.elsewhere),
+        "available": None if limit is None else str(max(ZERO, limit - owed)),
+    }
+
+
+def _entry_json(entry: account_totals.AccountEntry) -> dict[str, Any]:
+    return {
+        "posted_at": entry.posted_at.isoformat() if entry.posted_at else None,
+        "posting_id": entry.posting_id,
+        "key": entry.key,
+        "reason": entry.reason,
+        "amount": str(entry.amount),
+        "cdr_id": entry.cdr_id,
+        "text": entry.text,
+        "by": entry.by,
+    }

@@ -23,7 +23,7 @@ from edge.domain.bill_book import BillRecord
 from edge.domain.past import PastKey, PastTransaction
 from edge.domain.payment_book import MoneyKey, Recalled
 from edge.domain.remote import REMEMBERED
-from edge.ledger import account_totals, bill_reading, device_reading
+from edge.ledger import account_totals, bill_reading, customer_reading, device_reading
 from edge.ledger.bill_tables import bill_record
 from edge.ledger.chain import ChainHead, LastSeal, last_seal, open_chain
 from edge.ledger.database import LedgerError, lock, open_beside, open_reader, open_writer
@@ -139,6 +139,14 @@ class Ledger:
         read = partial(bill_reading.newest, self._reading, is_waiting=is_waiting, limit=limit)
         found = await asyncio.get_running_loop().run_in_executor(self._reader, read)
         return [bill_reading.as_json(each) for each in found]
+
+    async def customer(self, customer_id: str) -> dict[str, Any] | None:
+        read = partial(customer_reading.customer_json, self._reading, customer_id)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read)
+
+    async def balance(self, contract_id: str, postings: int) -> dict[str, Any] | None:
+        read = partial(customer_reading.balance_json, self._reading, contract_id, postings)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read)
 
     async def bill(self, cdr_id: str) -> list[dict[str, Any]]:
         read = partial(bill_reading.documents_with, self._reading, cdr_id)

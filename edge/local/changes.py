@@ -12,9 +12,12 @@ from edge.domain.events import (
     TokenBlocked,
     TokensImported,
 )
+from edge.local import customer_requests
+from protocols.site.customer_requests import AddCustomers, BlockContract, ChangeContract, CustomerChange
 from protocols.site.requests import AcceptStation, AddFirmware, BlockToken, ImportTokens, RemoveFirmware
+from protocols.site.staff import OPERATOR
 
-Change = ImportTokens | BlockToken | AcceptStation | AddFirmware | RemoveFirmware
+Change = ImportTokens | BlockToken | AcceptStation | AddFirmware | RemoveFirmware | CustomerChange
 
 
 def event_of(change: Change) -> SiteEvent:
@@ -29,5 +32,7 @@ def event_of(change: Change) -> SiteEvent:
             return FirmwareFileAdded(file=file)
         case RemoveFirmware(file_id=file_id):
             return FirmwareFileRemoved(file_id=file_id)
+        case AddCustomers() | ChangeContract() | BlockContract():
+            return customer_requests.event_of(change, OPERATOR.staff_id)
         case _:
             assert_never(change)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from protocols.site import bill_requests as bills
+from protocols.site import customer_requests as customers
 from protocols.site import payment_requests as paid
 from protocols.site import requests as asked
 from protocols.site import staff_requests as seats
@@ -54,6 +55,11 @@ NEEDS: Final[MappingProxyType[type, Act | None]] = MappingProxyType(
         paid.GetTills: Act.SEE_MONEY,
         paid.ReconcilePayments: Act.SET_LIMITS,
         paid.GetReconciliations: Act.SEE_MONEY,
+        customers.AddCustomers: Act.SERVE_CUSTOMERS,
+        customers.BlockContract: Act.SERVE_CUSTOMERS,
+        customers.ChangeContract: Act.SET_LIMITS,
+        customers.GetCustomer: Act.SEE_MONEY,
+        customers.GetBalance: Act.SEE_MONEY,
         asked.ImportTokens: Act.SERVE_CUSTOMERS,
         asked.BlockToken: Act.SERVE_CUSTOMERS,
     }

@@ -16,7 +16,7 @@ from edge.domain.events import (
     RevocationOrdered,
     SiteEvent,
 )
-from edge.local import bill_requests, job_requests
+from edge.local import bill_requests, customer_requests, job_requests
 from edge.local.changes import event_of
 from edge.local.payment_requests import PaymentDesk
 from edge.ports import (
@@ -34,6 +34,14 @@ from edge.ports import (
 )
 from protocols.errors import BadText
 from protocols.site.bill_requests import DecideBill, GetBill, GetBills
+from protocols.site.customer_requests import (
+    AddCustomers,
+    BlockContract,
+    ChangeContract,
+    CustomerRequest,
+    GetBalance,
+    GetCustomer,
+)
 from protocols.site.requests import (
     REQUEST,
     AcceptStation,
@@ -87,6 +95,7 @@ Asked = (
     | GetBills
     | GetBill
     | DecideBill
+    | CustomerRequest
     | PaymentRequest
     | ClaimStations
 )
@@ -157,6 +166,8 @@ class Desk:
                 return await job_requests.read(self._reports, request)
             case GetBills() | GetBill() | DecideBill():
                 return await bill_requests.answer(self._inbox, self._reports, actor, request)
+            case AddCustomers() | ChangeContract() | BlockContract() | GetCustomer() | GetBalance():
+                return await customer_requests.answer(self._inbox, self._reports, actor, request)
             case ClaimStations():
                 return await self._claim(request)
             case _:

@@ -14,6 +14,7 @@ from protocols.charger.commands import AnyOperation
 from protocols.charger.jobs import MAX_STATIONS, AnyJob, FirmwareFile, StationName, StationPattern
 from protocols.ocpi.token import Token
 from protocols.site.bill_requests import BillRequest
+from protocols.site.customer_requests import CustomerRequest
 from protocols.site.payment_requests import PaymentRequest
 from protocols.site.staff_requests import SignIn, SignOut, WhoAmI
 
@@ -260,6 +261,7 @@ Request = (
     | ReadVariables
     | ReadReport
     | BillRequest
+    | CustomerRequest
     | PaymentRequest
     | ClaimStations
     | SignIn

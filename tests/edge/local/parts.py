@@ -195,6 +195,12 @@ class FakeReports:
     async def variables(self, station_id: str) -> list[dict[str, Any]]:
         return [{"component": "C", "variable": "V", "value": station_id}]
 
+    async def customer(self, customer_id: str) -> dict[str, Any] | None:
+        return {"id": customer_id, "contracts": []} if customer_id == "K1" else None
+
+    async def balance(self, contract_id: str, postings: int) -> dict[str, Any] | None:
+        return {"id": contract_id, "balance": "1.00", "postings": [{}] * postings} if contract_id == "C1" else None
+
     async def report(self, station_id: str, kind: str) -> dict[str, Any] | None:
         return {"station_id": station_id, "report": kind, "items": []} if kind == "monitors" else None
 
