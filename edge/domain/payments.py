@@ -199,7 +199,7 @@ def post_money(
     """So much came in (positive) from the contract by a payment, or went back."""
     till = site.payments.tills.get(payment.till_session_id or "")
     if payment.method is PaymentMethod.CASH and till is not None:
-        till.expected += amount
+        till.expected += amount + 0
     place = clearing_account(payment, till.session.till_id if till is not None else None)
     legs = (
         PostingLeg(account=place, amount=amount),
@@ -242,7 +242,7 @@ def in_cents(amount: Decimal) -> Decimal:
 
 
 def _is_cents(amount: Decimal) -> bool:
-    return amount.is_finite() and amount == amount.quantize(_CENT) if abs(amount) < 10**12 else False
+    return amount.is_finite() and abs(amount) < 10**12 and amount == amount.quantize(_CENT)
 
 
 def _repeated(
