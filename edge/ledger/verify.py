@@ -20,7 +20,7 @@ from edge.domain.rerating import negated
 from edge.ledger.account_totals import seq_added_up
 from edge.ledger.bill_tables import bill_of, corrected_seq, decision_of, seq_of
 from edge.ledger.database import LedgerError
-from edge.ledger.queries import queries
+from edge.ledger.queries import migrations, queries
 from edge.ledger.verify_chain import ChainProof
 from edge.ledger.verify_rows import BillRow, DecisionRow, Kept, PostingRow, kept_rows
 from protocols.errors import BadEntry
@@ -68,15 +68,22 @@ class Verifier:
     def __init__(
         self, connection: sqlite3.Connection, told: Callable[[int, int], None] = lambda _done, _all: None
     ) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version != migrations()[-1][0]:
+            raise LedgerError(
+                f"this is a ledger of schema {version}, this program knows {migrations()[-1][0]}: let the agent that"
+                " belongs to this program open it once, or verify it with the program that wrote it"
+            )
         self._connection = connection
         self._told = told
         self._chain = ChainProof(connection)
-        self._result = Verified(seals=len(self._chain.seals))
+        self._result = Verified(seals=self._chain.seals)
         self._unposted: dict[str, tuple[int, tuple[PostingLeg, ...]]] = {}
         self._sums: defaultdict[str, Decimal] = defaultdict(Decimal)
         self._sums_upto = seq_added_up(connection)
 
     def run(self) -> Verified:
+        """Raises LedgerError for a file that cannot be looked at."""
         result = self._result
         for (problem,) in self._connection.execute("PRAGMA quick_check(20)"):
             if problem != "ok":
@@ -116,11 +123,11 @@ class Verifier:
                     problems = self._decision(row)
             for problem in problems:
                 self._find(where, problem)
-        except (BadEntry, LedgerError, msgspec.MsgspecError, InvalidOperation) as error:
+        except (BadEntry, LedgerError, msgspec.MsgspecError, InvalidOperation, TypeError) as error:
             self._find(where, f"the entry cannot be read: {error}")
 
     def _bill(self, row: BillRow) -> Iterator[str]:
-        entry = decode_entry(row.entry)
+        entry = decode_entry(row.entry or b"")
         cdr, is_quarantined = bill_of(entry), isinstance(entry.body, CdrQuarantined)
         told = (entry.seq, cdr.id, cdr.session_id, is_quarantined, cdr.end_date_time.isoformat(), cdr.credit)
         kept = (row.seq, row.cdr_id, row.transaction_id, row.is_quarantined, row.end_date_time, row.is_credit)
@@ -144,9 +151,7 @@ class Verifier:
             yield f"it does not take back all of bill {other.id}"
 
     def _posting(self, row: PostingRow) -> Iterator[str]:
-        if row.entry is None:
-            raise LedgerError("it has none")
-        entry = decode_entry(row.entry)
+        entry = decode_entry(row.entry or b"")
         body = entry.body
         if not isinstance(body, PostingMade):
             raise LedgerError(f"it is a {body.kind}, and stands among the postings")
@@ -174,7 +179,7 @@ class Verifier:
             yield f"it does not post what bill {body.cdr_id} says"
 
     def _decision(self, row: DecisionRow) -> Iterator[str]:
-        decided = decision_of(decode_entry(row.entry))
+        decided = decision_of(decode_entry(row.entry or b""))
         told = (seq_of(decided.cdr_id), decided.cdr_id, decided.decision.value, decided.by, decided.second_by)
         kept = (row.bill_seq, row.cdr_id, row.decision, row.staff, row.second_staff)
         if told != kept:
@@ -217,7 +222,8 @@ def _wrong_lines(cdr: Cdr) -> Iterator[str]:
     lines = tuple(negated(line) for line in bill.lines) if cdr.credit else bill.lines
     if lines != cdr.lines:
         sign = -1 if cdr.credit else 1
-        yield f"made again from its own tariff it comes to {sign * bill.total.excl_vat} and {sign * bill.total.incl_vat}"
+        again = f"{sign * bill.total.excl_vat} and {sign * bill.total.incl_vat}"
+        yield f"made again from its own tariff it comes to {again}"
     told = (int(bill.energy_wh), int(bill.time_s), int(bill.parking_time_s))
     if told != (cdr.total_energy_wh, cdr.total_time_s, cdr.total_parking_time_s):
         yield f"its periods come to {told[0]} Wh, {told[1]} s charging and {told[2]} s parked, its totals are others"

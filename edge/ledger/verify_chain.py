@@ -87,4 +87,5 @@ class ChainProof:
                 each.is_begun = True
                 self._hash = each.genesis
                 if each.older != each.genesis:
-                    yield f"what is older than the chain of epoch {each.epoch} (up to entry {each.after_seq}) was changed"
+                    where = f"epoch {each.epoch}, up to entry {each.after_seq}"
+                    yield f"what is older than the chain of {where}, was changed"

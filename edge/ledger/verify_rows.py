@@ -17,7 +17,7 @@ AT_ONCE: Final = 500
 @dataclass(frozen=True, slots=True)
 class BillRow:
     seq: int
-    entry: bytes
+    entry: bytes | None
     hash: bytes | None
     cdr_id: str
     transaction_id: str
@@ -45,7 +45,7 @@ class PostingRow:
 @dataclass(frozen=True, slots=True)
 class DecisionRow:
     seq: int
-    entry: bytes
+    entry: bytes | None
     hash: bytes | None
     bill_seq: int
     cdr_id: str
@@ -74,7 +74,13 @@ def _rows(connection: sqlite3.Connection, name: str, upto_seq: int) -> Iterator[
     after_seq = 0
     while True:
         rows = connection.execute(queries()[name], (after_seq, upto_seq, AT_ONCE)).fetchall()
-        yield from rows
+        for seq, entry, hashed, *others in rows:
+            yield (seq, _bytes(entry), _bytes(hashed), *others)
         if len(rows) < AT_ONCE:
             return
         after_seq = rows[-1][0]
+
+
+def _bytes(value: object) -> bytes | None:
+    """SQLite lets any column hold anything, and whoever changed it may have."""
+    return value if value is None or isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")

@@ -1,0 +1,79 @@
+"""`ohmstead-edge verify` and `explain`: proof that the money is what it was, and how a bill came about."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from edge.console import DEFAULT_CONFIG, ConfigOption, fail, load_settings, plain
+from edge.ledger.database import LedgerError, open_reader
+from edge.places import ledger_path
+
+if TYPE_CHECKING:  # what proves loads all that prices
+    from collections.abc import Callable
+
+    from edge.ledger.verify import Verified
+
+LedgerOption = Annotated[
+    Path | None, typer.Option("--ledger", help="This file, such as a backup, instead of the configuration's ledger.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+def verify(ledger: LedgerOption = None, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Prove that no bill, posting or decision was changed, and that all of them add up; the agent may run or not.
+
+    The chain of hashes, each posting's balance, each bill posted once, the totals of accounts, and every bill made again
+    from its own tariff to the cent. Nothing is written. Ends with 1 where something is wrong.
+    """
+    from edge.ledger.verify import Verifier
+
+    path = ledger if ledger is not None else ledger_path(load_settings(config))
+    try:
+        with contextlib.closing(open_reader(path)) as reading, _progress() as told:
+            result = Verifier(reading, told).run()
+    except LedgerError as error:
+        fail(str(error))
+    except sqlite3.DatabaseError as error:
+        fail(f"{path} cannot be read as a ledger: {error}")
+    if as_json:
+        print(json.dumps(asdict(result), indent=2, ensure_ascii=False))
+    else:
+        _tell(path, result)
+    if result.findings:
+        raise SystemExit(1)
+
+
+def _tell(path: Path, result: Verified) -> None:
+    for each in result.findings:
+        print(plain(f"{each.where}: {each.problem}"))
+    if result.left_out:
+        print(f"and {result.left_out} findings more")
+    looked = f"{result.bills} bills, {result.postings} postings and {result.decisions} decisions"
+    if result.findings:
+        print(f"{path}: {len(result.findings) + result.left_out} findings in {looked}")
+        return
+    print(f"{path}: good. {looked}; {result.chained} of them chained, {result.seals} seals.")
+    print(f"The chain ends at entry {result.last_seq} with {result.hash}")
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """On a terminal how far it is, on standard error; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _all: None
+        return
+    columns = (TextColumn("verifying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("verify", total=None)
+        yield lambda done, all_: shown.update(task, completed=done, total=max(all_, 1))
