@@ -109,7 +109,7 @@ def test_every_problem_is_named_with_its_line(tmp_path: Path) -> None:
         ),
         (GOOD + '\n[certificates]\nca_file = "x.pem"\n', "ca_file and ca_key_file go together"),
         (GOOD + '\n[iso15118]\nv2g_ca_file = "x.pem"\n', "v2g_ca_file and v2g_ca_key_file go together"),
-        (GOOD.replace("price_components", 'restrictions = { start_time = "08:00" }\nprice_components'), "restrictions"),
+        (GOOD.replace("price_components", 'restrictions = { start_time = "8:00" }\nprice_components'), "13:30"),
         ('timeline = "soon"\n' + GOOD, "expected ORIGIN@ANCHORxSPEED"),
     ],
 )
