@@ -45,9 +45,11 @@ def _fact(fact: dict[str, str]) -> tuple[object, ...]:
 
 
 def test_all_devices_and_all_lines_are_there() -> None:
+    """Those that the house began with; whoever adds a device adds its file, and nothing here."""
     assert len(FACTS) == 373
-    assert set(profile_ids()) == {fact["device"] for fact in FACTS}
-    assert Counter(profile.kind.value for profile in all_profiles()) == {"charger": 21, "meter": 7, "inverter": 1}
+    first = {fact["device"] for fact in FACTS}
+    assert first <= set(profile_ids())
+    assert Counter(load(each).kind.value for each in first) == {"charger": 21, "meter": 7, "inverter": 1}
 
 
 @pytest.mark.parametrize("profile_id", profile_ids())
