@@ -48,7 +48,7 @@ from edge.payment_commands import pay, payments, reconcile, refund, settle, topu
 from edge.places import clock_of, ledger_path, token_path
 from edge.price_command import price
 from edge.profile_commands import profile_app
-from edge.proof_commands import verify
+from edge.proof_commands import explain, verify
 from edge.staff_commands import staff_app
 from edge.status_board import board
 from edge.till_commands import till_app
@@ -103,6 +103,7 @@ app.command()(reports)
 app.command()(probe)
 app.command()(frames)
 app.command()(verify)
+app.command()(explain)
 app.command()(price)
 
 

@@ -33,8 +33,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 def verify(ledger: LedgerOption = None, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Prove that no bill, posting or decision was changed, and that all of them add up; the agent may run or not.
 
-    The chain of hashes, each posting's balance, each bill posted once, the totals of accounts, and every bill made again
-    from its own tariff to the cent. Nothing is written. Ends with 1 where something is wrong.
+    The chain of hashes, each posting's balance, each bill posted once, the totals of accounts, and every bill made
+    again from its own tariff to the cent. Nothing is written. Ends with 1 where something is wrong.
     """
     from edge.ledger.verify import Verifier
 
@@ -77,3 +77,36 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("verify", total=None)
         yield lambda done, all_: shown.update(task, completed=done, total=max(all_, 1))
+
+
+# --- explain ---
+
+
+def explain(
+    cdr_id: Annotated[str, typer.Argument(help="A bill's id: see `ohmstead-edge bills list`.")],
+    as_json: JsonOption = False,
+    ledger: LedgerOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Tell how each line of a bill came about, and what became of the bill; the agent may run or not."""
+    from edge.bill_story import story_json, story_text
+    from edge.ledger import bill_reading
+
+    path = ledger if ledger is not None else ledger_path(load_settings(config))
+    try:
+        with contextlib.closing(open_reader(path)) as reading:
+            documents = bill_reading.documents_with(reading, cdr_id)
+            postings = list(bill_reading.postings_of(reading, documents))
+            about = next((each for each in documents if each.cdr.id == cdr_id), None)
+            if about is None:
+                fail(f"there is no bill {cdr_id}; see `ohmstead-edge bills list`")
+            readings = bill_reading.register_readings(reading, about.cdr)
+    except LedgerError as error:
+        fail(str(error))
+    except sqlite3.DatabaseError as error:
+        fail(f"{path} cannot be read as a ledger: {error}")
+    if as_json:
+        print(json.dumps(story_json(about, documents, postings, readings), indent=2, ensure_ascii=False))
+        return
+    for line in story_text(about, documents, postings, readings):
+        print(plain(line))
