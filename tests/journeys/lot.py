@@ -136,7 +136,7 @@ class Lot:
         await wait_until(mine, 20)
         assert (await self.bay(station_id))["transaction_id"] is None
         (cdr,) = mine()
-        assert cdr.quarantine == ()
+        assert cdr.quarantine == (), cdr.quarantine
         return cdr
 
 
