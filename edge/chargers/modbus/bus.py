@@ -130,14 +130,20 @@ class Bus:
             return 0.0
         return max(0.0, self._connect_not_before_s - asyncio.get_running_loop().time())
 
-    async def read(self, read: Read, *, urgency: Urgency = Urgency.POLL, pause_s: float = 0.0) -> list[int]:
-        """The words (or bits) of a read. `pause_s`: so long the bus is left alone afterwards. Raises BusError."""
+    async def read(
+        self, read: Read, *, urgency: Urgency = Urgency.POLL, pause_s: float = 0.0, is_twice: bool = False
+    ) -> list[int]:
+        """The words (or bits) of a read. `pause_s`: so long the bus is left alone afterwards. `is_twice`: the device
+        only wakes at the first request, so nothing may come between it and the second. Raises BusError."""
         request = read_request(read.unit_id, read.table, read.address, read.count)
-        return words_of(read, await self._ask(request, urgency, pause_s))
+        return words_of(read, await self._ask(request, urgency, pause_s, is_twice=is_twice))
 
-    async def write(self, write: Write, *, urgency: Urgency = Urgency.WRITE, pause_s: float = 0.0) -> None:
-        """Returns once the device has echoed the write. Raises BusError: then it may have been done or not."""
-        await self._ask(write_request(write), urgency, pause_s)
+    async def write(
+        self, write: Write, *, urgency: Urgency = Urgency.WRITE, pause_s: float = 0.0, is_twice: bool = False
+    ) -> None:
+        """Returns once the device has echoed the write; `is_twice` as in `read`. Raises BusError: then it may have been
+        done or not."""
+        await self._ask(write_request(write), urgency, pause_s, is_twice=is_twice)
 
     def close(self) -> None:
         if self._line is not None:
@@ -146,19 +152,37 @@ class Bus:
 
     # --- one request ---
 
-    async def _ask(self, request: Request, urgency: Urgency, pause_s: float) -> bytes:
+    async def _ask(self, request: Request, urgency: Urgency, pause_s: float, *, is_twice: bool) -> bytes:
         async with self._turns.take(urgency):
-            began_s = asyncio.get_running_loop().time()
+            lost_s = await self._wake(request, pause_s) if is_twice else 0.0
             try:
-                line = await self._connected()
-                if framing_of(self.address.transport) is Framing.RTU:
-                    await self._settle(line, request)
-                pdu = await self._exchange(line, request)
+                return await self._once(request, pause_s)
             except BusError as error:
-                self._metrics.errors[error.fault] += 1
+                error.lost_s += lost_s
                 raise
-            finally:
-                self._free_at_s = asyncio.get_running_loop().time() + pause_s
+
+    async def _wake(self, request: Request, pause_s: float) -> float:
+        """The first of two: whatever is answered to it, or nothing. Returns the time that this has cost the bus."""
+        try:
+            await self._once(request, pause_s)
+        except BusError as error:
+            if error.fault is BusFault.UNREACHABLE:
+                raise
+            return error.lost_s
+        return 0.0
+
+    async def _once(self, request: Request, pause_s: float) -> bytes:
+        began_s = asyncio.get_running_loop().time()
+        try:
+            line = await self._connected()
+            if framing_of(self.address.transport) is Framing.RTU:
+                await self._settle(line, request)
+            pdu = await self._exchange(line, request)
+        except BusError as error:
+            self._metrics.errors[error.fault] += 1
+            raise
+        finally:
+            self._free_at_s = asyncio.get_running_loop().time() + pause_s
         if pdu[0] & 0x80:
             self._metrics.errors[BusFault.EXCEPTION] += 1
             text = _SERVER_EXCEPTIONS.get(pdu[1], "of no known meaning")

@@ -68,19 +68,7 @@ class Rounds:
 
     async def write(self, write: Write) -> None:
         """Twice where the device only wakes at the first request. Raises BusError."""
-        lost_s = 0.0
-        if self._profile.reads.twice:
-            try:
-                await self._bus.write(write, pause_s=self._pause_s)
-            except BusError as error:
-                if error.fault is BusFault.UNREACHABLE:
-                    raise
-                lost_s = error.lost_s
-        try:
-            await self._bus.write(write, pause_s=self._pause_s)
-        except BusError as error:
-            error.lost_s += lost_s
-            raise
+        await self._bus.write(write, pause_s=self._pause_s, is_twice=self._profile.reads.twice)
 
     async def touch(self) -> None:
         """Ask for one value, whatever it is: some watchdogs want no more. Raises BusError, but for a refusal."""
@@ -130,19 +118,7 @@ class Rounds:
         return answers
 
     async def _once_or_twice(self, read: Read, urgency: Urgency) -> list[int]:
-        lost_s = 0.0
-        if self._profile.reads.twice:
-            try:
-                await self._bus.read(read, urgency=urgency, pause_s=self._pause_s)
-            except BusError as error:
-                if error.fault is BusFault.UNREACHABLE:
-                    raise
-                lost_s = error.lost_s  # a first request that is not answered is what `twice` is for
-        try:
-            return await self._bus.read(read, urgency=urgency, pause_s=self._pause_s)
-        except BusError as error:
-            error.lost_s += lost_s
-            raise
+        return await self._bus.read(read, urgency=urgency, pause_s=self._pause_s, is_twice=self._profile.reads.twice)
 
     @property
     def _pause_s(self) -> float:

@@ -93,13 +93,7 @@ def test_every_device_is_found_and_read(profile_id: str) -> None:
     virtually(run())
 
 
-NEEDS_A_SECOND_TRY = pytest.mark.xfail(strict=True, reason="an ABL shows what was set only after a second try")
-
-
-@pytest.mark.parametrize(
-    "profile_id",
-    [pytest.param(each, marks=NEEDS_A_SECOND_TRY) if each == "abl_emh1" else each for each in LIMITED],
-)
+@pytest.mark.parametrize("profile_id", LIMITED)
 def test_every_charger_takes_a_limit_and_is_paused_and_goes_on(profile_id: str) -> None:
     async def run() -> None:
         bench = Bench(profile_id)
