@@ -75,7 +75,7 @@ class ModbusSettings(Strict):
 
     may_sleep: bool | None = Field(
         default=None,
-        description="silent without alarm, for a day at most, when nothing flowed at last; without it, inverters are",
+        description="it may be silent for a day if next to nothing flowed at last; by default an inverter may",
     )
 
     @property
