@@ -64,7 +64,8 @@ def _token(cdr: Cdr) -> str:
 
 
 def _readings(cdr: Cdr, readings: list[RegisterReading]) -> Iterator[str]:
-    yield f"Meter: {cdr.meter_start_wh} Wh at the start, {cdr.meter_stop_wh} Wh at the end; {cdr.total_energy_wh} Wh billed"
+    yield f"Meter: {cdr.meter_start_wh} Wh at the start, {cdr.meter_stop_wh} Wh at the end"
+    yield f"Billed: {cdr.total_energy_wh} Wh, {cdr.total_time_s} s charging, {cdr.total_parking_time_s} s parked"
     yield f"From {cdr.start_date_time:{_TIME}} to {cdr.end_date_time:{_TIME}} UTC, ended by {cdr.stop_reason}"
     if readings:
         first, last = readings[0], readings[-1]

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from edge.backup_commands import backup, restore
 from edge.bill_commands import cdrs_app
 from edge.certificate_commands import ca_app, certificates_app, security
 from edge.charger_commands import charger_app
@@ -104,6 +105,8 @@ app.command()(probe)
 app.command()(frames)
 app.command()(verify)
 app.command()(explain)
+app.command()(backup)
+app.command()(restore)
 app.command()(price)
 
 

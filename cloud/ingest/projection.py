@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import ColumnCollection, ColumnElement, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest import bill_decisions, deviations, device_changes, local_lists, reservations, security_changes
@@ -26,6 +27,7 @@ from cloud.store.tables import (
     tokens,
 )
 from protocols.errors import BadEntry
+from protocols.ocpi.session import SessionStatus
 from protocols.sync.up import DocumentApplied, TokensChanged
 
 
@@ -95,9 +97,20 @@ async def _write_sessions(connection: AsyncConnection, origin: Origin, changes: 
     bill = bill.on_conflict_do_update(
         index_elements=["domain", "id"],
         set_={name: bill.excluded[name] for name in names},
-        where=sessions.c.edge_id == bill.excluded.edge_id,
+        where=(sessions.c.edge_id == bill.excluded.edge_id) & ~_is_kept_back_after_all(bill.excluded),
     )
     await connection.execute(bill, changes.sessions_billed)
+
+
+def _is_kept_back_after_all(told: ColumnCollection[str, ColumnElement[Any]]) -> ColumnElement[bool]:
+    """A bill in quarantine takes no session away from one that was issued: its edge was restored from a backup, in
+    which the session was open still."""
+    return (
+        (told["status"] == SessionStatus.INVALID.value)
+        & (sessions.c.status == SessionStatus.COMPLETED.value)
+        & sessions.c.cdr_id.is_not(None)
+        & (sessions.c.cdr_id != told["cdr_id"])
+    )
 
 
 async def _new_bills(connection: AsyncConnection, origin: Origin, bills: Sequence[Row]) -> list[Row]:

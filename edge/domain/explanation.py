@@ -45,8 +45,8 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A stretch in which nothing of the tariff changes. `local` is the time at the Location; quantities are exact: whole
-    numbers, or ratios such as "10000/3"."""
+    """A stretch in which nothing of the tariff changes. `local` is the time at the Location; quantities are exact,
+    whole numbers or ratios such as "10000/3"."""
 
     start: datetime
     local: datetime

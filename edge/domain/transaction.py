@@ -76,6 +76,7 @@ class Doubt(StrEnum):
     INCOMPLETE = "messages of the station are missing that could change the bill"
     ESTIMATED = "the energy was estimated and the tariff prices it"
     METERS_DISAGREE = "the site's own meters show something else"
+    RESTORED = "the ledger was restored from a backup while it was open: it may have been billed already"
 
 
 @dataclass(slots=True, kw_only=True)

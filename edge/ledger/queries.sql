@@ -35,6 +35,9 @@ SELECT stream, seq FROM acked
 -- name: acked_seq
 SELECT seq FROM acked WHERE stream = ?
 
+-- name: forget_acked
+DELETE FROM acked
+
 -- name: bury
 INSERT INTO dead_letters (stream, seq, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
 
