@@ -160,8 +160,8 @@ def _set_aside(ledger: Path, now: datetime) -> Path | None:
         return None
     aside = ledger.with_name(f"{ledger.name}.before-{now:%Y%m%dT%H%M%SZ}")
     with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(ledger, isolation_level=None)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    for ending in ("-wal", "-shm"):  # of one that is damaged
+        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    for ending in ("-wal", "-shm"):  # of one that is damaged, or that somebody reads just now
         log = ledger.with_name(ledger.name + ending)
         if log.exists():
             log.rename(aside.with_name(aside.name + ending))
