@@ -199,7 +199,7 @@ def post_money(
     """So much came in (positive) from the contract by a payment, or went back."""
     till = site.payments.tills.get(payment.till_session_id or "")
     if payment.method is PaymentMethod.CASH and till is not None:
-        till.expected += amount + 0
+        till.expected += amount
     place = clearing_account(payment, till.session.till_id if till is not None else None)
     legs = (
         PostingLeg(account=place, amount=amount),

@@ -23,6 +23,7 @@ from firmware_sim.load import command as load
 from firmware_sim.messages import Note, masked
 from firmware_sim.modbus import command as modbus
 from firmware_sim.player import Player
+from firmware_sim.provider.command import provider
 from firmware_sim.scenario import Scenario
 from firmware_sim.story import Teller, json_line, plain_line
 from firmware_sim.vehicle import UJ_PER_WH
@@ -36,6 +37,7 @@ _UNDELIVERED = 1
 _USAGE = 2
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command()(provider)
 
 
 @app.command("list")
