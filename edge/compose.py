@@ -47,6 +47,7 @@ from edge.peers.link import PeerSettings
 from edge.peers.peers import Peers
 from edge.places import ledger_path, listening_path, staff_path, timeline_of, token_path
 from edge.ports import Clock, Inbox
+from edge.receipt_parts import receipt_desk
 from edge.security_parts import security_parts
 from edge.site_rules import rules_of
 from edge.supervise import run_together
@@ -64,7 +65,20 @@ COLLECT_AFTER: Final = (20_000, 20, 20)
 """For gc.set_threshold. Python's own 700 looks through every group of messages several times over (a tenth of the CPU)
 and, with 10,000 stations connected, through all of their state every few seconds, a second long each time. Nearly
 everything here ends by its reference count; what does not, a closed connection, can wait some minutes."""
-BEGUN_AGAIN: Final = ("payments", "modbus", "files", "frames", "relay", "notary", "trim", "seal", "accounts", "peers", "uplink")
+BEGUN_AGAIN: Final = (
+    "payments",
+    "modbus",
+    "files",
+    "frames",
+    "relay",
+    "notary",
+    "trim",
+    "seal",
+    "accounts",
+    "statements",
+    "peers",
+    "uplink",
+)
 """What the site can do without for a while."""
 
 
@@ -106,7 +120,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         chargers = fleet if polled is None else Hardware(fleet, polled)
         payments = collecting(config, agent, ledger, clock)
         till = payment_desk(ledger, agent, payments)
-        desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till)
+        receipts = receipt_desk(config, ledger, agent, clock)
+        desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till, receipts)
         doorkeeper = Doorkeeper(staff_path(config), agent)
         local = LocalServer(local_settings, token, agent, desk, registry, doorkeeper)
         uplink = _uplink(config, ledger, agent, registry)
@@ -120,6 +135,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "seal": lambda: _after(ready, Sealer(ledger, inbox, clock).run),
             "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),
             "accounts": lambda: _after(ready, Totaller(ledger).run),
+            "statements": lambda: _after(ready, receipts.run),
         }
         parts |= {
             "relay": security.relay.run,

@@ -30,6 +30,14 @@ class Period:
         return _midnight(self.after, zone)
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A contract that gets a statement of this period."""
+
+    contract_id: str
+    period: Period
+
+
 def month_of(day: date) -> Period:
     first = day.replace(day=1)
     return Period(f"{first:%Y-%m}", first, (first + timedelta(days=32)).replace(day=1))

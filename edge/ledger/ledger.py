@@ -125,6 +125,10 @@ class Ledger:
         """Have something read as it was committed, beside the commits."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, read, self._reading)
 
+    async def with_reader(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """Have something read beside the commits, in the reader's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, read, self._reading)
+
     # --- port StationRecords ---
 
     async def records_of(self, station_ids: Sequence[str]) -> list[StationRecord]:

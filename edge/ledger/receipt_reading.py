@@ -4,7 +4,6 @@ the connection it is given."""
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,26 +17,13 @@ from edge.ledger.receipt_tables import last_counts, receipt_of
 from edge.ledger.statement_reading import lines_of, statement_numbered
 from edge.receipts.bill import BillFacts
 from edge.receipts.payment import PaymentFacts, TillFacts
-from edge.receipts.printing import Facts
+from edge.receipts.printing import Receiptable
 from edge.receipts.statement import StatementFacts, StatementLine
 from protocols.errors import BadText
 from protocols.ocpi.customer import Billing, Contract, Customer
 from protocols.sync.payments import Payment, PaymentState
 from protocols.sync.receipts import ReceiptKind
 from protocols.sync.up import PostingReason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receiptable:
-    """Something that gets a receipt: what is printed of it, in which language its customer wants it (empty where nobody
-    knows), the receipt that it has, and how many had been given when this was looked up."""
-
-    of: ReceiptKind
-    ref: str
-    facts: Facts
-    language: str
-    known: Numbered | None
-    seen: int
 
 
 def find_receiptable(connection: sqlite3.Connection, ref: str, zone: ZoneInfo) -> Receiptable:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter
 
 from edge.domain.receipt_events import Reckoning
-from edge.domain.statement_periods import Period, last_complete
+from edge.domain.statement_periods import Due, Period, last_complete
 from edge.ledger.account_totals import AccountEntry, entries_of
 from edge.ledger.customer_reading import contract_of
 from edge.ledger.customer_tables import CONTRACTS
@@ -26,14 +25,6 @@ from protocols.sync.up import PostingReason
 PAYMENT_DAYS: Final = 14
 """Of a contract that is known by its postings alone."""
 _STATEMENT: Final = TypeAdapter(StatementMade)
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A contract that gets a statement of this period."""
-
-    contract_id: str
-    period: Period
 
 
 def due_statements(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> list[Due]:

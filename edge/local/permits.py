@@ -12,6 +12,7 @@ from typing import Final
 from protocols.site import bill_requests as bills
 from protocols.site import customer_requests as customers
 from protocols.site import payment_requests as paid
+from protocols.site import receipt_requests as receipts
 from protocols.site import requests as asked
 from protocols.site import staff_requests as seats
 from protocols.site.requests import Request
@@ -60,6 +61,10 @@ NEEDS: Final[MappingProxyType[type, Act | None]] = MappingProxyType(
         customers.ChangeContract: Act.SET_LIMITS,
         customers.GetCustomer: Act.SEE_MONEY,
         customers.GetBalance: Act.SEE_MONEY,
+        receipts.IssueReceipt: Act.TAKE_MONEY,
+        receipts.GetReceipts: Act.SEE_MONEY,
+        receipts.MakeStatement: Act.SERVE_CUSTOMERS,
+        receipts.GetStatements: Act.SEE_MONEY,
         asked.ImportTokens: Act.SERVE_CUSTOMERS,
         asked.BlockToken: Act.SERVE_CUSTOMERS,
     }

@@ -19,6 +19,7 @@ from edge.domain.events import (
 from edge.local import bill_requests, customer_requests, job_requests
 from edge.local.changes import event_of
 from edge.local.payment_requests import PaymentDesk
+from edge.local.receipt_requests import ReceiptDesk
 from edge.ports import (
     CallFailed,
     Chargers,
@@ -42,6 +43,8 @@ from protocols.site.customer_requests import (
     GetBalance,
     GetCustomer,
 )
+from protocols.site.payment_requests import PaymentRequest
+from protocols.site.receipt_requests import ReceiptRequest
 from protocols.site.requests import (
     REQUEST,
     AcceptStation,
@@ -66,7 +69,6 @@ from protocols.site.requests import (
     RevokeCertificate,
     StopJob,
 )
-from protocols.site.payment_requests import PaymentRequest
 from protocols.site.staff import OPERATOR, Actor
 from protocols.site.view import Answer
 from protocols.sync.down import Command, Operate
@@ -97,6 +99,7 @@ Asked = (
     | DecideBill
     | CustomerRequest
     | PaymentRequest
+    | ReceiptRequest
     | ClaimStations
 )
 MAX_CALL_S: Final = 600.0
@@ -118,6 +121,7 @@ class Desk:
         passwords: Passwords | None = None,
         profiles: Profiles | None = None,
         payments: PaymentDesk | None = None,
+        receipts: ReceiptDesk | None = None,
     ) -> None:
         self._window = window
         self._commands = commands
@@ -129,6 +133,7 @@ class Desk:
         self._passwords = passwords
         self._profiles = profiles
         self._payments = payments
+        self._receipts = receipts
 
     async def answer(self, request: Asked, actor: Actor = OPERATOR) -> Answer:
         """`actor` is who asks, and may: see edge.local.permits."""
@@ -136,6 +141,10 @@ class Desk:
             if self._payments is None:
                 return Answer(id=request.id, problem="this agent takes no payments")
             return await self._payments.answer(request, actor)
+        if isinstance(request, ReceiptRequest):
+            if self._receipts is None:
+                return Answer(id=request.id, problem="this agent gives no receipts")
+            return await self._receipts.answer(request, actor)
         match request:
             case GetStatus():
                 async with self._window.still():

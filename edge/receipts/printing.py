@@ -13,6 +13,7 @@ from edge.receipts.heads import Head, Seller
 from edge.receipts.payment import PaymentFacts, TillFacts, payment_page, till_page
 from edge.receipts.statement import StatementFacts, statement_page
 from edge.receipts.words import Language, language_of
+from protocols.sync.receipts import ReceiptKind
 
 Facts = BillFacts | PaymentFacts | TillFacts | StatementFacts
 
@@ -36,6 +37,19 @@ class Printing:
             language=language_of(language, self.language),
             zone=self.zone,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiptable:
+    """Something that gets a receipt: what is printed of it, in which language its customer wants it (empty where nobody
+    knows), the receipt that it has, and how many had been given when this was looked up."""
+
+    of: ReceiptKind
+    ref: str
+    facts: Facts
+    language: str
+    known: Numbered | None
+    seen: int
 
 
 def page_of(head: Head, facts: Facts) -> tuple[Block, ...]:

@@ -16,6 +16,7 @@ from protocols.ocpi.token import Token
 from protocols.site.bill_requests import BillRequest
 from protocols.site.customer_requests import CustomerRequest
 from protocols.site.payment_requests import PaymentRequest
+from protocols.site.receipt_requests import ReceiptRequest
 from protocols.site.staff_requests import SignIn, SignOut, WhoAmI
 
 
@@ -263,6 +264,7 @@ Request = (
     | BillRequest
     | CustomerRequest
     | PaymentRequest
+    | ReceiptRequest
     | ClaimStations
     | SignIn
     | SignOut
