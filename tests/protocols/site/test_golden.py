@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
@@ -17,7 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from protocols.charger.jobs import GetLogJob
 from protocols.charger.operations.variables import Reset
 from protocols.ocpi.token import Token
-from protocols.site import requests, staff_requests, view
+from protocols.site import payment_requests, requests, staff_requests, view
+from protocols.sync.payments import PaymentMethod
 from protocols.terms import EvseState
 from tests.protocols.sync.samples import FIRMWARE
 
@@ -86,6 +87,24 @@ ASKED: tuple[requests.Request, ...] = (
     staff_requests.SignIn(id="27", staff_id="anna", pin="4711"),
     staff_requests.SignOut(id="28"),
     staff_requests.WhoAmI(id="29"),
+    payment_requests.TakePayment(
+        id="30",
+        request_key="k-1",
+        method=PaymentMethod.CASH,
+        amount=Decimal("7.30"),
+        cdr_id="edge-1-0f6f1f6e-7",
+        given=Decimal("10.00"),
+    ),
+    payment_requests.RefundPayment(id="31", request_key="k-2", payment_id="edge-1-0f6f1f6e-9", reason="broken cable"),
+    payment_requests.VoidPayment(id="32", payment_id="edge-1-0f6f1f6e-9", reason="mistyped"),
+    payment_requests.SettlePayment(id="33", payment_id="edge-1-0f6f1f6e-9", amount=Decimal("0.00"), reason="not taken"),
+    payment_requests.GetPayments(id="34", contract_id="DE-OHM-C1"),
+    payment_requests.OpenTill(id="35", request_key="k-3", till_id="kiosk", opening=Decimal("100.00")),
+    payment_requests.MoveCash(id="36", request_key="k-4", amount=Decimal("-50.00"), reason="to the safe"),
+    payment_requests.CloseTill(id="37", request_key="k-5", counted=Decimal("57.30")),
+    payment_requests.GetTills(id="38", session_id="edge-1-0f6f1f6e-8"),
+    payment_requests.ReconcilePayments(id="39", provider="terminal", day=date(2026, 3, 2)),
+    payment_requests.GetReconciliations(id="40"),
 )
 CASES = [(view.SHOWN, message) for message in SHOWN] + [(requests.REQUEST, message) for message in ASKED]
 
