@@ -248,3 +248,35 @@ def _utc(stamp: datetime | None) -> datetime | None:
     if stamp is None:
         return None
     return stamp.astimezone(UTC) if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+
+
+# --- what the meter signed ---
+
+
+@bills_app.command("signed")
+def bills_signed(cdr_id: CdrId, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Give out what the meter signed, byte for byte, and check it where it is OCMF; the agent may run or not.
+
+    Ends with 1 where a signature is wrong.
+    """
+    from dataclasses import asdict
+
+    from msgspec import to_builtins
+
+    from edge.ocmf_check import check_all
+
+    cdr = next(each.cdr for each in read_bill(config, cdr_id) if each.cdr.id == cdr_id)
+    signed = cdr.signed_data
+    if signed is None:
+        fail(f"bill {cdr_id} has no values that a meter signed")
+    checks = check_all(signed)
+    if as_json:
+        told = {"cdr_id": cdr_id, "signed_data": to_builtins(signed), "checks": [asdict(each) for each in checks]}
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        print(f"encoding {plain(signed.encoding_method)}, public key {plain(signed.public_key or 'not told')}")
+        for value, check in zip(signed.signed_values, checks, strict=True):
+            print(f"{value.nature}: {check.result} ({plain(check.why)}; checked by {check.checked_by})")
+            print(plain(value.signed_data))
+    if any(check.result == "bad" for check in checks):
+        raise SystemExit(1)

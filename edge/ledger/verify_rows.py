@@ -63,7 +63,10 @@ def kept_rows(connection: sqlite3.Connection, upto_seq: int) -> Iterator[Kept]:
     postings = _rows(connection, "verify_postings", upto_seq)
     decisions = _rows(connection, "verify_decisions", upto_seq)
     return heapq.merge(
-        (BillRow(*row[:5], bool(row[5]), row[6], bool(row[7]), row[8]) for row in bills),
+        (
+            BillRow(seq, entry, hashed, cdr_id, transaction_id, bool(is_quarantined), end, bool(is_credit), corrects)
+            for seq, entry, hashed, cdr_id, transaction_id, is_quarantined, end, is_credit, corrects in bills
+        ),
         (PostingRow(*row) for row in postings),
         (DecisionRow(*row) for row in decisions),
         key=lambda row: row.seq,
