@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -14,8 +17,14 @@ from edge.ledger.restore import restore
 from edge.local.changes import Change, event_of
 from edge.metrics import AgentMetrics
 from edge.places import clock_of, ledger_path
+from edge.receipt_parts import receipt_desk
 from edge.site_rules import rules_of
 from protocols.errors import BadText
+from protocols.site.receipt_requests import ReceiptRequest
+from protocols.site.staff import OPERATOR
+from protocols.site.view import Answer
+
+T = TypeVar("T")
 
 
 def decide_alone(settings: EdgeConfig, change: Change) -> str:
@@ -31,11 +40,27 @@ def decide_alone(settings: EdgeConfig, change: Change) -> str:
             raise TypeError(f"unexpected reply {reply!r}")
 
 
+def answer_alone(settings: EdgeConfig, request: ReceiptRequest) -> Answer:
+    """What the agent would answer to a request about receipts. Raises LedgerError."""
+    clock = clock_of(settings)
+
+    async def answer(agent: Agent, ledger: Ledger) -> Answer:
+        return await receipt_desk(settings, ledger, agent, clock).answer(request, OPERATOR)
+
+    with Ledger(ledger_path(settings), settings.edge_id) as ledger:
+        return asyncio.run(_with_agent(settings, ledger, partial(answer, ledger=ledger)))
+
+
 async def _decide(settings: EdgeConfig, ledger: Ledger, change: Change) -> SiteReply:
+    return await _with_agent(settings, ledger, lambda agent: agent.ask(event_of(change)))
+
+
+async def _with_agent(settings: EdgeConfig, ledger: Ledger, act: Callable[[Agent], Awaitable[T]]) -> T:
+    """Do something while an agent decides upon this ledger."""
     site = restore(ledger, rules_of(settings))
     agent = Agent(site, ledger, clock_of(settings), AgentMetrics(CollectorRegistry()))
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(agent.run())
-        reply = await agent.ask(event_of(change))
+        done = await act(agent)
         running.cancel()
-    return reply
+    return done

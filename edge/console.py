@@ -20,6 +20,7 @@ from edge.ledger.database import LedgerError
 from edge.local.client import AgentUnreachable, local_client
 from edge.places import listening_path, staff_path, token_path
 from protocols.errors import BadText, OhmsteadError
+from protocols.site.receipt_requests import ReceiptRequest
 from protocols.site.requests import Request
 from protocols.site.staff_requests import SignIn
 from protocols.site.view import Answer
@@ -115,7 +116,7 @@ def _sign_in() -> SignIn | None:
     return SignIn(id="0", staff_id=staff_id, pin=pin)
 
 
-def _refusal_alone(settings: EdgeConfig, request: Change) -> str | None:
+def _refusal_alone(settings: EdgeConfig, request: Request) -> str | None:
     """Why this may not be changed by whoever asks, where no agent is there to say so."""
     from edge.local.permits import refusal
     from edge.local.staff_file import is_pin, read_staff
@@ -149,6 +150,21 @@ def change(settings: EdgeConfig, request: Change) -> str:
         if problem := _refusal_alone(settings, request):
             fail(problem)
         return f"{decide_alone(settings, request)} (the agent does not run; it will know when it starts)"
+    except OhmsteadError as error:
+        fail(str(error))
+
+
+def answered(settings: EdgeConfig, request: ReceiptRequest) -> Answer:
+    """The running agent's answer to a request about receipts, or, when none runs, that of the same decisions on its
+    ledger; ends the program with a clear word when there is no good one."""
+    with contextlib.suppress(AgentUnreachable):
+        return good(asyncio.run(ask_agent(settings, request, 30.0)))
+    from edge.alone import answer_alone
+
+    try:
+        if problem := _refusal_alone(settings, request):
+            fail(problem)
+        return good(answer_alone(settings, request))
     except OhmsteadError as error:
         fail(str(error))
 

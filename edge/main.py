@@ -50,7 +50,9 @@ from edge.places import clock_of, ledger_path, token_path
 from edge.price_command import price
 from edge.profile_commands import profile_app
 from edge.proof_commands import explain, verify
+from edge.receipt_commands import receipt, receipts
 from edge.staff_commands import staff_app
+from edge.statement_commands import statements_app
 from edge.status_board import board
 from edge.till_commands import till_app
 from protocols.charger.operation_reader import operation_names, read_operation
@@ -85,6 +87,9 @@ app.add_typer(customers_app, name="customers")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(bills_app, name="bills")
+app.add_typer(statements_app, name="statements")
+app.command()(receipt)
+app.command()(receipts)
 app.add_typer(stations_app, name="stations")
 app.add_typer(alarms_app, name="alarms")
 app.add_typer(certificates_app, name="certificates")

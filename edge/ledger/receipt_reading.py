@@ -40,14 +40,33 @@ def find_receiptable(connection: sqlite3.Connection, ref: str, zone: ZoneInfo) -
             facts, language = found
             known = receipt_of(connection, of, ref)
             return Receiptable(of=of, ref=ref, facts=facts, language=language, known=known, seen=seen)
-    statement = _statement(connection, ref, zone)
-    if statement is not None:
-        told, language = statement
-        given = Numbered(number=told.made.number, count=told.made.count, issued_at=told.made.issued_at)
-        return Receiptable(
-            of=ReceiptKind.STATEMENT, ref=given.number, facts=told, language=language, known=given, seen=seen
+    if statement_numbered(connection, ref) is None:
+        raise BadText(f"there is no bill, payment, till session or statement {ref!r}: see `ohmstead-edge find {ref}`")
+    statement, given, language = find_statement(connection, ref, zone)
+    return Receiptable(
+        of=ReceiptKind.STATEMENT, ref=given.number, facts=statement, language=language, known=given, seen=seen
+    )
+
+
+def find_statement(connection: sqlite3.Connection, number: str, zone: ZoneInfo) -> tuple[StatementFacts, Numbered, str]:
+    """A statement with its postings, its number, and its customer's language. Raises BadText for none."""
+    made = statement_numbered(connection, number)
+    if made is None:
+        raise BadText(f"there is no statement {number!r}: see `ohmstead-edge statements list`")
+    customer = _customer(connection, contract_of(connection, made.contract_id))
+    lines = tuple(
+        StatementLine(
+            at=entry.posted_at or made.since,
+            reason=PostingReason(entry.reason),
+            ref=entry.cdr_id or "",
+            text=entry.text,
+            amount=entry.amount,
         )
-    raise BadText(f"there is no bill, payment, till session or statement {ref!r}: see `ohmstead-edge find {ref}`")
+        for entry in lines_of(connection, made, zone)
+    )
+    facts = StatementFacts(made=made, lines=lines, customer=customer.name if customer is not None else "")
+    given = Numbered(number=made.number, count=made.count, issued_at=made.issued_at)
+    return facts, given, customer.language if customer is not None else ""
 
 
 def newest_receipts(connection: sqlite3.Connection, most: int) -> list[dict[str, Any]]:
@@ -106,25 +125,6 @@ def _till(connection: sqlite3.Connection, ref: str) -> tuple[TillFacts, str] | N
         payments=tuple(PAYMENT.validate_json(document) for (document,) in payments),
     )
     return facts, ""
-
-
-def _statement(connection: sqlite3.Connection, ref: str, zone: ZoneInfo) -> tuple[StatementFacts, str] | None:
-    made = statement_numbered(connection, ref)
-    if made is None:
-        return None
-    customer = _customer(connection, contract_of(connection, made.contract_id))
-    lines = tuple(
-        StatementLine(
-            at=entry.posted_at or made.since,
-            reason=PostingReason(entry.reason),
-            ref=entry.cdr_id or "",
-            text=entry.text,
-            amount=entry.amount,
-        )
-        for entry in lines_of(connection, made, zone)
-    )
-    facts = StatementFacts(made=made, lines=lines, customer=customer.name if customer is not None else "")
-    return facts, customer.language if customer is not None else ""
 
 
 def _customer(connection: sqlite3.Connection, contract: Contract | None) -> Customer | None:
