@@ -135,3 +135,21 @@ async def test_a_link_that_is_lost_and_a_power_cut_cost_nothing_and_nobody(tmp_p
         await lot.charged("KEBA1", 450)
         device.unplug()
         expect_exact(await lot.bill("KEBA1"), began_wh, lot.register_wh("KEBA1"))
+
+
+async def test_a_vehicle_that_is_replaced_between_two_readings_is_another_bill(tmp_path: Path) -> None:
+    async with a_lot(tmp_path, CHARX1="phoenix_charx") as lot:
+        device, began_wh = lot.devices["CHARX1"], lot.register_wh("CHARX1")
+        device.plug()
+        device.present_card(CARD)
+        await lot.charged("CHARX1", 300)
+        replaced_wh = lot.register_wh("CHARX1")
+        device.unplug()
+        device.plug()
+        device.present_card("B0B0B0B0")
+        await wait_until(lambda: len(lot.edge.cdrs()) == 1, 20)
+        (cdr,) = lot.edge.cdrs()
+        assert (cdr.token_uid, cdr.stop_reason) == (CARD, "EVDisconnected")
+        assert 300 <= cdr.total_energy_wh <= replaced_wh - began_wh + 1
+        await wait_until(lambda: device.outlet().power_w == 0)
+        assert (await lot.bay("CHARX1"))["transaction_id"] is None  # nobody knows that card
