@@ -1,32 +1,40 @@
-"""`ohmstead-edge cdrs …`: the bills of the site, read from its ledger. The agent may run or not."""
+"""`ohmstead-edge cdrs …` and `postings …`: the money of the site, read from its ledger. The agent may run or not."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
-from pydantic import TypeAdapter
 from rich.table import Table
 
 from edge.config import EdgeConfig
-from edge.console import DEFAULT_CONFIG, ConfigOption, console, ledger_errors, load_settings, plain
+from edge.console import DEFAULT_CONFIG, ConfigOption, console, fail, ledger_errors, load_settings, plain
+from edge.ledger.database import open_reader
 from edge.places import ledger_path
 from protocols.ocpi.cdr import Cdr
 
+postings_app = typer.Typer(help="The double-entry postings of this site.", no_args_is_help=True)
 cdrs_app = typer.Typer(help="The bills of this site.", no_args_is_help=True)
 SinceOption = Annotated[datetime | None, typer.Option(help="Sessions that ended at this time or later (UTC).")]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of to the screen.")]
 UntilOption = Annotated[datetime | None, typer.Option(help="Sessions that ended before this time (UTC).")]
 _LONG_AGO, _FAR_AHEAD = datetime(1970, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001 - given a zone in _utc
 
 
 class ExportFormat(StrEnum):
+    CSV = "csv"
+    NDJSON = "ndjson"
+    OCPI = "ocpi"
+
+
+class PostingFormat(StrEnum):
     CSV = "csv"
     NDJSON = "ndjson"
 
@@ -52,40 +60,72 @@ def cdrs_list(since: SinceOption = None, until: UntilOption = None, config: Conf
 @cdrs_app.command("export")
 def cdrs_export(
     form: Annotated[
-        ExportFormat, typer.Option("--format", help="CSV, or one JSON document a line.")
+        ExportFormat, typer.Option("--format", help="CSV, one JSON document a line, or an array of OCPI 2.2.1 CDRs.")
     ] = ExportFormat.CSV,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of to the screen.")] = None,
+    output: OutputOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    coordinates: Annotated[
+        str, typer.Option("--coordinates", help="For OCPI: the Location's LATITUDE,LONGITUDE in degrees.")
+    ] = "0.00000,0.00000",
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Export the bills of this site, oldest first."""
-    found = _cdrs(load_settings(config), since, until)
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(output.open("w", encoding="utf-8", newline="")) if output else sys.stdout
-        if form is ExportFormat.NDJSON:
-            document = TypeAdapter(Cdr)
-            file.writelines(document.dump_json(cdr).decode() + "\n" for cdr in found)
+    """Export the bills of this site, credits too, oldest first; bills in quarantine not to OCPI."""
+    from edge import exports
+    from edge.ledger import bill_reading
+    from edge.site_rules import rules_of
+    from protocols.ocpi.cdr_document import CdrPlace
+
+    place = re.fullmatch(r"(-?[0-9]{1,2}\.[0-9]{5,7}),(-?[0-9]{1,3}\.[0-9]{5,7})", coordinates)
+    if place is None:
+        fail(f"--coordinates {coordinates}: expected degrees with 5 to 7 places, such as 52.52000,13.40500")
+    settings = load_settings(config)
+    with ledger_errors(), _written(output) as file, contextlib.closing(open_reader(ledger_path(settings))) as reading:
+        found = bill_reading.between(reading, _utc(since or _LONG_AGO), _utc(until or _FAR_AHEAD))
+        match form:
+            case ExportFormat.CSV:
+                exports.write_csv(file, exports.BILL_COLUMNS, exports.bill_rows(found))
+            case ExportFormat.NDJSON:
+                file.writelines(exports.bill_lines(found))
+            case ExportFormat.OCPI:
+                site = CdrPlace(location=rules_of(settings).location, coordinates=(place[1], place[2]))
+                file.writelines(exports.ocpi_array(found, site))
+
+
+@postings_app.command("export")
+def postings_export(
+    form: Annotated[
+        PostingFormat, typer.Option("--format", help="CSV, a row for each leg; or one journal entry a line.")
+    ] = PostingFormat.CSV,
+    output: OutputOption = None,
+    since: Annotated[datetime | None, typer.Option(help="Made at this time or later (UTC).")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Made before this time (UTC).")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Export the double-entry postings of this site, oldest first; debit is positive."""
+    from edge import exports
+    from edge.ledger import bill_reading
+
+    settings = load_settings(config)
+    with ledger_errors(), _written(output) as file, contextlib.closing(open_reader(ledger_path(settings))) as reading:
+        found = bill_reading.postings_between(reading, _utc(since or _LONG_AGO), _utc(until or _FAR_AHEAD))
+        if form is PostingFormat.CSV:
+            exports.write_csv(file, exports.POSTING_COLUMNS, exports.posting_rows(found))
         else:
-            csv.writer(file).writerows(_csv_rows(found))
+            file.writelines(exports.posting_lines(found))
 
 
-def _csv_rows(found: Iterable[Cdr]) -> Iterator[list[str]]:
-    yield [
-        *("id", "session_id", "location_id", "station_id", "evse_id", "token_uid", "contract_id"),
-        *("start_date_time", "end_date_time", "energy_wh", "time_s", "parking_time_s"),
-        *("currency", "total_excl_vat", "total_incl_vat", "stop_reason", "quarantine"),
-    ]
-    for cdr in found:
-        row = [
-            *(cdr.id, cdr.session_id, cdr.location_id, cdr.station_id, str(cdr.evse_id), cdr.token_uid or ""),
-            *(cdr.contract_id, cdr.start_date_time.isoformat(), cdr.end_date_time.isoformat()),
-            *(str(cdr.total_energy_wh), str(cdr.total_time_s), str(cdr.total_parking_time_s)),
-            *(cdr.currency, str(cdr.total_cost.excl_vat), str(cdr.total_cost.incl_vat)),
-            *(cdr.stop_reason, "; ".join(cdr.quarantine)),
-        ]
-        # A cell that a spreadsheet would take for a formula is text.
-        yield ["'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in row]
+@contextlib.contextmanager
+def _written(output: Path | None) -> Iterator[IO[str]]:
+    """The file that was named, or the screen. Ends the program where it cannot be written."""
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        with output.open("w", encoding="utf-8", newline="") as file:
+            yield file
+    except OSError as error:
+        fail(f"{output} cannot be written: {error.strerror}")
 
 
 def _cdrs(settings: EdgeConfig, since: datetime | None, until: datetime | None) -> Iterator[Cdr]:

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 
 from edge.backup_commands import backup, restore
-from edge.bill_commands import cdrs_app
+from edge.bill_commands import cdrs_app, postings_app
 from edge.certificate_commands import ca_app, certificates_app, security
 from edge.charger_commands import charger_app
 from edge.chargers.credentials import generate_password, hash_password
@@ -87,6 +87,7 @@ app.add_typer(customers_app, name="customers")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(bills_app, name="bills")
+app.add_typer(postings_app, name="postings")
 app.add_typer(statements_app, name="statements")
 app.command()(receipt)
 app.command()(receipts)

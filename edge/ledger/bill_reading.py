@@ -59,6 +59,18 @@ def newest(connection: sqlite3.Connection, *, is_waiting: bool, limit: int) -> l
     return [_document(row) for row in rows]
 
 
+def between(connection: sqlite3.Connection, since: datetime, until: datetime) -> Iterator[BillDocument]:
+    """The bills of sessions that ended from `since` to before `until`, oldest first, one at a time."""
+    for row in connection.execute(queries()["bills_between"], (since.isoformat(), until.isoformat())):
+        yield _document(row)
+
+
+def postings_between(connection: sqlite3.Connection, since: datetime, until: datetime) -> Iterator[Entry]:
+    """The postings made from `since` to before `until`, oldest first, one at a time."""
+    for (entry,) in connection.execute(queries()["postings_between"], (since.isoformat(), until.isoformat())):
+        yield decode_entry(entry)
+
+
 def documents_with(connection: sqlite3.Connection, cdr_id: str) -> list[BillDocument]:
     """All bills of the transaction that this one is of, in their order; none where there is no such bill."""
     try:

@@ -91,6 +91,14 @@ ORDER BY c.money_seq DESC LIMIT ?
 SELECT c.entry, s.state, d.entry FROM cdrs AS c JOIN bill_state AS s ON s.money_seq = c.money_seq
 LEFT JOIN bill_decisions AS d ON d.bill_seq = c.money_seq ORDER BY c.money_seq DESC LIMIT ?
 
+-- name: bills_between
+SELECT c.entry, s.state, d.entry FROM cdrs AS c JOIN bill_state AS s ON s.money_seq = c.money_seq
+LEFT JOIN bill_decisions AS d ON d.bill_seq = c.money_seq
+WHERE c.end_date_time >= ? AND c.end_date_time < ? ORDER BY c.end_date_time, c.money_seq
+
+-- name: postings_between
+SELECT entry FROM postings WHERE posted_at >= ? AND posted_at < ? ORDER BY posted_at, money_seq
+
 -- name: transaction_of_bill
 SELECT transaction_id FROM cdrs WHERE money_seq = ? AND cdr_id = ?
 
