@@ -96,6 +96,7 @@ async def plain(plan: SidePlan, rounds: Rounds) -> AsyncIterator[None]:
     addresses = [point.address for point in points(profile, profile.registers)]
     errors: dict[str, int] = defaultdict(int)
     rounds.errors = lambda: dict(errors)
+    over = asyncio.Event()  # a client of pymodbus that is cancelled in a read may go on
 
     async def read(number: int, address: str, unit_id: int) -> None:
         host, _, port = address.removeprefix("tcp://").partition(":")
@@ -104,7 +105,7 @@ async def plain(plan: SidePlan, rounds: Rounds) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         due_s = loop.time() + number * plan.every_s / len(plan.addresses)  # not all in the same moment
         try:
-            while True:
+            while not over.is_set():
                 await asyncio.sleep(max(0.0, due_s - loop.time()))
                 began_s, due_s = loop.time(), due_s + plan.every_s
                 for at in addresses:
@@ -117,10 +118,10 @@ async def plain(plan: SidePlan, rounds: Rounds) -> AsyncIterator[None]:
             client.close()
 
     async with asyncio.TaskGroup() as tasks:
-        reading = [tasks.create_task(read(number, *place)) for number, place in enumerate(plan.addresses)]
+        for number, place in enumerate(plan.addresses):
+            tasks.create_task(read(number, *place))
         yield
-        for task in reading:
-            task.cancel()
+        over.set()
 
 
 async def measured(plan: SidePlan) -> dict[str, Any]:
