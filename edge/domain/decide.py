@@ -376,4 +376,3 @@ def _restart(site: Site, decision: Decision, now: datetime) -> None:
     polled.restart(site)
     unbilled.restart(site, now)
     remote.give_up_commands(site, decision, now)
-    payment_desk.restart(site, decision)
