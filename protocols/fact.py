@@ -14,6 +14,16 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 
+def _without_defaults(fact: msgspec.Struct) -> dict[str, Any]:
+    """What msgspec writes of a struct that omits defaults."""
+    told = msgspec.structs.asdict(fact)
+    return {
+        field.name: told[field.name]
+        for field in msgspec.structs.fields(fact)
+        if field.required or told[field.name] != field.default
+    }
+
+
 class Fact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Never part of a circle, so the collector need not know them. Unknown fields are left out when one is read."""
 
@@ -31,6 +41,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             lambda said: cls(**said),
             as_said,
             serialization=core_schema.plain_serializer_function_ser_schema(
-                msgspec.structs.asdict, return_schema=as_said
+                _without_defaults if cls.__struct_config__.omit_defaults else msgspec.structs.asdict,
+                return_schema=as_said,
             ),
         )

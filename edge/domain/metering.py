@@ -10,6 +10,7 @@ from edge.domain.clock import believed, is_past
 from edge.domain.decision import Decision
 from edge.domain.main_meter import reading
 from edge.domain.past import PastKey
+from edge.domain.pricing.compiled import compiled
 from edge.domain.signed_values import keep_signed
 from edge.domain.site import Site
 from edge.domain.station import EvseStatus
@@ -23,6 +24,7 @@ from protocols.terms import ChargingState, EvseRef, Measurand, ReadingContext
 MAX_SAMPLES_PER_ENTRY: Final = 250
 """A message may hold thousands; an entry is to fit into a batch."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_NEUTRAL: Final = "N"
 
 
 def meter(site: Site, decision: Decision, event: MeterValuesReported, now: datetime) -> None:
@@ -89,6 +91,30 @@ def _read_registers(
                 transaction.read(sample.value, stamp)
             elif is_named or not is_past(sample.at, now):
                 transaction.read(sample.value, at, is_stamped=False)
+    asked = compiled(transaction.tariff)
+    if asked.asks_power or asked.asks_current:
+        _feel(transaction, samples, at, now)
+
+
+def _feel(transaction: Transaction, samples: tuple[Sample, ...], at: datetime, now: datetime) -> None:
+    """Power and current at each time stamp, the sum over the phases where a station tells these."""
+    drawn: dict[datetime, dict[tuple[Measurand, bool], int]] = {}
+    for sample in samples:
+        if (
+            sample.measurand in (Measurand.POWER, Measurand.CURRENT)
+            and sample.phase != _NEUTRAL
+            and sample.context is not ReadingContext.TRANSACTION_END
+        ):
+            stamp, is_believed = believed(sample.at, now, transaction.started_at)
+            sums = drawn.setdefault(stamp if is_believed else at, {})
+            kind = (sample.measurand, sample.phase is None)
+            sums[kind] = sums.get(kind, 0) + sample.value
+    for stamp, sums in sorted(drawn.items()):
+        power_w, current_ma = (
+            sums.get((measurand, True), sums.get((measurand, False)))
+            for measurand in (Measurand.POWER, Measurand.CURRENT)
+        )
+        transaction.feel(stamp, power_w, current_ma)
 
 
 def show_samples(site: Site, status: EvseStatus, samples: tuple[Sample, ...], now: datetime) -> None:

@@ -21,7 +21,7 @@ _SHOWN_BY: Final = frozenset({"2.0.1", "2.1"})
 
 def running_cost(transaction: Transaction, now: datetime) -> Decimal:
     """What the driver owes so far, taxes included."""
-    return price_session(transaction.tariff, transaction.charging_periods(now)).total.incl_vat
+    return price_session(transaction.tariff, transaction.charging_periods(now), transaction.time_zone).total.incl_vat
 
 
 def cost_to_tell(site: Site, transaction: Transaction, now: datetime) -> str | None:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Final
 
 from edge.domain.numbering import Numbering
+from edge.domain.phases import Phase, Reading, cut, feel, is_cut, whole_second
+from edge.domain.pricing.compiled import compiled
 from protocols.ocpi.cdr import ChargingPeriod, SignedData
 from protocols.ocpi.tariff import Tariff
 from protocols.terms import ChargingState, EvseRef
@@ -77,15 +79,8 @@ class Doubt(StrEnum):
     ESTIMATED = "the energy was estimated and the tariff prices it"
     METERS_DISAGREE = "the site's own meters show something else"
     RESTORED = "the ledger was restored from a backup while it was open: it may have been billed already"
-
-
-@dataclass(slots=True, kw_only=True)
-class Phase:
-    """A stretch of a transaction in which the vehicle was charging or was not, from `start` and register `start_wh`."""
-
-    start: datetime
-    start_wh: int
-    is_charging: bool
+    UNMEASURED = "the tariff prices by power or current that was not measured"
+    TOO_MANY_PERIODS = "power or current crossed the tariff's bounds too often"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +106,8 @@ class Transaction:
     goes on and no energy is negative. `first_wh` is the first reading after the start. `measured_wms` is what the
     measured power comes to, in W·ms, `power_w` holds since `power_at`. `evidence` says what a doubt stands on.
     `main_wh` is what the station's main meter showed when it began, None where that is not known.
-    `rating_w` 0: not known. `reservation_id` is the reservation that it used, made at `reserved_at`.
+    `rating_w` 0: not known. `reservation_id` is the reservation that it used, made at `reserved_at`. `time_zone` is the
+    Location's.
     """
 
     transaction_id: str
@@ -151,6 +147,7 @@ class Transaction:
     reserved_at: datetime | None = None
     signed: SignedData | None = None
     main_wh: int | None = None
+    time_zone: str = "UTC"
 
     @property
     def ref(self) -> EvseRef:
@@ -244,7 +241,22 @@ class Transaction:
             self.doubt(Doubt.METER_JUMPED, f"{jump}, where {self.rating_w} W are rated")
         if self.first_at is None:
             self.first_wh, self.first_at = register_wh, at
+        if is_cut(self.tariff):
+            self._cut(before_wh, at, now_wh)
         self.last_wh, self.last_at = now_wh, at
+
+    def _cut(self, before_wh: int, at: datetime, now_wh: int) -> None:
+        """The register went from the last reading to this one: into phases by the tariff's boundaries between."""
+        before = Reading(at=self.last_at or self.started_at, wh=before_wh)
+        if self.phases and not cut(self.phases, self.tariff, self.time_zone, before, Reading(at=at, wh=now_wh)):
+            self.doubt(Doubt.TOO_MANY_PERIODS)
+
+    def feel(self, at: datetime, power_w: int | None, current_ma: int | None) -> None:
+        """The vehicle draws this from `at` on, where the tariff asks; None where it was not measured."""
+        if self.phases and (self.last_at is None or at >= self.last_at):
+            now = Reading(at=at, wh=self.last_wh if self.last_wh is not None else self.meter_start_wh or 0)
+            if not feel(self.phases, self.tariff, self.time_zone, now, power_w, current_ma):
+                self.doubt(Doubt.TOO_MANY_PERIODS)
 
     def _reckoned(self, register_wh: int, before_wh: int, at: datetime) -> int:
         """What the register would show had it never fallen."""
@@ -278,6 +290,9 @@ class Transaction:
         """Note what the vehicle does from `at` on; returns whether that is a change."""
         if self.phases and charging_state is self.charging_state:
             return False
+        if self.phases and is_cut(self.tariff):
+            known_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh or 0
+            self._cut(known_wh, at, known_wh)
         self.charging_state = charging_state
         is_charging = charging_state is ChargingState.CHARGING
         if not self.phases or self.phases[-1].is_charging != is_charging:
@@ -292,6 +307,7 @@ class Transaction:
         A register a little below the last sample is rounding on the station's side; of one that fell further nothing is
         taken, and it is a doubt.
         """
+        known_wh = self.last_wh
         if meter_stop_wh is not None:
             if self.meter_start_wh is None:
                 self.read(meter_stop_wh, at)
@@ -301,6 +317,10 @@ class Transaction:
         elif self.last_wh is None:
             self.doubt(Doubt.METER_MISSING)
         stop_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh or 0
+        if is_cut(self.tariff) and at >= (self.last_at or self.started_at):
+            self._cut(known_wh if known_wh is not None else self.meter_start_wh or 0, at, stop_wh)
+            self.last_at = at
+            self._doubt_unmeasured()
         for phase in self.phases:
             phase.start_wh = min(phase.start_wh, stop_wh)
             phase.start = min(phase.start, at)
@@ -308,10 +328,12 @@ class Transaction:
     def charging_periods(self, until: datetime) -> tuple[ChargingPeriod, ...]:
         """The phases so far as OCPI charging periods, whole seconds that add up exactly to the whole duration; before
         them the time that was reserved."""
-        periods = []
+        periods: list[ChargingPeriod] = []
         reserved_at = self.reserved_at or self.started_at
         if (reserved_s := int((self.started_at - reserved_at).total_seconds())) > 0:
             periods.append(ChargingPeriod(start_date_time=reserved_at, reservation_time_s=reserved_s))
+        if is_cut(self.tariff):
+            return (*periods, *self._cut_periods(until))
         last_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh or 0
         for index, phase in enumerate(self.phases):
             following = self.phases[index + 1] if index + 1 < len(self.phases) else None
@@ -326,6 +348,39 @@ class Transaction:
                 )
             )
         return tuple(periods)
+
+    def _cut_periods(self, until: datetime) -> list[ChargingPeriod]:
+        """In whole seconds of the clock, as boundaries are. What is not measured yet has time, and no energy."""
+        last_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh or 0
+        until = max(whole_second(until), self.phases[-1].start) if self.phases else until
+        stretches = [(phase, whole_second(phase.start), phase.start_wh) for phase in self.phases]
+        if self.phases and self.last_at is not None and stretches[-1][1] < whole_second(self.last_at) < until:
+            stretches.append((self.phases[-1], whole_second(self.last_at), last_wh))
+        periods = []
+        for index, (phase, start, start_wh) in enumerate(stretches):
+            is_last = index + 1 == len(stretches)
+            end, end_wh = (until, last_wh) if is_last else stretches[index + 1][1:]
+            seconds = max(0, int((end - start).total_seconds()))
+            periods.append(
+                ChargingPeriod(
+                    start_date_time=start,
+                    energy_wh=max(0, end_wh - start_wh),
+                    time_s=seconds if phase.is_charging else 0,
+                    parking_time_s=0 if phase.is_charging else seconds,
+                    power_w=phase.power_w,
+                    current_ma=phase.current_ma,
+                )
+            )
+        return periods
+
+    def _doubt_unmeasured(self) -> None:
+        asks = compiled(self.tariff)
+        for phase in self.phases:
+            if phase.is_charging and (
+                (asks.asks_power and phase.power_w is None) or (asks.asks_current and phase.current_ma is None)
+            ):
+                self.doubt(Doubt.UNMEASURED, f"from {phase.start.isoformat()} on")
+                return
 
     def _second(self, at: datetime) -> int:
         return int((at - self.started_at).total_seconds())
