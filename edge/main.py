@@ -51,6 +51,7 @@ from edge.price_command import price
 from edge.profile_commands import profile_app
 from edge.proof_commands import explain, verify
 from edge.receipt_commands import receipt, receipts
+from edge.qr_commands import qr, qr_check, qr_key
 from edge.staff_commands import staff_app
 from edge.statement_commands import statements_app
 from edge.status_board import board
@@ -104,7 +105,7 @@ app.add_typer(template_app, name="template")
 app.add_typer(variables_app, name="variables")
 app.add_typer(staff_app, name="staff")
 app.add_typer(till_app, name="till")
-for _money_command in (pay, topup, refund, void, settle, payments, reconcile):
+for _money_command in (pay, topup, refund, void, settle, payments, reconcile, qr, qr_check, qr_key):
     app.command()(_money_command)
 app.command()(reports)
 app.command()(probe)
