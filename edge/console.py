@@ -157,7 +157,7 @@ def change(settings: EdgeConfig, request: Change) -> str:
 def answered(settings: EdgeConfig, request: ReceiptRequest) -> Answer:
     """The running agent's answer to a request about receipts, or, when none runs, that of the same decisions on its
     ledger; ends the program with a clear word when there is no good one."""
-    with contextlib.suppress(AgentUnreachable):
+    with contextlib.suppress(AgentUnreachable, BadText):
         return good(asyncio.run(ask_agent(settings, request, 30.0)))
     from edge.alone import answer_alone
 
