@@ -89,12 +89,13 @@ def _read(settings: EdgeConfig, file: Path) -> CustomerList:
 def customers_list(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List the customers; the agent may run or not."""
     from edge.ledger import customer_reading
+    from edge.ledger.customer_tables import CUSTOMERS
 
     table = Table("source", "id", "name", "language", "email", "phone", "vehicles")
     with _ledger(config) as reading:
         for source, customer in customer_reading.all_customers(reading):
             if as_json:
-                told = customer_reading.CUSTOMERS.dump_python(customer, mode="json")
+                told = CUSTOMERS.dump_python(customer, mode="json")
                 print(json.dumps({"source": source, **told}, ensure_ascii=False))
                 continue
             plates = ", ".join(vehicle.plate for vehicle in customer.vehicles)
@@ -197,12 +198,13 @@ def _contract_cells(contract: Contract, cards: tuple[str, ...]) -> list[str]:
 def contracts_list(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List the contracts; the agent may run or not."""
     from edge.ledger import customer_reading
+    from edge.ledger.customer_tables import CONTRACTS
 
     table = Table("source", "id", "customer", "billing", "credit limit", "offline limit", "statement", "")
     with _ledger(config) as reading:
         for source, contract in customer_reading.all_contracts(reading):
             if as_json:
-                told = customer_reading.CONTRACTS.dump_python(contract, mode="json")
+                told = CONTRACTS.dump_python(contract, mode="json")
                 print(json.dumps({"source": source, **told}, ensure_ascii=False))
                 continue
             table.add_row(

@@ -4,7 +4,9 @@ of them and of the postings."""
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from decimal import Decimal
+from sys import intern
 from typing import Final, assert_never
 
 import msgspec
@@ -71,11 +73,14 @@ def restore_accounts(site: Site, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         account_totals.add_up(connection)
     sql, book = queries(), site.accounts
+    limits: dict[Decimal | None, Decimal | None] = {}
     for source, document in connection.execute(sql["contracts"]):
-        contract = CONTRACTS.validate_json(document)
+        contract = _lean(CONTRACTS.validate_json(document), limits)
         (book.hub if source == "hub" else book.site)[contract.id] = contract
-    owed = account_totals.balances(connection, CUSTOMER)
-    book.balances = {account[len(CUSTOMER) :]: amount for account, amount in owed.items()}
+    names = {each: each for each in (*book.site, *book.hub)}
+    for account, amount in account_totals.balances(connection, CUSTOMER).items():
+        contract_id = account[len(CUSTOMER) :]
+        book.balances[names.get(contract_id, contract_id)] = amount
     elsewhere = connection.execute(sql["balances_elsewhere"])
     book.elsewhere = {contract_id: Decimal(amount) for contract_id, amount in elsewhere}
     book.steps = dict(connection.execute(sql["dunning"]).fetchall())
@@ -84,6 +89,16 @@ def restore_accounts(site: Site, connection: sqlite3.Connection) -> None:
         _restore_dues(site, connection)
         _restore_unsent(site, connection)
         _restore_wallets(site, connection)
+
+
+def _lean(contract: Contract, limits: dict[Decimal | None, Decimal | None]) -> Contract:
+    """Of tens of thousands most have the same currency and one of a few limits: those are one object."""
+    return replace(
+        contract,
+        currency=intern(contract.currency),
+        credit_limit=limits.setdefault(contract.credit_limit, contract.credit_limit),
+        offline_limit=limits.setdefault(contract.offline_limit, contract.offline_limit),
+    )
 
 
 def _restore_dues(site: Site, connection: sqlite3.Connection) -> None:

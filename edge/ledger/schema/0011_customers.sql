@@ -9,6 +9,7 @@ CREATE TABLE customers (
     document    BLOB NOT NULL,
     UNIQUE (source, customer_id)
 );
+CREATE INDEX customers_by_id ON customers (customer_id);
 CREATE VIRTUAL TABLE customer_words USING fts5(words, content = 'customers', content_rowid = 'number', tokenize = 'trigram');
 CREATE TRIGGER customers_in AFTER INSERT ON customers BEGIN
     INSERT INTO customer_words (rowid, words) VALUES (new.number, new.words);
@@ -28,6 +29,7 @@ CREATE TABLE contracts (
     document    BLOB NOT NULL,
     PRIMARY KEY (source, contract_id)
 ) WITHOUT ROWID;
+CREATE INDEX contracts_by_id ON contracts (contract_id);
 CREATE INDEX contracts_by_customer ON contracts (customer_id);
 
 -- Which card is of which contract; kept by what happens to tokens.

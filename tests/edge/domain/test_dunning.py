@@ -113,7 +113,7 @@ def test_what_is_open_is_the_balance_and_its_newest_parts(moves: list[tuple[int,
             debts.append((due_on(contract, at, "Europe/Berlin"), amount))
     parts = dues.open.get(contract.id, [])
     assert sum((amount for _, amount in parts), ZERO) - dues.paid_ahead.get(contract.id, ZERO) == balance
-    left, newest = max(balance, ZERO), []
+    left, newest = max(balance, ZERO), list[tuple[date, Decimal]]()
     for due, amount in reversed(debts):
         if left:
             newest.insert(0, (due, min(amount, left)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,15 +10,18 @@ import pytest
 
 from edge.domain.account_rules import AccountRules
 from edge.domain.decision import Decision
-from edge.domain.events import Done, Ticked
+from edge.domain.events import ClaimAnswered, Done, StationsClaimed, Ticked
+from edge.domain.station import Home
 from protocols.charger.commands import IdTokenAnswer
 from protocols.charger.events import IdTokenPresented, MeterValuesReported, Sample, StationDisconnected
 from protocols.charger.operations.transactions import StopTransaction
 from protocols.money import ZERO
 from protocols.sync.customers import WalletOverdrawn, WalletSpent
 from protocols.sync.down import DesiredAccounts
+from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmCleared, AlarmRaised, PostingMade, PostingReason, TransactionEnded
 from protocols.terms import AuthorizationStatus, Measurand
+from tests.edge.domain.bay import KWH, Bay
 from tests.edge.domain.site_kit import Play, issued, new_site, number, register
 from tests.edge.domain.wallet_kit import CUSTOMER, balances, postpaid, prepaid, sign, top_up
 
@@ -248,6 +252,54 @@ def test_a_driver_who_comes_later_brings_the_wallet_along(play: Play) -> None:
     assert balances(play)[HELD] == Decimal("-8.00")
 
 
+def test_a_charger_without_transactions_is_ended_by_the_site() -> None:
+    bay = Bay()
+    bay.find()
+    bay.no_vehicle()
+    sign(bay, prepaid())
+    top_up(bay, "6.00")
+    bay.vehicle()
+    bay.card()
+    while bay.limits[-1]:
+        bay.charge(11 * KWH // 60, minutes=1)
+    bay.idle()
+    bay.idle()
+    cdr = bay.bill()
+    assert cdr.stop_reason == "LocalOutOfCredit"
+    assert Decimal("5.60") < cdr.total_cost.incl_vat <= 6
+    assert bay.limits[-1] == 0
+    assert HELD not in balances(bay)
+
+
+def test_a_station_of_2_0_1_is_stopped_alike(play: Play) -> None:
+    sign(play, prepaid())
+    top_up(play, "2.00")
+    play.began201()
+    play.after(18)
+    decision = play.updated201(
+        samples=(register(4_290, play.now), Sample(measurand=Measurand.POWER, value=11_000, at=play.now))
+    )
+    assert stops(decision) == ["T1"]
+
+
+def test_a_wallet_goes_along_to_another_agent_of_the_node() -> None:
+    one, two = (Play(site=new_site(peers=frozenset({"edge-1", "edge-2"}))) for _ in range(2))
+    for agent, name in ((one, "edge-1"), (two, "edge-2")):
+        agent.site.rules = replace(agent.site.rules, edge_id=name)
+        sign(agent, prepaid())
+        top_up(agent, "30.00")
+    one.site.station("A").home = Home.HERE
+    one.start(0)
+    given = next(iter(one.site.transactions.values()))
+    one.tell(StationsClaimed(station_ids=("A",), by_edge_id="edge-2"))
+    assert balances(one)[MINE] == -30
+    two.tell(ClaimAnswered(station_id="A", claim=0, is_complete=True, given=(given,)))
+    assert balances(two)[HELD] == -20
+    (posting,) = [each for each in two.found(PostingMade) if each.reason is PostingReason.HOLD]
+    assert posting.key == f"hold:{given.transaction_id}:1:000000"
+    assert one.site.accounts.wallets == {}
+
+
 # --- several sites ---
 
 
@@ -290,7 +342,7 @@ def test_what_the_hub_has_heard_of_is_not_spent_in_the_dark(play: Play) -> None:
     play.after(10)
     play.stop(transaction, 5_000)
     assert play.site.accounts.unsent == {"C-GOOD": issued(play).total_cost.incl_vat}
-    play.site.accounts.note_sent(play.site.last_seq["money"])
+    play.site.accounts.note_sent(play.site.last_seq[Stream.MONEY])
     assert play.site.accounts.unsent == {}
 
 
