@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.ingest import projection
+from cloud.ingest import chain_seals, projection
 from cloud.ingest.changes import Changes, Origin, alarm_row, project
 from cloud.store import feed
 from cloud.store.engine import Store, insert_missing, is_database_away
@@ -84,6 +84,8 @@ async def _store(
     if taken.good:
         rows = [{**key, "seq": seq, "raw": batch.raw[seq]} for seq in taken.good]
         await connection.execute(insert_missing(connection, entries), rows)
+    if taken.changes.seals:
+        taken.events += await chain_seals.take(connection, origin, taken.changes.seals)
     if taken.dead:
         taken.events += await _bury(connection, origin, key, taken.dead)
     await connection.execute(
@@ -128,6 +130,7 @@ async def _take_carefully(
                 events = await projection.write(connection, origin, changes)
             taken.events += events
             taken.good.append(entry.seq)
+            taken.changes.seals += changes.seals
             taken.changes.newest_at = max(entry.at, taken.changes.newest_at or entry.at)
         except (BadEntry, SQLAlchemyError, ValueError, OverflowError) as error:
             if is_database_away(error):

@@ -113,8 +113,8 @@ class Changes:
     sessions_billed: list[Row] = field(default_factory=list)
     cdrs: list[Row] = field(default_factory=list)
     bills_decided: list[BillDecided] = field(default_factory=list)
-    seals: list[tuple[int, ChainSealed]] = field(default_factory=list)
-    """With the number of the entry."""
+    seals: list[tuple[int, datetime, ChainSealed]] = field(default_factory=list)
+    """With number and time of the entry: chain_seals takes them when the batch's entries are stored."""
     postings: list[Row] = field(default_factory=list)
     posting_legs: list[Row] = field(default_factory=list)
     boots: dict[str, Row] = field(default_factory=dict)
@@ -156,7 +156,7 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
         case BillDecided() as body:
             changes.bills_decided.append(body)
         case ChainSealed() as body:
-            changes.seals.append((entry.seq, body))
+            changes.seals.append((entry.seq, entry.at, body))
         case PostingMade() as body:
             _post(body, entry.at, origin, changes)
         case CustomersChanged() | ElsewhereTold() | WalletSpent() | WalletOverdrawn() | DunningStepTaken():

@@ -1,0 +1,112 @@
+"""Holds what an edge says of its chain of hashes against the entries that are here, and keeps what it said.
+
+The hub reckons the same chain (edge/ledger/chain.py) over the money that it has: from one seal to the next, some thousand
+entries. Whoever changes the money at the site after that cannot change what is kept here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.ingest.changes import Origin, alarm_row
+from cloud.ingest.projection import write_alarms
+from cloud.store.engine import insert_missing
+from cloud.store.feed import FeedEvent
+from cloud.store.proof_tables import chain_seals
+from cloud.store.tables import alarms, entries
+from protocols.sync.proof import ChainSealed
+from protocols.sync.topics import Stream
+from protocols.sync.up import AlarmRaised, Severity
+
+CHAINED: Final = ("cdr_issued", "cdr_quarantined", "posting_made", "bill_decided")
+MAX_ENTRIES: Final = 20_000
+"""Of one seal, counting all of the money stream; what is longer is kept unproved."""
+
+
+async def take(
+    connection: AsyncConnection, origin: Origin, seals: Sequence[tuple[int, datetime, ChainSealed]]
+) -> list[FeedEvent]:
+    """To be called when the entries of the batch are stored; returns what the feed should tell."""
+    events: list[FeedEvent] = []
+    for seq, at, seal in seals:
+        is_proved = await _is_proved(connection, origin, seal)
+        row = {
+            **origin.key,
+            "epoch": origin.epoch,
+            "seq": seq,
+            "since_seq": seal.since_seq,
+            "through_seq": seal.through_seq,
+            "count": seal.count,
+            "hash": seal.hash,
+            "is_proved": is_proved,
+            "sealed_at": at,
+        }
+        await connection.execute(insert_missing(connection, chain_seals), row)
+        if is_proved is False:
+            events += await _tell(connection, origin, seq, seal)
+    return events
+
+
+async def _is_proved(connection: AsyncConnection, origin: Origin, seal: ChainSealed) -> bool | None:
+    if seal.through_seq - seal.since_seq > MAX_ENTRIES:
+        return None
+    before = await connection.execute(
+        select(chain_seals.c.hash).where(
+            chain_seals.c.domain == origin.address.domain,
+            chain_seals.c.edge_id == origin.address.edge_id,
+            chain_seals.c.epoch == origin.epoch,
+            chain_seals.c.through_seq == seal.since_seq,
+        )
+    )
+    if any(row.hash != seal.since_hash for row in before):
+        return False
+    query = (
+        select(entries.c.raw)
+        .where(
+            entries.c.domain == origin.address.domain,
+            entries.c.edge_id == origin.address.edge_id,
+            entries.c.epoch == origin.epoch,
+            entries.c.stream == Stream.MONEY.value,
+            entries.c.seq > seal.since_seq,
+            entries.c.seq <= seal.through_seq,
+        )
+        .order_by(entries.c.seq)
+    )
+    chained = [raw for (raw,) in await connection.execute(query) if _is_chained(raw)]
+    if len(chained) != seal.count - seal.since_count:
+        return None
+    hashed = bytes.fromhex(seal.since_hash)
+    for raw in chained:
+        hashed = hashlib.sha256(hashed + raw.encode()).digest()
+    return hashed.hex() == seal.hash
+
+
+def _is_chained(raw: str) -> bool:
+    """Its kind stands at the end: the body is the last of an entry, and the kind the last of a body."""
+    return raw.endswith(tuple(f'"kind":"{kind}"}}}}' for kind in CHAINED))
+
+
+async def _tell(connection: AsyncConnection, origin: Origin, seq: int, seal: ChainSealed) -> list[FeedEvent]:
+    body = AlarmRaised(
+        alarm_id=f"hub.chain_broken.{origin.epoch}",
+        alarm="chain_broken",
+        severity=Severity.CRITICAL,
+        text=f"Edge {origin.address.edge_id} says that its money up to entry {seal.through_seq} comes to the hash"
+        f" {seal.hash}, and what it sent comes to another: run `ohmstead-edge verify` there",
+    )
+    known = select(alarms.c.id).where(
+        alarms.c.domain == origin.address.domain,
+        alarms.c.edge_id == origin.address.edge_id,
+        alarms.c.alarm_id == body.alarm_id,
+        alarms.c.cleared_at.is_(None),
+    )
+    if (await connection.execute(known.limit(1))).one_or_none() is not None:
+        return []
+    row = alarm_row(body, f"hub-{origin.epoch}-chain-{seq}", origin.received_at, origin)
+    return await write_alarms(connection, origin, [row], [])
