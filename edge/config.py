@@ -22,9 +22,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from edge.account_config import AccountSettings
 from edge.bill_config import BillSettings
 from edge.certificate_config import CertificateSettings, Iso15118Settings
-from edge.account_config import AccountSettings
 from edge.config_contradictions import contradictions
 from edge.config_fields import EvseSettings, Name, Port, StationId, Strict
 from edge.modbus_config import ModbusSettings

@@ -86,10 +86,7 @@ class _Reader:
         is_reservation = all(period.reservation_time_s for period in periods)
         if expired is True and not is_reservation:
             self.problems.append("reservation_expired: the reservation was used, for there are other periods")
-        if any(
-            before.reservation_time_s == 0 and after.reservation_time_s
-            for before, after in pairwise(periods)
-        ):
+        if any(before.reservation_time_s == 0 and after.reservation_time_s for before, after in pairwise(periods)):
             self.problems.append("a reservation comes before the session that uses it, not within")
         return DescribedSession(
             time_zone=zone.key,

@@ -22,7 +22,11 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from protocols.ocpi.cdr import SignedData, SignedValue
 
 _PREFIX: Final = "OCMF|"
-_HASHES: Final = {"SHA256": hashes.SHA256, "SHA384": hashes.SHA384, "SHA512": hashes.SHA512}
+_HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
+    "SHA256": hashes.SHA256(),
+    "SHA384": hashes.SHA384(),
+    "SHA512": hashes.SHA512(),
+}
 _KEY_WORDS: Final = ("oca:base16:asn1:", "oca:base64:asn1:")
 """How OCPP stations name a key's encoding (Open Charge Alliance, "Signed Meter Values in OCPP")."""
 
@@ -116,7 +120,7 @@ def _verified_here(payload: str, signature: str, key: bytes) -> bool:
     if not isinstance(public, ec.EllipticCurvePublicKey):
         raise _Unchecked("the public key is none of ECDSA")
     try:
-        public.verify(raw, payload.encode(), ec.ECDSA(_HASHES[hash_name]()))
+        public.verify(raw, payload.encode(), ec.ECDSA(_HASHES[hash_name]))
     except InvalidSignature:
         return False
     return True

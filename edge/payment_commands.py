@@ -146,7 +146,7 @@ def settle(
     staff: StaffOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Say what a provider really took of a payment whose end nobody knows, or of which it took another sum; 0: nothing."""
+    """Say what a provider really took of a payment whose end nobody knows, or whose sum was another; 0: nothing."""
     request = SettlePayment(id="1", payment_id=payment, amount=amount_of(amount), reason=_reason(reason))
     _take(load_settings(config), request, 0, as_json)
 

@@ -9,9 +9,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from edge.domain.bill_book import BillRecord
 from edge.domain.errands import Errand
 from edge.domain.events import SiteEvent, SiteReply
-from edge.domain.bill_book import BillRecord
 from edge.domain.past import PastKey, PastTransaction
 from edge.domain.payment_book import MoneyKey, Recalled
 from edge.domain.payment_states import Word

@@ -13,9 +13,7 @@ from cloud.store.documents import to_json
 from cloud.store.tables import cdrs
 
 SORT = (cdrs.c.end_date_time, cdrs.c.id)
-CdrStatus = Literal[
-    "issued", "quarantined", "credit", "accepted", "rerated", "written_off", "credited", "corrected"
-]
+CdrStatus = Literal["issued", "quarantined", "credit", "accepted", "rerated", "written_off", "credited", "corrected"]
 
 
 class CdrQuery(PageQuery):

@@ -17,7 +17,7 @@ from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionN
 from protocols.errors import BadEntry
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.session import SessionStatus
-from protocols.sync.receipts import ReceiptIssued, StatementMade
+from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import (
     CustomersChanged,
     DunningStepTaken,
@@ -25,9 +25,9 @@ from protocols.sync.customers import (
     WalletOverdrawn,
     WalletSpent,
 )
-from protocols.sync.corrections import BillDecided
-from protocols.sync.proof import ChainSealed
 from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
+from protocols.sync.proof import ChainSealed
+from protocols.sync.receipts import ReceiptIssued, StatementMade
 from protocols.sync.staff import SignInRefused
 from protocols.sync.topics import EdgeAddress
 from protocols.sync.up import (

@@ -67,7 +67,6 @@ from edge.domain.events import (
     UplinkChanged,
 )
 from edge.domain.past import PastKey
-from edge.domain.proof_events import ChainGrown
 from edge.domain.payment_book import MoneyKey
 from edge.domain.payment_events import (
     CashMoved,
@@ -80,6 +79,7 @@ from edge.domain.payment_events import (
     TillOpened,
     VoidRequested,
 )
+from edge.domain.proof_events import ChainGrown
 from edge.domain.receipt_events import ReceiptAsked, StatementsReckoned
 from edge.domain.site import Site
 from edge.domain.staff_events import PinRefused
@@ -305,7 +305,7 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
 
 
 def wanted(site: Site, event: SiteEvent) -> tuple[PastKey | MoneyKey, ...]:
-    """The ended transactions, bills and payments that must be looked up in the ledger before this event can be decided."""
+    """The ended transactions, bills and payments to be looked up in the ledger before this event can be decided."""
     match event:
         case TransactionContinued() | TransactionFinished():
             if site.by_charger_id(event.station_id, event.charger_transaction_id) is not None:

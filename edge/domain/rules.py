@@ -14,8 +14,8 @@ from edge.domain.job import JobRules
 from edge.domain.list_book import ListRules
 from edge.domain.meter_book import MeterRules
 from edge.domain.offers import Offers
-from edge.domain.receipt_book import ReceiptRules
 from edge.domain.payment_book import PaymentRules
+from edge.domain.receipt_book import ReceiptRules
 from edge.domain.run_book import RunRules
 from edge.domain.station_security import CertificateRules
 from edge.domain.tariff_choice import TariffRule

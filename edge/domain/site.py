@@ -16,8 +16,8 @@ from edge.domain.job import OpenJob
 from edge.domain.list_book import ListBook
 from edge.domain.meter_book import MeterBook
 from edge.domain.past import PastKey, PastTransaction
-from edge.domain.receipt_book import ReceiptBook
 from edge.domain.payment_book import PaymentBook, Recalled
+from edge.domain.receipt_book import ReceiptBook
 from edge.domain.reservation_book import ReservationBook
 from edge.domain.rules import Admission, SiteRules, StationRules
 from edge.domain.run_book import RunBook

@@ -12,14 +12,13 @@ from edge.domain.site import MAX_STRAY_STOPS
 from edge.domain.transaction import Transaction
 from edge.ledger import device_projections
 from edge.ledger.bill_tables import corrected_seq, keep_decision
-from edge.ledger.payment_tables import keep as keep_payment
 from edge.ledger.customer_tables import keep_customers
+from edge.ledger.payment_tables import keep as keep_payment
 from edge.ledger.receipt_tables import keep_receipt
 from edge.ledger.rows import Rows
 from edge.ledger.security_tables import keep as keep_security
 from protocols.ocpi.token import Token
-from protocols.sync.proof import ChainSealed
-from protocols.sync.receipts import ReceiptIssued, StatementMade
+from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import (
     CustomersChanged,
     DunningStepTaken,
@@ -27,8 +26,9 @@ from protocols.sync.customers import (
     WalletOverdrawn,
     WalletSpent,
 )
-from protocols.sync.corrections import BillDecided
 from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
+from protocols.sync.proof import ChainSealed
+from protocols.sync.receipts import ReceiptIssued, StatementMade
 from protocols.sync.staff import SignInRefused
 from protocols.sync.up import (
     AlarmCleared,

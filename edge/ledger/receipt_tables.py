@@ -24,8 +24,8 @@ def keep_receipt(rows: Rows, body: ReceiptBody) -> None:
             what = (issued.of.value, issued.ref, issued.issued_at.isoformat(), issued.by)
             rows.add("receipts", "add_receipt", issued.count, issued.number, *what)
         case StatementMade() as made:
-            what = (made.number, made.contract_id, made.period)
-            rows.add("statements", "add_statement", made.count, *what, _encode(made))
+            of = (made.number, made.contract_id, made.period)
+            rows.add("statements", "add_statement", made.count, *of, _encode(made))
         case _:
             assert_never(body)
 

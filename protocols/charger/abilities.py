@@ -19,8 +19,8 @@ class EnergySource(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
     """A charger that says nothing by itself and knows no transactions. `rolls_over_at_wh`: where its register begins
-    again from 0. `is_estimated`: what it tells of energy stands in for a measurement. `has_lock`: it can be told to let the
-    cable go."""
+    again from 0. `is_estimated`: what it tells of energy stands in for a measurement. `has_lock`: it can be told to let
+    the cable go."""
 
     profile_id: str
     variant: str | None = None

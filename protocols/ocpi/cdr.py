@@ -85,8 +85,8 @@ class Cdr(Fact, frozen=True, kw_only=True):
     part of `total_cost`.
     The bill can be made again from it alone: `time_zone` is the Location's, an IANA name.
     `quarantine` holds the reasons why a person must look before it is issued; it is empty on an issued bill.
-    A `credit` takes back the bill `credit_reference_id`: the same quantities, and the negative of each cost. A bill that
-    a person decided upon `replaces` another: one that was in quarantine, or one that was credited.
+    A `credit` takes back the bill `credit_reference_id`: the same quantities, and the negative of each cost. A bill
+    that a person decided upon `replaces` another: one that was in quarantine, or one that was credited.
     """
 
     id: str

@@ -24,8 +24,8 @@ Limit = Annotated[int, Field(ge=1, le=MAX_ROWS)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakePayment:
-    """Take a payment to a contract's account (a top-up, where it is prepaid), or of one bill. The result is the payment:
-    `taken` for cash, `pending` for what a provider has to take: ask GetPayments until it is something else."""
+    """Take a payment to a contract's account (a top-up, where it is prepaid), or of one bill. The result is the
+    payment: `taken` for cash, `pending` for what a provider has to take: ask GetPayments until it is something else."""
 
     id: str
     request_key: Key

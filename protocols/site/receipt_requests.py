@@ -35,8 +35,8 @@ class GetReceipts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeStatement:
-    """The statement of a contract for a period that is over: a month such as 2026-10, or the week that holds a day such as
-    2026-10-26. It is made once; the result is the statement."""
+    """The statement of a contract for a period that is over: a month such as 2026-10, or the week that holds a day such
+    as 2026-10-26. It is made once; the result is the statement."""
 
     id: str
     contract_id: Name

@@ -41,8 +41,8 @@ class StatementMade(Fact, frozen=True, kw_only=True):
     `period` is the month, such as "2026-10", or the first day of a shorter one; it goes from `since` to before `until`,
     which are midnights of the Location. The amounts are as they change the account: positive is owed by the customer,
     and `opening`, `billed`, `paid`, `credited` and `other` sum up to `closing`. `through_seq` is the last money entry
-    that was looked at: what came later with an earlier time is on the next statement. `due_on` is the last day (local) on
-    which what is owed is paid in time.
+    that was looked at: what came later with an earlier time is on the next statement. `due_on` is the last day (local)
+    on which what is owed is paid in time.
     """
 
     number: str

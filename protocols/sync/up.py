@@ -15,12 +15,12 @@ from pydantic import AwareDatetime, Discriminator, JsonValue
 from protocols.fact import Fact
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
-from protocols.sync.customers import CustomerBody
 from protocols.sync.corrections import BillDecided
-from protocols.sync.proof import ChainSealed
+from protocols.sync.customers import CustomerBody
 from protocols.sync.payments import PaymentBody
-from protocols.sync.staff import SignInRefused
+from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptBody
+from protocols.sync.staff import SignInRefused
 from protocols.sync.topics import Count, Stream
 from protocols.sync.upkeep import (
     AvailabilityChanged,
@@ -168,8 +168,8 @@ class PostingReason(StrEnum):
 
 
 class PostingMade(Fact, frozen=True, kw_only=True):
-    """A double-entry posting; the legs sum to zero. `key` makes it idempotent: a CDR is posted once. `cdr_id` where it is
-    about a bill, `by` is the member of staff where a person did it."""
+    """A double-entry posting; the legs sum to zero. `key` makes it idempotent: a CDR is posted once. `cdr_id` where it
+    is about a bill, `by` is the member of staff where a person did it."""
 
     posting_id: str
     key: str

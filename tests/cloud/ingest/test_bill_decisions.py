@@ -1,4 +1,4 @@
-"""A bill that was decided upon at the site: credit and new bill are no contradiction, and the session shows what holds."""
+"""A bill that was decided upon at the site: credit and new bill do not contradict; the session shows what holds."""
 
 from __future__ import annotations
 

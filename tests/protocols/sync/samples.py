@@ -14,8 +14,7 @@ from protocols.ocpi.customer import Billing, Contract, Customer, StatementPeriod
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
 from protocols.ocpi.token import Token
-from protocols.sync import customers, down, present, receipts, up, upkeep
-from protocols.sync import payments
+from protocols.sync import customers, down, payments, present, receipts, up, upkeep
 from protocols.sync.corrections import BillDecided, BillDecision
 from protocols.sync.proof import ChainSealed
 from protocols.sync.staff import SignInRefused
@@ -146,9 +145,7 @@ MONEY_BODIES = (
             up.PostingLeg(account="vat", amount=Decimal("-0.86")),
         ),
     ),
-    ChainSealed(
-        through_seq=17, count=9, hash="ab" * 32, since_seq=4, since_count=3, since_hash="cd" * 32
-    ),
+    ChainSealed(through_seq=17, count=9, hash="ab" * 32, since_seq=4, since_count=3, since_hash="cd" * 32),
     up.TransactionHandedOver(transaction_id="tx-1", station_id="CS-1", evse_id=1, to_edge_id="edge-2", moves=1),
     up.TransactionTakenOver(
         transaction_id="tx-1",
