@@ -50,8 +50,8 @@ from edge.places import clock_of, ledger_path, token_path
 from edge.price_command import price
 from edge.profile_commands import profile_app
 from edge.proof_commands import explain, verify
-from edge.receipt_commands import receipt, receipts
 from edge.qr_commands import qr, qr_check, qr_key
+from edge.receipt_commands import receipt, receipts
 from edge.staff_commands import staff_app
 from edge.statement_commands import statements_app
 from edge.status_board import board

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.customer_events import CustomerEvent
 from edge.domain.past import PastTransaction
+from edge.domain.payment_events import PaymentEvent, PaymentReply
 from edge.domain.proof_events import ChainGrown
 from edge.domain.receipt_events import ReceiptEvent, ReceiptReply
-from edge.domain.payment_events import PaymentEvent, PaymentReply
 from edge.domain.staff_events import PinRefused
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, Operation, Reply
