@@ -39,7 +39,6 @@ from edge.local.doorkeeper import Doorkeeper
 from edge.local.requests import Desk
 from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
-from edge.local.token_file import ensure_token, read_token
 from edge.metrics import AgentMetrics
 from edge.modbus_parts import polled_stations
 from edge.payment_parts import Errands, collecting, payment_desk
@@ -51,6 +50,7 @@ from edge.receipt_parts import receipt_desk
 from edge.security_parts import security_parts
 from edge.site_rules import rules_of
 from edge.supervise import run_together
+from edge.token_file import ensure_token, read_token
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.settings import TlsSettings, UplinkSettings
 from edge.uplink.uplink import MqttUplink

@@ -12,8 +12,8 @@ from edge.config import EdgeConfig
 from edge.domain.offers import Offers
 from edge.files.file_metrics import FileMetrics
 from edge.files.store import FileStore
-from edge.local.token_file import ensure_token
 from edge.ports import Clock
+from edge.token_file import ensure_token
 
 if TYPE_CHECKING:
     from edge.files.file_server import FileServer

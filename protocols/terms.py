@@ -103,6 +103,29 @@ class BalancePart(StrEnum):
     REST = "rest"
 
 
+class PaymentMethod(StrEnum):
+    """How a customer pays at the site."""
+
+    CASH = "cash"
+    CARD = "card"
+    QR = "qr"
+
+
+class BillDecision(StrEnum):
+    """What a person decides upon a bill: the first three upon one in quarantine, the others upon one that was issued."""
+
+    ACCEPTED = "accepted"
+    """It is issued as it is."""
+    RERATED = "rerated"
+    """It is issued with other energy, another end or another tariff, or priced once more."""
+    WRITTEN_OFF = "written_off"
+    """Nobody pays for it: no bill is issued and nothing is posted."""
+    CREDITED = "credited"
+    """A credit takes all of it back."""
+    CORRECTED = "corrected"
+    """A credit takes all of it back, and another bill is issued."""
+
+
 class EvseRef(NamedTuple):
     """An EVSE of a site: `evse_id` counts from 1 in its ChargingStation, as in OCPP 2.0.1 (an OCPP 1.6 connectorId).
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from edge.local.token_file import read_token
+from edge.token_file import read_token
 from protocols.errors import OhmsteadError
 from protocols.site.requests import Request, encode_request
 from protocols.site.view import SHOWN, Answer

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from edge.local.token_file import ensure_token
+from edge.token_file import ensure_token
 from protocols.errors import BadText
 
 KEY_FILE: Final = "qr.key"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from protocols.sync.corrections import BillDecision
+from protocols.terms import BillDecision
 
 MAX_BILLS = 1000
 

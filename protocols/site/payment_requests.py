@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from protocols.sync.payments import PaymentMethod
+from protocols.terms import PaymentMethod
 
 MAX_ROWS = 1000
 Key = Annotated[str, Field(min_length=1, max_length=100)]

@@ -4,23 +4,9 @@ that is issued instead."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
-
-class BillDecision(StrEnum):
-    """The first three are for a bill in quarantine, the others for one that was issued."""
-
-    ACCEPTED = "accepted"
-    """It is issued as it is."""
-    RERATED = "rerated"
-    """It is issued with other energy, another end or another tariff, or priced once more."""
-    WRITTEN_OFF = "written_off"
-    """Nobody pays for it: no bill is issued and nothing is posted."""
-    CREDITED = "credited"
-    """A credit takes all of it back."""
-    CORRECTED = "corrected"
-    """A credit takes all of it back, and another bill is issued."""
+from protocols.terms import BillDecision as BillDecision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from protocols.money import ZERO
-
-
-class PaymentMethod(StrEnum):
-    CASH = "cash"
-    CARD = "card"
-    QR = "qr"
+from protocols.terms import PaymentMethod as PaymentMethod
 
 
 class PaymentState(StrEnum):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.local.client import AgentUnreachable, local_client
-from edge.local.token_file import ensure_token
+from edge.token_file import ensure_token
 from protocols.errors import BadText
 from protocols.site.requests import CallStation, GetStatus, Watch
 from tests.edge.local.parts import TOKEN, local_site

@@ -29,10 +29,10 @@ from edge.local.doorkeeper import Doorkeeper
 from edge.local.requests import Desk
 from edge.local.server import LocalServer
 from edge.local.settings import LocalSettings
-from edge.local.token_file import ensure_token, read_token
 from edge.metrics import AgentMetrics
 from edge.peers.link import PeerSettings
 from edge.peers.peers import Peers
+from edge.token_file import ensure_token, read_token
 from protocols.charger.abilities import OCPP_16
 from protocols.charger.commands import ChargerCommand, TransactionAnswer
 from protocols.charger.events import StationConnected, StationDisconnected, TransactionBegan, TransactionFinished

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.local.token_file import ensure_token, read_token
+from edge.token_file import ensure_token, read_token
 from protocols.errors import BadText
 
 
