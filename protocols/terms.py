@@ -112,7 +112,7 @@ class PaymentMethod(StrEnum):
 
 
 class BillDecision(StrEnum):
-    """What a person decides upon a bill: the first three upon one in quarantine, the others upon one that was issued."""
+    """What a person decides upon a bill: the first three upon one in quarantine, the others upon an issued one."""
 
     ACCEPTED = "accepted"
     """It is issued as it is."""
