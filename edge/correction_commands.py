@@ -19,7 +19,7 @@ from edge.console import DEFAULT_CONFIG, ConfigOption, ask, console, fail, ledge
 from edge.ledger.database import open_reader
 from edge.places import ledger_path
 from protocols.site.bill_requests import MAX_BILLS, DecideBill
-from protocols.sync.corrections import BillDecision
+from protocols.terms import BillDecision
 
 if TYPE_CHECKING:  # reading bills takes several times as long to load as asking the agent
     from edge.ledger.bill_reading import BillDocument

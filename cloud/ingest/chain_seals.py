@@ -1,7 +1,7 @@
 """Holds what an edge says of its chain of hashes against the entries that are here, and keeps what it said.
 
-The hub reckons the same chain (edge/ledger/chain.py) over the money that it has: from one seal to the next, some thousand
-entries. Whoever changes the money at the site after that cannot change what is kept here.
+The hub reckons the same chain (edge/ledger/chain.py) over the money that it has, from one seal to the next: a thousand
+entries or so. Whoever changes the money at the site after that cannot change what is kept here.
 """
 
 from __future__ import annotations

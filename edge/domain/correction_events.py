@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from protocols.ocpi.cdr import Cdr
-from protocols.sync.corrections import BillDecided, BillDecision
+from protocols.sync.corrections import BillDecided
+from protocols.terms import BillDecision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,9 @@ from edge.domain.events import Refused
 from edge.domain.rerating import changed, credit_of, rated
 from edge.domain.site import Site
 from protocols.ocpi.cdr import Cdr
-from protocols.sync.corrections import BillDecided, BillDecision
+from protocols.sync.corrections import BillDecided
 from protocols.sync.up import CdrIssued, PostingReason
+from protocols.terms import BillDecision
 
 _FOR_QUARANTINED: Final = frozenset({BillDecision.ACCEPTED, BillDecision.RERATED, BillDecision.WRITTEN_OFF})
 MAX_ENERGY_WH: Final = 100_000_000

@@ -16,9 +16,10 @@ from edge.domain.accounts import post_cdr
 from edge.domain.rerating import credit_of
 from protocols.money import Price
 from protocols.ocpi.cdr import Cdr
-from protocols.sync.corrections import BillDecided, BillDecision
+from protocols.sync.corrections import BillDecided
 from protocols.sync.topics import EdgeAddress, Stream
 from protocols.sync.up import CdrIssued, CdrQuarantined, Entry, MoneyBody
+from protocols.terms import BillDecision
 from tests.cloud.samples import EPOCH, batch, cdr, minute
 
 FIRST = cdr(1)

@@ -70,7 +70,8 @@ async def test_another_hash_is_an_alarm(store: Store, tmp_path: Path, changed: s
     epoch, entries = await sent(tmp_path)
     last = entries[-1]
     assert isinstance(last.body, ChainSealed)
-    body = replace(last.body, **{changed: "ab" * 32})
+    changes: dict[str, Any] = {changed: "ab" * 32}
+    body = replace(last.body, **changes)
     entries[-1] = Entry(stream=last.stream, seq=last.seq, at=last.at, body=body)
     assert await told(store, epoch, entries) == ([True, False], ["chain_broken"])
 

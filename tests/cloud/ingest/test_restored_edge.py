@@ -21,8 +21,8 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.restore import restore
 from edge.ports import Commit
 from protocols.sync.codec import decode_batch, encode_batch
-from protocols.sync.corrections import BillDecision
 from protocols.sync.topics import EdgeAddress, Stream
+from protocols.terms import BillDecision
 from tests.edge.domain.site_kit import START, Play, new_site, number
 
 HUB_TIME = START + timedelta(days=2)

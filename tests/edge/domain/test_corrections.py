@@ -15,11 +15,13 @@ from edge.domain.bill_book import BillRecord
 from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.decide import wanted
 from edge.domain.events import Refused
+from edge.domain.past import PastKey
 from edge.domain.pricing.re_rate import re_rate
 from edge.domain.rerating import changed, credit_of
 from protocols.ocpi.cdr import Cdr
-from protocols.sync.corrections import BillDecided, BillDecision
+from protocols.sync.corrections import BillDecided
 from protocols.sync.up import AlarmCleared, CdrIssued, CdrQuarantined, PostingMade, PostingReason
+from protocols.terms import BillDecision
 from tests.edge.domain.site_kit import Play, new_site, number
 
 D = BillDecision
@@ -187,7 +189,7 @@ def test_an_end_before_the_beginning_a_credit_and_an_unknown_bill_are_refused(pl
     assert isinstance(ask(play, settled.credit, D.CREDITED), Refused)
     unknown = BillDecisionAsked(cdr_id="edge-1-x-999", decision=D.CREDITED, reason="r", by="anna")
     (key,) = wanted(play.site, unknown)
-    assert key.cdr_id == "edge-1-x-999"
+    assert key == PastKey("", cdr_id="edge-1-x-999")
     assert isinstance(play.tell(unknown).reply, Refused)
 
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from edge.ledger import account_totals
 from edge.ledger.database import open_reader
 from edge.ledger.ledger import Ledger
 from edge.ledger.verify import Verified, Verifier
-from protocols.sync.corrections import BillDecision
+from protocols.terms import BillDecision
 from tests.edge.domain.site_kit import number
 from tests.edge.ledger.conftest import LedgerPlay
 from tests.edge.ledger.test_chain import seal_of
@@ -44,7 +45,7 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-def decide(play: LedgerPlay, cdr_id: str, decision: BillDecision, **more: int) -> None:
+def decide(play: LedgerPlay, cdr_id: str, decision: BillDecision, **more: Any) -> None:
     from edge.ledger.bill_tables import bill_record
 
     record = bill_record(play.ledger.connection, cdr_id)

@@ -15,11 +15,20 @@ from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
 from protocols.ocpi.token import Token
 from protocols.sync import customers, down, payments, present, receipts, up, upkeep
-from protocols.sync.corrections import BillDecided, BillDecision
+from protocols.sync.corrections import BillDecided
 from protocols.sync.proof import ChainSealed
 from protocols.sync.staff import SignInRefused
 from protocols.sync.topics import Stream
-from protocols.terms import BalancePart, ChargingState, ConnectorStatus, EvseState, Measurand, MeterRole, ReadingContext
+from protocols.terms import (
+    BalancePart,
+    BillDecision,
+    ChargingState,
+    ConnectorStatus,
+    EvseState,
+    Measurand,
+    MeterRole,
+    ReadingContext,
+)
 
 EPOCH = "0f6f1f6e-5a5b-4c43-9f55-0f8d7f4a7c11"
 T0 = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
