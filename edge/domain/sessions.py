@@ -221,6 +221,7 @@ def _open(
         ),
         is_evse_assumed=status.evse.evse_id != event.evse_id,
         rating_w=status.evse.max_power_w,
+        time_zone=site.rules.location.time_zone,
     )
     transaction.hear(event.seq_no)
     _note_clock(site, decision, transaction, event.at, now, is_believed=is_believed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 from typing import Final
 
 from msgspec import Struct, structs
@@ -50,17 +51,6 @@ def step_up(quantity: Number, step_size: int) -> Number:
     return quantity
 
 
-def line(
-    tariff: Tariff,
-    component: PriceComponent,
-    quantity: Number,
-    billed: Number,
-    reservation: ReservationRestrictionType | None = None,
-) -> PriceLine:
-    """The line of a component that has no fees."""
-    return _line(tariff, component, component.price, component.vat, component.label, quantity, billed, reservation)
-
-
 def lines_of(
     tariff: Tariff,
     component: PriceComponent,
@@ -70,7 +60,9 @@ def lines_of(
 ) -> list[PriceLine]:
     """A line, or one for each fee that the component is made of."""
     if not component.fees:
-        return [line(tariff, component, quantity, billed, reservation)]
+        return [
+            _line(tariff, component, component.price, component.vat, component.label, quantity, billed, reservation)
+        ]
     return [
         _line(
             tariff,
@@ -96,32 +88,33 @@ def _line(
     billed: Number,
     reservation: ReservationRestrictionType | None,
 ) -> PriceLine:
-    numerator, denominator = price.as_integer_ratio()
-    cents = round_cents(billed.numerator * numerator, _PER_PRICE[component.type] * denominator * billed.denominator)
+    exact = billed_exact = ""
+    price_units, units = price.as_integer_ratio()
+    units *= _PER_PRICE[component.type]
+    if type(billed) is int:
+        cents = round_cents(billed * price_units, units)
+    else:
+        cents = round_cents(billed.numerator * price_units, billed.denominator * units)
+    if type(billed) is not int or type(quantity) is not int:
+        exact, billed_exact = _exact(quantity), _exact(billed)
+        quantity, billed = _nearest(quantity), _nearest(billed)
     excl, incl = _taxed(cents, vat, tariff.tax_included)
-    if quantity.denominator == 1 and billed.denominator == 1:
-        return PriceLine(
-            type=component.type,
-            quantity=quantity.numerator,
-            billed_quantity=billed.numerator,
-            price=price,
-            vat=vat,
-            cost=Price(excl_vat=from_cents(excl), incl_vat=from_cents(incl)),
-            reservation=reservation,
-            label=label,
-        )
     return PriceLine(
         type=component.type,
-        quantity=_nearest(quantity),
-        billed_quantity=_nearest(billed),
+        quantity=quantity,
+        billed_quantity=billed,
         price=price,
         vat=vat,
         cost=Price(excl_vat=from_cents(excl), incl_vat=from_cents(incl)),
         reservation=reservation,
         label=label,
-        exact=str(quantity),
-        billed_exact=str(billed),
+        exact=exact,
+        billed_exact=billed_exact,
     )
+
+
+def _exact(quantity: Number) -> str:
+    return "" if quantity.denominator == 1 else str(quantity)
 
 
 def _nearest(quantity: Number) -> int:
@@ -154,27 +147,34 @@ def share_taxes(tariff: Tariff, lines: list[PriceLine]) -> None:
     if tariff.tax_included is TaxIncluded.NOT_APPLICABLE or sum([line.vat is not None for line in lines]) < 2:
         return
     is_included = tariff.tax_included is TaxIncluded.YES
-    exact = [_exact_cents(line, is_included=is_included) for line in lines]
     told = [_cents(line.cost.excl_vat if is_included else line.cost.incl_vat) for line in lines]
-    odd = _half_up(sum(exact)) - sum(told)
+    exact, per = _net(lines) if is_included else _gross(lines)
+    odd = round_cents(sum(exact), 100 * per) - sum(told)
     if not odd:
         return
     sign = 1 if odd > 0 else -1
-    order = sorted(range(len(lines)), key=lambda n: (sign * (exact[n] - told[n]), n), reverse=True)
+    order = sorted(range(len(lines)), key=lambda n: (sign * (exact[n] - told[n] * per), n), reverse=True)
     for n in order[: abs(odd)]:
         cost, cents = lines[n].cost, from_cents(told[n] + sign)
         excl, incl = (cents, cost.incl_vat) if is_included else (cost.excl_vat, cents)
         lines[n] = structs.replace(lines[n], cost=Price(excl_vat=excl, incl_vat=incl))
 
 
-def _exact_cents(line: PriceLine, *, is_included: bool) -> Fraction:
-    """The side of a line that its tax makes."""
-    rate = 1 + Fraction(line.vat or 0) / 100
-    return Fraction(line.cost.incl_vat) * 100 / rate if is_included else Fraction(line.cost.excl_vat) * 100 * rate
+def _gross(lines: Sequence[PriceLine]) -> tuple[list[int], int]:
+    """Of each line, exactly, its cents after taxes, as integers over one denominator."""
+    rates = [line.vat.as_integer_ratio() if line.vat is not None else (0, 1) for line in lines]
+    per = lcm(*[each for _, each in rates])
+    return [
+        _cents(line.cost.excl_vat) * (100 * per + percent * (per // each))
+        for line, (percent, each) in zip(lines, rates, strict=True)
+    ], 100 * per
 
 
-def _half_up(cents: Fraction | int) -> int:
-    return round_cents(cents.numerator, 100 * cents.denominator)
+def _net(lines: Sequence[PriceLine]) -> tuple[list[int], int]:
+    """The same before taxes, where the prices hold them."""
+    exact = [Fraction(_cents(line.cost.incl_vat)) / (1 + Fraction(line.vat or 0) / 100) for line in lines]
+    per = lcm(*[each.denominator for each in exact])
+    return [int(each * per) for each in exact], per
 
 
 def limit(tariff: Tariff, lines: list[PriceLine]) -> None:

@@ -25,7 +25,7 @@ from edge.domain.pricing.compiled import (
     RateCard,
     compiled,
 )
-from edge.domain.pricing.lines import Bill, idle_adjustments, limit, line, lines_of, share_taxes, step_up, total
+from edge.domain.pricing.lines import Bill, idle_adjustments, limit, lines_of, share_taxes, step_up, total
 from edge.domain.pricing.reservation import reservation_lines
 from protocols.money import ROUNDING_RULE
 from protocols.ocpi.cdr import PriceLine
@@ -122,10 +122,7 @@ def _plain(
         if component is not None:
             is_stepped = dimension is _ENERGY or dimension is stepped
             billed = step_up(quantity, component.step_size) if is_stepped else quantity
-            if component.fees:
-                lines += lines_of(tariff, component, quantity, billed)
-            else:
-                lines.append(line(tariff, component, quantity, billed))
+            lines += lines_of(tariff, component, quantity, billed)
     return lines
 
 
