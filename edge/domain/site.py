@@ -23,7 +23,7 @@ from edge.domain.rules import Admission, SiteRules, StationRules
 from edge.domain.run_book import RunBook
 from edge.domain.station import Booted, EvseStatus, Home, Station
 from edge.domain.station_security import Renewals, SecurityTally, Signing, StationCertificate
-from edge.domain.tariff_choice import choose
+from edge.domain.tariff_choice import choose, is_valid
 from edge.domain.telemetry import NORMAL, Readings
 from edge.domain.transaction import Transaction
 from edge.domain.unbilled_book import UnbilledBook
@@ -213,8 +213,14 @@ class Site:
         )
 
     def tariff_of(self, evse: Evse, at: datetime, group_id: str | None, contract_id: str | None) -> Tariff:
-        """What a transaction costs that begins at that time at that EVSE, by whoever charges there."""
+        """What a transaction costs that begins at that time at that EVSE, by whoever charges there: by the tariff of the
+        contract where that names one that is valid here then."""
         rules = self.rules
+        if contract_id is not None and self.accounts:
+            contract = self.accounts.find(contract_id)
+            agreed = rules.tariffs.get(contract.tariff_id or "") if contract is not None else None
+            if agreed is not None and is_valid(agreed, at):
+                return agreed
         return choose(
             rules.tariff_rules,
             rules.tariffs,

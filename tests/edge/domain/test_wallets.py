@@ -388,3 +388,11 @@ def test_the_hold_is_configured(play: Play) -> None:
     top_up(play, "30.00")
     play.start(0)
     assert balances(play)[HELD] == Decimal("-7.50")
+
+
+def test_a_contract_may_agree_upon_a_tariff(play: Play) -> None:
+    sign(play, prepaid(tariff_id="time"))
+    top_up(play, "9.00")
+    play.start(0)
+    play.start(0, evse=2, token="OTHER")
+    assert [each.tariff.id for each in play.site.transactions.values()] == ["time", "standard"]
