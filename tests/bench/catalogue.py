@@ -12,6 +12,7 @@ from tests.bench.boot import BootSizes, boot_storm
 from tests.bench.fleets import FLEET_30000, FLEET_100000, FleetSizes, fleet_30000, fleet_100000
 from tests.bench.memory import MemorySizes, steady_memory
 from tests.bench.modbus import LineSizes, PollSizes, modbus_line, modbus_poll
+from tests.bench.money_proof import ProofSizes, verify_year
 from tests.bench.pairs import PacedSizes, start_stop_paced
 from tests.bench.result import Result
 from tests.bench.retention import RetentionSizes, trim_beside_commits
@@ -34,6 +35,7 @@ class Suite:
     memory: MemorySizes = field(default_factory=MemorySizes)
     big_ledger: BigLedgerSizes = field(default_factory=BigLedgerSizes)
     retention: RetentionSizes = field(default_factory=RetentionSizes)
+    proof: ProofSizes = field(default_factory=ProofSizes)
     poll: PollSizes = field(default_factory=PollSizes)
     line: LineSizes = field(default_factory=LineSizes)
 
@@ -60,6 +62,7 @@ def catalogue(suite: Suite) -> dict[str, Callable[[], Result]]:
         "steady_memory": partial(steady_memory, suite.memory),
         "big_ledger": partial(big_ledger, suite.big_ledger),
         "trim_beside_commits": partial(trim_beside_commits, suite.retention),
+        "verify_year": partial(verify_year, suite.proof),
         "modbus_poll": partial(modbus_poll, suite.poll),
         "modbus_line_9600": partial(modbus_line, 9_600, suite.line),
         "modbus_line_19200": partial(modbus_line, 19_200, suite.line),

@@ -163,7 +163,7 @@ class _Maker:
         self._hash = link(self._hash, entry)
         money_seq = self._seq["money"]
         legs = (self._legs % names).decode()
-        name = (money_seq, f"{self._prefix}-{money_seq}", f"cdr:{cdr}", cdr, "EUR", "cdr")
+        name = (money_seq, cdr, f"cdr:{cdr}", cdr, "EUR", "cdr")  # the posting's id as its template has it
         rows["add_posting"].append((*name, legs, "", None, text, entry, self._hash))
 
 

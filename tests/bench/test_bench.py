@@ -27,6 +27,7 @@ from tests.bench.ledger_maker import LedgerSizes
 from tests.bench.load import Load, Plan
 from tests.bench.memory import MemorySizes, is_flat, slope_per_min
 from tests.bench.modbus import LineSizes, PollSizes
+from tests.bench.money_proof import ProofSizes
 from tests.bench.pairs import PacedSizes
 from tests.bench.processes import ROOT
 from tests.bench.retention import RetentionSizes
@@ -58,6 +59,7 @@ TINY = catalogue(
             every_s=0.01,
             window_s=0.3,
         ),
+        proof=ProofSizes(ledger=LedgerSizes(entries=500, transactions=50, open_transactions=0, stations=3)),
         poll=PollSizes(devices=4, every_s=0.2, rounds=1, window_s=0.6),
         line=LineSizes(devices=2, window_s=1.0),
     )
