@@ -17,6 +17,7 @@ from edge.domain import (
     firmware_catalogue,
     guessing,
     handover,
+    idle_fees,
     jobs,
     local_lists,
     metering,
@@ -353,6 +354,7 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     meters.tick(site, decision, now)
     unbilled.tick(site, decision, now)
     running_cost.tell_costs(site, decision, now)
+    idle_fees.tick(site, decision, now)
     if site.accounts:
         wallets.tick(site, decision, now)
         dunning.tick(site, decision, now)
