@@ -87,6 +87,7 @@ _CDR: Final[TypeAdapter[Cdr]] = TypeAdapter(Cdr)
 Row = dict[str, Any]
 SecurityBody = SecurityEventSeen | CertificateIssued | CertificateAccepted | CertificateRevoked
 ReservationBody = ReservationMade | ReservationEnded
+MoneyNews = CustomersChanged | PaymentChanged | TillChanged | BillDecided | ReceiptIssued | StatementMade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,8 @@ class Changes:
     security: list[tuple[SecurityBody, datetime]] = field(default_factory=list)
     reservations: list[ReservationBody] = field(default_factory=list)
     local_lists: list[tuple[LocalListSettled, datetime]] = field(default_factory=list)
+    money: list[tuple[MoneyNews, datetime]] = field(default_factory=list)
+    """What money_changes writes, with the time of its entry."""
     devices: list[tuple[DeviceBody, datetime, int]] = field(default_factory=list)
     """Jobs, variables and reports, with the time and the number of their entry: device_changes writes them."""
     newest_at: datetime | None = None
@@ -155,18 +158,23 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             _bill(cdr, "quarantined", entry.at, origin, changes)
         case BillDecided() as body:
             changes.bills_decided.append(body)
+            changes.money.append((body, entry.at))
         case ChainSealed() as body:
             changes.seals.append((entry.seq, entry.at, body))
         case PostingMade() as body:
             _post(body, entry.at, origin, changes)
-        case CustomersChanged() | ElsewhereTold() | WalletSpent() | WalletOverdrawn() | DunningStepTaken():
-            pass  # the raw entry is kept
-        case PaymentChanged() | TillChanged() | TillMoved() | ProviderReconciled():
+        case (
+            CustomersChanged(source="site") | PaymentChanged() | TillChanged() | ReceiptIssued() | StatementMade()
+        ) as body:
+            changes.money.append((body, entry.at))
+        case CustomersChanged() | ElsewhereTold():
+            pass  # the hub's own word, come back
+        case WalletSpent() | WalletOverdrawn() | DunningStepTaken():
+            pass  # the raw entry is kept, and the alarm beside it is shown
+        case TillMoved() | ProviderReconciled():
             pass  # kept as they came; what moved are the postings beside them
         case SignInRefused():
             pass  # the alarm beside it is shown
-        case ReceiptIssued() | StatementMade():
-            pass  # the raw entry is kept; what is shown of it comes with the payments
         case ConnectorStatusChanged() as body:
             changes.news.append(
                 StatusNews(

@@ -9,7 +9,16 @@ from typing import Any
 from sqlalchemy import ColumnCollection, ColumnElement, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.ingest import bill_decisions, deviations, device_changes, local_lists, reservations, security_changes
+from cloud.ingest import (
+    balances,
+    bill_decisions,
+    deviations,
+    device_changes,
+    local_lists,
+    money_changes,
+    reservations,
+    security_changes,
+)
 from cloud.ingest.changes import Changes, Origin, Row
 from cloud.ingest.evse_board import EvseBoard, is_historical
 from cloud.store.documents import alarm_document, session_document, to_json
@@ -40,6 +49,7 @@ async def write(connection: AsyncConnection, origin: Origin, changes: Changes) -
     await _write_sessions(connection, origin, changes)
     await bill_decisions.write(connection, origin, changes.bills_decided)
     await _write_postings(connection, changes)
+    await money_changes.write(connection, origin, changes.money)
     for finished in changes.commands:
         await _write_command(connection, origin, finished)
     for applied in changes.documents:
@@ -147,6 +157,7 @@ async def _write_postings(connection: AsyncConnection, changes: Changes) -> None
         legs = [leg for leg in changes.posting_legs if leg["posting_id"] not in known]
         if legs:
             await connection.execute(insert(posting_legs), legs)
+            await balances.add(connection, fresh, legs)
 
 
 async def _write_command(connection: AsyncConnection, origin: Origin, row: Row) -> None:

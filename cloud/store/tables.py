@@ -1,4 +1,5 @@
-"""The tables as they stand after the newest migration; a test compares the two. More of them: `station_tables`.
+"""The tables as they stand after the newest migration; a test compares the two. More of them: `station_tables`,
+`money_tables`, `meter_tables`.
 
 Every row belongs to a domain, and what an edge names (its stations, sessions, bills) belongs to that edge.
 Energy is in Wh, power in W, money exact, times UTC by the site's clock.
@@ -201,6 +202,8 @@ postings = Table(
     Column("text", Text, nullable=False, server_default=""),
     Column("staff", String),
     UniqueConstraint("domain", "key", name="postings_once_per_key"),
+    Index("postings_by_time", "domain", "at", "posting_id"),
+    Index("postings_by_bill", "domain", "cdr_id"),
 )
 
 posting_legs = Table(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 import cloud.store.meter_tables
 import cloud.store.migrate
+import cloud.store.money_tables
 import cloud.store.station_tables
 import cloud.store.tables
 from cloud.store import feed

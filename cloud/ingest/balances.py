@@ -1,0 +1,59 @@
+"""What each edge has posted to each account, kept with its postings in one transaction: sums that SQLite could not make
+of its texts, and that nobody has to make of a year of postings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.ingest.changes import Row
+from cloud.store.engine import upsert
+from cloud.store.money_tables import account_totals, contracts, desired_accounts
+
+CUSTOMER: Final = "customer:"
+HELD: Final = "held:"
+
+
+async def add(connection: AsyncConnection, postings: Sequence[Row], legs: Sequence[Row]) -> None:
+    """Add postings that are new here, all of one edge; the other edges have to learn what they mean for them."""
+    made = {posting["posting_id"]: posting for posting in postings}
+    sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for leg in legs:
+        sums[leg["account"], made[leg["posting_id"]]["currency"]] += leg["amount"]
+    if not sums:
+        return
+    place = {"domain": postings[0]["domain"], "edge_id": postings[0]["edge_id"]}
+    names = {account for account, _ in sums}
+    query = select(account_totals).where(
+        account_totals.c.domain == place["domain"],
+        account_totals.c.account.in_(names),
+        account_totals.c.edge_id == place["edge_id"],
+    )
+    before = {(row.account, row.currency): row.amount for row in await connection.execute(query.with_for_update())}
+    rows = [
+        {**place, "account": account, "currency": currency, "amount": before.get((account, currency), 0) + amount}
+        for (account, currency), amount in sums.items()
+    ]
+    await connection.execute(upsert(connection, account_totals, "amount"), rows)
+    await _tell_others(connection, place, {name[len(CUSTOMER) :] for name in names if name.startswith(CUSTOMER)})
+
+
+async def _tell_others(connection: AsyncConnection, place: Row, contract_ids: set[str]) -> None:
+    """Contracts of the hub are charged at several sites: each is to know what was posted at the others."""
+    if not contract_ids:
+        return
+    shared = exists().where(
+        contracts.c.domain == place["domain"], contracts.c.id.in_(contract_ids), contracts.c.source == "hub"
+    )
+    others = update(desired_accounts).where(
+        desired_accounts.c.domain == place["domain"],
+        desired_accounts.c.edge_id != place["edge_id"],
+        desired_accounts.c.is_due.is_(False),
+        shared,
+    )
+    await connection.execute(others.values(is_due=True))

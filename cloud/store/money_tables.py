@@ -1,0 +1,174 @@
+"""The tables of customers, wallets, payments and the till, as `tables`. Postings and bills are in `tables` itself.
+
+What an edge tells of them is kept as it stands now; a balance is the sum of the postings that the hub has, written with
+them in one transaction.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
+
+from cloud.store.columns import METADATA, domain, key
+from cloud.store.types import Money, UtcTime
+
+customers = Table(
+    "customers",
+    METADATA,
+    domain(),
+    key("id"),
+    key("source"),  # hub: the domain's document, with an empty edge_id; site: that edge's own
+    key("edge_id"),
+    Column("name", String, nullable=False),
+    Column("document", Text, nullable=False),  # JSON: the customer
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+contracts = Table(
+    "contracts",
+    METADATA,
+    domain(),
+    key("id"),
+    key("source"),
+    key("edge_id"),
+    Column("customer_id", String, nullable=False),
+    Column("billing", String, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("valid", Boolean, nullable=False),
+    Column("document", Text, nullable=False),  # JSON: the contract
+    Column("updated_at", UtcTime, nullable=False),
+    Index("contracts_by_customer", "domain", "customer_id"),
+)
+
+tariffs = Table(
+    "tariffs",
+    METADATA,
+    domain(),
+    key("id"),
+    Column("currency", String, nullable=False),
+    Column("document", Text, nullable=False),  # JSON: the tariff
+    Column("document_version", BigInteger, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+desired_accounts = Table(
+    "desired_accounts",
+    METADATA,
+    domain(),
+    key("edge_id"),
+    Column("version", BigInteger, nullable=False),  # of what this edge is wanted to have; 0: nothing yet
+    Column("digest", String, nullable=False),  # of what that version says
+    Column("is_due", Boolean, nullable=False),  # it may say something else now
+    Column("made_at", UtcTime),  # NULL: not to wait
+)
+
+account_totals = Table(
+    "account_totals",
+    METADATA,
+    domain(),
+    key("account"),
+    key("currency"),
+    key("edge_id"),
+    Column("amount", Money, nullable=False),  # the sum of the edge's posting legs
+)
+
+payments = Table(
+    "payments",
+    METADATA,
+    domain(),
+    key("payment_id"),
+    Column("edge_id", String, nullable=False),
+    Column("contract_id", String, nullable=False),
+    Column("method", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("amount", Money, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("refunded", Money, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("staff", String, nullable=False),
+    Column("cdr_id", String),
+    Column("provider", String),
+    Column("provider_ref", String),
+    Column("till_session_id", String),
+    Column("reverses", String),
+    Column("given", Money),
+    Column("change", Money),
+    Column("text", Text, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Index("payments_by_time", "domain", "at", "payment_id"),
+    Index("payments_by_contract", "domain", "contract_id"),
+)
+
+till_sessions = Table(
+    "till_sessions",
+    METADATA,
+    domain(),
+    key("session_id"),
+    Column("edge_id", String, nullable=False),
+    Column("till_id", String, nullable=False),
+    Column("staff_id", String, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("opening", Money, nullable=False),
+    Column("closed_at", UtcTime),
+    Column("expected", Money),  # and the rest: once it is closed
+    Column("counted", Money),
+    Column("difference", Money),
+    Column("closed_by", String),
+    Index("till_sessions_by_time", "domain", "opened_at", "session_id"),
+)
+
+bill_decisions = Table(
+    "bill_decisions",
+    METADATA,
+    domain(),
+    key("cdr_id"),
+    Column("edge_id", String, nullable=False),
+    Column("session_id", String, nullable=False),
+    Column("decision", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("staff", String, nullable=False),
+    Column("second_staff", String),
+    Column("credit_cdr_id", String),
+    Column("new_cdr_id", String),
+    Column("at", UtcTime, nullable=False),
+)
+
+receipts = Table(
+    "receipts",
+    METADATA,
+    domain(),
+    key("edge_id"),
+    key("of"),
+    key("ref"),
+    Column("number", String, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("issued_at", UtcTime, nullable=False),
+    Column("staff", String),
+    Index("receipts_by_ref", "domain", "ref"),
+    Index("receipts_by_time", "domain", "issued_at"),
+)
+
+statements = Table(
+    "statements",
+    METADATA,
+    domain(),
+    key("edge_id"),
+    key("contract_id"),
+    key("period"),
+    Column("number", String, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("opening", Money, nullable=False),
+    Column("billed", Money, nullable=False),
+    Column("paid", Money, nullable=False),
+    Column("credited", Money, nullable=False),
+    Column("other", Money, nullable=False),
+    Column("closing", Money, nullable=False),
+    Column("issued_at", UtcTime, nullable=False),
+    Column("due_on", String),  # the last day, local
+    Column("staff", String),
+    Index("statements_by_contract", "domain", "contract_id"),
+    Index("statements_by_time", "domain", "issued_at"),
+)
