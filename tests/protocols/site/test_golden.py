@@ -17,9 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 from protocols.charger.jobs import GetLogJob
 from protocols.charger.operations.variables import Reset
 from protocols.ocpi.token import Token
-from protocols.site import payment_requests, requests, staff_requests, view
+from protocols.site import bill_requests, payment_requests, requests, staff_requests, view
 from protocols.sync.payments import PaymentMethod
-from protocols.terms import EvseState
+from protocols.terms import BillDecision, EvseState
 from tests.protocols.sync.samples import FIRMWARE
 
 FRAMES = Path(__file__).parents[2] / "frames" / "site"
@@ -105,6 +105,20 @@ ASKED: tuple[requests.Request, ...] = (
     payment_requests.GetTills(id="38", session_id="edge-1-0f6f1f6e-8"),
     payment_requests.ReconcilePayments(id="39", provider="terminal", day=date(2026, 3, 2)),
     payment_requests.GetReconciliations(id="40"),
+    bill_requests.GetBills(id="41", is_waiting=True),
+    bill_requests.GetBill(id="42", cdr_id="edge-1-0f6f1f6e-9"),
+    bill_requests.DecideBill(
+        id="43",
+        cdr_id="edge-1-0f6f1f6e-9",
+        decision=BillDecision.RERATED,
+        reason="the meter was wrong",
+        second_by="ben",
+        second_pin="9174",
+        energy_wh=5000,
+        ended_at=NOW,
+        tariff_id="standard",
+        request_key="k-6",
+    ),
 )
 CASES = [(view.SHOWN, message) for message in SHOWN] + [(requests.REQUEST, message) for message in ASKED]
 
