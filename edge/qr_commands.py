@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from edge.config import EdgeConfig
+from edge.config_fields import EvseSettings
 from edge.console import DEFAULT_CONFIG, ConfigOption, fail, load_settings, plain
 from protocols.errors import BadText
 
@@ -87,10 +88,11 @@ def _page(settings: EdgeConfig) -> str:
 
 def _label(settings: EdgeConfig, station: str, evse: int) -> str:
     """What is painted on the bay. Ends the program where there is no such EVSE."""
-    found = [each for each in (*settings.stations, *settings.modbus) if each.id == station]
-    if not found:
+    bays: dict[str, tuple[EvseSettings, ...]] = {each.id: each.evses for each in settings.stations}
+    bays |= {each.id: each.evses for each in settings.modbus}
+    if station not in bays:
         fail(f"there is no station {station!r} in the settings", code=2)
-    labels = {bay.id: bay.label for bay in found[0].evses}
+    labels = {bay.id: bay.label for bay in bays[station]}
     if evse not in labels:
         fail(f"{station} has no EVSE {evse}; it has {', '.join(map(str, labels)) or 'none'}", code=2)
     return f"{labels[evse]} ({station} EVSE {evse})"

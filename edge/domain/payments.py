@@ -260,7 +260,7 @@ def _payer(site: Site, amount: Decimal, contract_id: str | None, cdr_id: str | N
         if contract_id is None:
             return Refused(reason="say what is paid for: a contract or a bill")
         if not is_known_contract(site, contract_id):
-            return Refused(reason=f"no contract {contract_id!r} is known here: see `ohmstead-edge tokens list`")
+            return Refused(reason=f"no contract {contract_id!r} is known here: see `ohmstead-edge customers list`")
         return contract_id
     bill = site.payments.bill(cdr_id)
     if bill is None:
@@ -283,6 +283,8 @@ def _bill_problem(bill: Bill, amount: Decimal) -> str | None:
 
 def is_known_contract(site: Site, contract_id: str) -> bool:
     """Whether money can be taken for it: a contract that nobody has would keep it for ever."""
+    if site.accounts.find(contract_id) is not None:
+        return True
     lists = (site.tokens.site, site.tokens.hub)
     return any(token.contract_id == contract_id for tokens in lists for token in tokens.values())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Final
 
 from edge.domain.bill_book import BillRecord
 from edge.ledger.database import LedgerError
@@ -14,10 +15,14 @@ from protocols.sync.corrections import BillDecided
 from protocols.sync.up import CdrIssued, CdrQuarantined, Entry
 
 
+MAX_DIGITS: Final = 18
+"""SQLite's integers end there."""
+
+
 def seq_of(cdr_id: str) -> int:
     """The number of the money entry that brought a bill: its id ends with it. Raises LedgerError for no such id."""
     number = cdr_id.rpartition("-")[2]
-    if not (number.isascii() and number.isdigit()):
+    if not (number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS):
         raise LedgerError(f"{cdr_id!r} is no id of a bill: it does not end with a number")
     return int(number)
 
