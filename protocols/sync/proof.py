@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from protocols.sync.topics import Count
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainSealed:
@@ -14,10 +12,10 @@ class ChainSealed:
     `hash` after the entry `through_seq`, its `count`-th; and at `since_hash` after `since_seq`, the seal before. Hashes
     are SHA-256, hexadecimal."""
 
-    through_seq: Count
-    count: Count
+    through_seq: int
+    count: int
     hash: str
-    since_seq: Count
-    since_count: Count
+    since_seq: int
+    since_count: int
     since_hash: str
     kind: Literal["chain_sealed"] = "chain_sealed"
