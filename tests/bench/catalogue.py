@@ -14,6 +14,7 @@ from tests.bench.memory import MemorySizes, steady_memory
 from tests.bench.modbus import LineSizes, PollSizes, modbus_line, modbus_poll
 from tests.bench.money_proof import ProofSizes, verify_year
 from tests.bench.pairs import PacedSizes, start_stop_paced
+from tests.bench.prices import PriceSizes, price_cdr_96_periods, running_cost_1000
 from tests.bench.result import Result
 from tests.bench.retention import RetentionSizes, trim_beside_commits
 from tests.bench.scale import ScaleSizes, cost_per_message
@@ -36,6 +37,7 @@ class Suite:
     big_ledger: BigLedgerSizes = field(default_factory=BigLedgerSizes)
     retention: RetentionSizes = field(default_factory=RetentionSizes)
     proof: ProofSizes = field(default_factory=ProofSizes)
+    prices: PriceSizes = field(default_factory=PriceSizes)
     poll: PollSizes = field(default_factory=PollSizes)
     line: LineSizes = field(default_factory=LineSizes)
 
@@ -63,6 +65,8 @@ def catalogue(suite: Suite) -> dict[str, Callable[[], Result]]:
         "big_ledger": partial(big_ledger, suite.big_ledger),
         "trim_beside_commits": partial(trim_beside_commits, suite.retention),
         "verify_year": partial(verify_year, suite.proof),
+        "price_cdr_96_periods": partial(price_cdr_96_periods, suite.prices),
+        "running_cost_1000": partial(running_cost_1000, suite.prices),
         "modbus_poll": partial(modbus_poll, suite.poll),
         "modbus_line_9600": partial(modbus_line, 9_600, suite.line),
         "modbus_line_19200": partial(modbus_line, 19_200, suite.line),

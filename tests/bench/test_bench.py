@@ -29,6 +29,7 @@ from tests.bench.memory import MemorySizes, is_flat, slope_per_min
 from tests.bench.modbus import LineSizes, PollSizes
 from tests.bench.money_proof import ProofSizes
 from tests.bench.pairs import PacedSizes
+from tests.bench.prices import PriceSizes
 from tests.bench.processes import ROOT
 from tests.bench.retention import RetentionSizes
 from tests.bench.scale import ScaleSizes
@@ -60,6 +61,7 @@ TINY = catalogue(
             window_s=0.3,
         ),
         proof=ProofSizes(ledger=LedgerSizes(entries=500, transactions=50, open_transactions=0, stations=3)),
+        prices=PriceSizes(bills=2, sessions=3, rounds=1),
         poll=PollSizes(devices=4, every_s=0.2, rounds=1, window_s=0.6),
         line=LineSizes(devices=2, window_s=1.0),
     )
