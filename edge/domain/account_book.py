@@ -55,7 +55,7 @@ class AccountBook:
     hub_customers_hash: int = 0
     """Of the customers of the hub's last document: whether the next one's are others."""
     overdrawn: set[str] = field(default_factory=set)
-    """Prepaid contracts that owe money."""
+    """Prepaid contracts that owe money, or were found to: see holds.note_overdraft."""
     steps: dict[str, int] = field(default_factory=dict)
     """By contract: how many steps of dunning were taken. Only those with any."""
     dues: Dues = field(default_factory=Dues)
@@ -117,6 +117,8 @@ class AccountBook:
             self.note_unsent(contract.id, amount, seq)
         if contract.billing is Billing.POSTPAID:
             self.dues.note(contract, amount, at, rules.location.time_zone)
+        elif self.balance(contract.id) > 0:
+            self.overdrawn.add(contract.id)
 
     def note_unsent(self, contract_id: str, amount: Decimal, seq: int) -> None:
         self._unsent.append((seq, contract_id, amount))

@@ -96,6 +96,18 @@ def settle(site: Site, decision: Decision, transaction: Transaction, now: dateti
     decision.clear_alarm(site, now, NOT_OBEYED, transaction.ref)
 
 
+def unspent_problem(site: Site, contract_id: str, amount: Decimal) -> str | None:
+    """Why so much cannot go back to the owner of a wallet: it is spent, or set aside for what runs. None for all other
+    contracts: what was paid for a debt may go back."""
+    contract = site.accounts.find(contract_id)
+    if contract is None or contract.billing is not Billing.PREPAID:
+        return None
+    left = max(ZERO, -site.accounts.balance(contract_id))
+    if amount <= left:
+        return None
+    return f"only {left} {contract.currency} of wallet {contract_id} are neither spent nor set aside for what runs"
+
+
 def note_overdraft(site: Site, decision: Decision, contract_id: str, now: datetime, *, is_shared: bool) -> None:
     """Whether a prepaid contract owes money now, or does not any more. `is_shared`: it turned out when the hub told
     what other sites have posted."""

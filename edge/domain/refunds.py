@@ -10,6 +10,7 @@ from edge.domain.billing import money_id
 from edge.domain.decision import Decision
 from edge.domain.errands import AskProvider, CancelPayment
 from edge.domain.events import Refused
+from edge.domain.holds import unspent_problem
 from edge.domain.payment_events import PaymentSettled, RefundRequested, VoidRequested
 from edge.domain.payment_states import OPEN, Word, next_state
 from edge.domain.payments import (
@@ -47,6 +48,8 @@ def refund(site: Site, decision: Decision, event: RefundRequested, now: datetime
     amount = in_cents(amount)
     if amount > left:
         return Refused(reason=f"{amount} is more than the {left} {original.currency} that are left of this payment")
+    if problem := unspent_problem(site, original.contract_id, amount):
+        return Refused(reason=problem)
     mine = site.payments.till_of(event.by)
     back = Payment(
         payment_id=money_id(site),
@@ -133,7 +136,7 @@ def _void_problem(site: Site, payment: Payment) -> str | None:
         return f"{payment.refunded} of {payment.payment_id} went back already: refund the rest"
     if payment.amount > till.expected:
         return f"there are only {till.expected} {payment.currency} in till {till.session.till_id}"
-    return None
+    return unspent_problem(site, payment.contract_id, payment.amount)
 
 
 def settle(site: Site, decision: Decision, event: PaymentSettled, now: datetime) -> Payment | Refused:

@@ -11,6 +11,7 @@ import pytest
 from edge.domain.account_rules import AccountRules
 from edge.domain.decision import Decision
 from edge.domain.events import ClaimAnswered, Done, StationsClaimed, Ticked
+from edge.domain.holds import unspent_problem
 from edge.domain.station import Home
 from protocols.charger.commands import IdTokenAnswer
 from protocols.charger.events import IdTokenPresented, MeterValuesReported, Sample, StationDisconnected
@@ -23,7 +24,7 @@ from protocols.sync.up import AlarmCleared, AlarmRaised, PostingMade, PostingRea
 from protocols.terms import AuthorizationStatus, Measurand
 from tests.edge.domain.bay import KWH, Bay
 from tests.edge.domain.site_kit import Play, issued, new_site, number, register
-from tests.edge.domain.wallet_kit import CUSTOMER, balances, postpaid, prepaid, sign, top_up
+from tests.edge.domain.wallet_kit import CUSTOMER, balances, posted, postpaid, prepaid, sign, top_up
 
 HELD = "held:C-GOOD"
 MINE = "customer:C-GOOD"
@@ -396,3 +397,30 @@ def test_a_contract_may_agree_upon_a_tariff(play: Play) -> None:
     play.start(0)
     play.start(0, evse=2, token="OTHER")
     assert [each.tariff.id for each in play.site.transactions.values()] == ["time", "standard"]
+
+
+def test_an_overdraft_is_noticed_whatever_posted_it(play: Play) -> None:
+    sign(play, prepaid())
+    top_up(play, "3.00")
+    posted(play, "C-GOOD", Decimal("-4.50"), "taken-back")
+    assert not play.found(WalletOverdrawn)
+    play.tell(Ticked())
+    (overdrawn,) = play.found(WalletOverdrawn)
+    assert overdrawn.amount == Decimal("1.50")
+    play.tell(Ticked())
+    assert len(play.found(WalletOverdrawn)) == 1
+    top_up(play, "1.50")
+    play.tell(Ticked())
+    assert not play.site.alarms
+    assert play.site.accounts.overdrawn == set()
+
+
+def test_what_is_spent_or_set_aside_does_not_go_back(play: Play) -> None:
+    sign(play, prepaid(), postpaid("C-OTHER"))
+    top_up(play, "30.00")
+    assert unspent_problem(play.site, "C-GOOD", Decimal("30.00")) is None
+    play.start(0)
+    assert unspent_problem(play.site, "C-GOOD", Decimal("10.00")) is None
+    assert "only 10.00 EUR" in str(unspent_problem(play.site, "C-GOOD", Decimal("10.01")))
+    assert unspent_problem(play.site, "C-OTHER", Decimal("10.01")) is None
+    assert unspent_problem(play.site, "C-NOBODY", Decimal("10.01")) is None
