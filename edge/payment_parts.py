@@ -4,7 +4,7 @@ megabytes, is not loaded."""
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -84,7 +84,10 @@ def collecting(config: EdgeConfig, agent: Agent, ledger: Ledger, clock: Clock) -
         )
         for chosen in config.payments.providers
     }
-    collector = Collector(providers, agent, lambda: agent.site.payments.open.values())
+    patience = timedelta(seconds=config.payments.answer_within_s)
+    collector = Collector(
+        providers, agent, lambda: agent.site.payments.open.values(), lambda payment: clock() - payment.at <= patience
+    )
     records = PaymentReader(ledger)
     reconciler = Reconciler(collector.lines, agent, records, clock, config.payments.reconcile_hour)
     return Collecting(collector, reconciler)

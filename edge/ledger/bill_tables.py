@@ -14,7 +14,6 @@ from protocols.sync.codec import decode_entry
 from protocols.sync.corrections import BillDecided
 from protocols.sync.up import CdrIssued, CdrQuarantined, Entry
 
-
 MAX_DIGITS: Final = 18
 """SQLite's integers end there."""
 

@@ -58,13 +58,15 @@ class Line:
 
 
 class Collector:
-    """`opened` are the payments that were open when it began. Run as a part of the agent."""
+    """`opened` are the payments that were open when it began; one that `is_young` no more is not begun. Run as a part
+    of the agent."""
 
     def __init__(
         self,
         providers: Mapping[str, tuple[PaymentMethod, PaymentProvider]],
         inbox: Inbox,
         opened: Callable[[], Iterable[Payment]],
+        is_young: Callable[[Payment], bool],
         *,
         first_look_s: float = FIRST_LOOK_S,
         listen_s: float = LISTEN_S,
@@ -72,6 +74,7 @@ class Collector:
         self.lines = {name: Line(name, method, provider) for name, (method, provider) in providers.items()}
         self._inbox = inbox
         self._opened = opened
+        self._is_young = is_young
         self._first_look_s = first_look_s
         self._listen_s = listen_s
         self._waiting: asyncio.Queue[PaymentErrand] = asyncio.Queue(MAX_WAITING)
@@ -134,29 +137,36 @@ class Collector:
         task.add_done_callback(lambda _task: self._followed.discard(payment.payment_id))
 
     async def _follow(self, line: Line, payment: Payment, *, is_again: bool) -> None:
-        """Begin, then look until it has come to an end. A provider that was not reached at all took nothing, unless it
-        was asked before the agent started."""
+        """Begin, then look until it has come to an end. `is_again`: the provider may have heard of it before. One that
+        was not reached at all took nothing."""
         is_begun, wait_s = False, self._first_look_s
         while True:
+            word: ProviderWord | None = None
             try:
-                if not is_begun:
-                    reference = await line.reach(line.provider.begin(payment))
-                    is_begun = True
-                    word = ProviderWord(payment_id=payment.payment_id, word=Word.BEGUN, reference=reference)
-                else:
+                if is_begun or is_again:
                     word = await line.reach(line.provider.look(payment.payment_id))
+                    is_begun = is_begun or word is not None
+                if not is_begun:
+                    word = await self._begin_at(line, payment)
+                    is_begun = True
             except ProviderRefused as refused:
                 word = ProviderWord(payment_id=payment.payment_id, word=Word.REFUSED, text=str(refused))
             except ProviderDown as down:
                 self._log.warning("provider_down", provider=line.name, payment_id=payment.payment_id, reason=str(down))
                 if down.is_unsent and not is_begun and not is_again:
                     word = ProviderWord(payment_id=payment.payment_id, word=Word.REFUSED, text=str(down))
-                else:
-                    word, is_again = None, True
+                is_again = True
             if word is not None and not await self._tell(word):
                 return
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 1.5, max(SELDOM_S, self._first_look_s))
+
+    async def _begin_at(self, line: Line, payment: Payment) -> ProviderWord:
+        """Nobody stands at a terminal any more for a payment that is old: what it has not heard of by then is off."""
+        if not self._is_young(payment):
+            raise ProviderRefused("its provider never heard of it, and it is too late to begin")
+        reference = await line.reach(line.provider.begin(payment))
+        return ProviderWord(payment_id=payment.payment_id, word=Word.BEGUN, reference=reference)
 
     async def _cancel(self, payment: Payment) -> None:
         """What comes of it is seen by whoever follows the payment."""

@@ -96,6 +96,10 @@ _EVENTS: Final = TypeAdapter(_Events)
 _DAY: Final = TypeAdapter(_Day)
 
 
+class _UnheardOf(ProviderRefused):
+    """404."""
+
+
 class HttpProvider:
     """Implements the port PaymentProvider. To be used within `async with`."""
 
@@ -130,8 +134,10 @@ class HttpProvider:
     async def look(self, payment_id: str) -> ProviderWord | None:
         try:
             told: _Told = _read(_TOLD, await self._ask("GET", f"/payments/{quote(payment_id, safe='')}"))
-        except ProviderRefused:
+        except _UnheardOf:
             return None
+        except ProviderRefused as refused:  # of the question, not of the payment
+            raise ProviderDown(f"it does not say: {refused}", is_unsent=False) from refused
         return _word(payment_id, told)
 
     async def cancel(self, payment_id: str) -> None:
@@ -175,9 +181,11 @@ class HttpProvider:
                     return body
                 if response.status in (401, 403):
                     raise ProviderDown(f"it does not accept our token ({response.status})", is_unsent=True)
+                if response.status == 404:
+                    raise _UnheardOf("it does not know that")
                 if 400 <= response.status < 500:
                     raise ProviderRefused(_problem_in(body) or f"refused ({response.status})")
-                raise ProviderDown(f"it answers {response.status}", is_unsent=response.status == 503)
+                raise ProviderDown(f"it answers {response.status}", is_unsent=False)
         except aiohttp.ClientConnectorError as error:
             raise ProviderDown("it cannot be reached", is_unsent=True) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -103,7 +103,14 @@ class Shop:
             )
             providers = {"terminal": (PaymentMethod.CARD, HttpProvider(settings))}
             opened = self.agent.site.payments.open.values
-            self.collector = Collector(providers, self.agent, opened, first_look_s=0.05, listen_s=0.2)
+            self.collector = Collector(
+                providers,
+                self.agent,
+                opened,
+                lambda payment: self.now - payment.at <= self.rules.answer_within,
+                first_look_s=0.05,
+                listen_s=0.2,
+            )
             records = PaymentReader(self.ledger)
             self.reconciler = Reconciler(self.collector.lines, self.agent, records, lambda: self.now, 3)
             self.agent.attach(chargers=_NoChargers(), screens=None, uplink=None, errands=self)

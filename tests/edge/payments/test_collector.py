@@ -107,7 +107,7 @@ async def test_a_pending_payment_survives_a_kill_and_is_asked_for_again(shop: Sh
         await shop.becomes(paid, TAKEN)
         assert (shop.owed, len(shop.provider.book.payments)) == (5, 1)
         assert shop.provider.server is not None
-        assert shop.provider.server.asked[paid.payment_id] == 2
+        assert shop.provider.server.asked[paid.payment_id] == 1
 
 
 async def test_killed_before_the_provider_was_asked_it_is_asked_after_the_start(shop: Shop) -> None:
@@ -121,6 +121,25 @@ async def test_killed_before_the_provider_was_asked_it_is_asked_after_the_start(
                 await shop.becomes(paid, TAKEN)
             assert shop.owed == shop.provider.took
         await shop.provider.stop()
+
+
+async def test_one_that_was_never_begun_is_not_begun_when_the_customer_has_gone(shop: Shop) -> None:
+    async with shop.open():
+        shop.collector.do = lambda _: None  # type: ignore[method-assign]
+        paid = await shop.pay("5")  # and killed before the provider heard of it
+    shop.now += shop.rules.answer_within + timedelta(seconds=1)
+    async with shop.open():
+        assert "never heard of it" in (await shop.becomes(paid, FAILED)).text
+        assert shop.provider.book.payments == {}
+
+
+async def test_one_that_was_never_begun_is_begun_while_the_customer_waits(shop: Shop) -> None:
+    async with shop.open():
+        shop.collector.do = lambda _: None  # type: ignore[method-assign]
+        paid = await shop.pay("5")
+    async with shop.open():
+        await shop.becomes(paid, TAKEN)
+        assert shop.owed == shop.provider.took == 5
 
 
 async def test_a_provider_that_is_gone_fails_at_once_and_then_fast(shop: Shop) -> None:
@@ -240,6 +259,7 @@ async def test_a_wrong_token_is_said_as_such(shop: Shop) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot json!",
         b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
         b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
         b"\x00\x01\x02",
         b"",
