@@ -29,6 +29,7 @@ from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChan
 from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptIssued, StatementMade
 from protocols.sync.staff import SignInRefused
+from protocols.sync.tariffs import TariffsChanged
 from protocols.sync.topics import EdgeAddress
 from protocols.sync.up import (
     AlarmCleared,
@@ -167,7 +168,7 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             CustomersChanged(source="site") | PaymentChanged() | TillChanged() | ReceiptIssued() | StatementMade()
         ) as body:
             changes.money.append((body, entry.at))
-        case CustomersChanged() | ElsewhereTold():
+        case CustomersChanged() | ElsewhereTold() | TariffsChanged():
             pass  # the hub's own word, come back
         case WalletSpent() | WalletOverdrawn() | DunningStepTaken():
             pass  # the raw entry is kept, and the alarm beside it is shown

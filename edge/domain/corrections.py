@@ -17,6 +17,7 @@ from edge.domain.billing import money_id
 from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.decision import Decision
 from edge.domain.events import Refused
+from edge.domain.receipts import issue_for_bill
 from edge.domain.rerating import changed, credit_of, rated
 from edge.domain.site import Site
 from protocols.ocpi.cdr import Cdr
@@ -77,6 +78,10 @@ def _settle(
             posting = post_cdr(each, money_id(site))
             decision.journal(site, now, structs.replace(posting, reason=reason, text=decided.reason, by=asked.by))
             site.bills.keep(BillRecord(cdr=each, is_quarantined=False))
+    if site.rules.receipts.every_bill:  # after all of these: their ids are the numbers of their entries
+        for each in (credit, bill):
+            if each is not None:
+                issue_for_bill(site, decision, each.id, now)
     site.bills.keep(BillRecord(cdr=record.cdr, is_quarantined=record.is_quarantined, decided=decided))
     decision.clear_alarm(site, now, "bill_quarantined", record.cdr.id)
     decision.reply = BillSettled(decided=decided, bill=bill, credit=credit)
@@ -89,7 +94,7 @@ def _new_bill(site: Site, cdr: Cdr, asked: BillDecisionAsked) -> Cdr | None:
         case BillDecision.WRITTEN_OFF | BillDecision.CREDITED:
             return None
         case BillDecision.RERATED | BillDecision.CORRECTED:
-            tariff = site.rules.tariffs[asked.tariff_id] if asked.tariff_id is not None else None
+            tariff = site.tariffs[asked.tariff_id] if asked.tariff_id is not None else None
             if asked.energy_wh is None and asked.ended_at is None and tariff is None:
                 return rated(cdr)
             return changed(cdr, energy_wh=asked.energy_wh, ended_at=asked.ended_at, tariff=tariff)
@@ -120,9 +125,9 @@ def _wrong_input(site: Site, cdr: Cdr, asked: BillDecisionAsked) -> str | None:
         return "say what is to be another: the energy, the end or the tariff; to take all of it back, credit it"
     if asked.energy_wh is not None and not 0 <= asked.energy_wh <= MAX_ENERGY_WH:
         return f"energy of {asked.energy_wh} Wh; expected 0 to {MAX_ENERGY_WH} Wh"
-    if asked.tariff_id is not None and asked.tariff_id not in site.rules.tariffs:
-        return f"there is no tariff {asked.tariff_id!r}; there are {', '.join(sorted(site.rules.tariffs))}"
-    if asked.tariff_id is not None and site.rules.tariffs[asked.tariff_id].currency != cdr.currency:
+    if asked.tariff_id is not None and asked.tariff_id not in site.tariffs:
+        return f"there is no tariff {asked.tariff_id!r}; there are {', '.join(sorted(site.tariffs))}"
+    if asked.tariff_id is not None and site.tariffs[asked.tariff_id].currency != cdr.currency:
         return f"tariff {asked.tariff_id!r} is in another currency than the bill, which is in {cdr.currency}"
     is_session = any(not period.reservation_time_s for period in cdr.charging_periods)
     if not is_session and (asked.energy_wh is not None or asked.ended_at is not None):

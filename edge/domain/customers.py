@@ -164,7 +164,7 @@ def _problem(site: Site, contract: Contract) -> str | None:
         return f"contract {contract.id!r}: this id is the site's own"
     if contract.currency != site.rules.currency:
         return f"contract {contract.id}: the currency is {contract.currency}, this site's is {site.rules.currency}"
-    if contract.tariff_id is not None and contract.tariff_id not in site.rules.tariffs:
+    if contract.tariff_id is not None and contract.tariff_id not in site.tariffs:
         return f"contract {contract.id}: there is no tariff {contract.tariff_id}"
     for name, limit in (("credit_limit", contract.credit_limit), ("offline_limit", contract.offline_limit)):
         if limit is not None and (not limit.is_finite() or limit < 0 or limit != round(limit, 2)):

@@ -17,6 +17,7 @@ from edge.domain import (
     firmware_catalogue,
     guessing,
     handover,
+    hub_tariffs,
     idle_fees,
     jobs,
     local_lists,
@@ -116,7 +117,7 @@ from protocols.charger.events import (
     TransactionFinished,
     VehicleReplaced,
 )
-from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTokens
+from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
 from protocols.sync.up import StationConnectionChanged
 
 ABANDONED = "Abandoned"
@@ -249,6 +250,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             remote.apply_tokens(site, decision, event, now)
         case DesiredAccounts():
             customers.apply_accounts(site, decision, event, now)
+        case DesiredTariffs():
+            hub_tariffs.apply_tariffs(site, decision, event, now)
         case CustomersImported():
             customers.import_customers(site, decision, event, now)
         case ContractAltered():

@@ -18,7 +18,7 @@ from protocols.charger.commands import Acknowledged, Operation, Reply
 from protocols.charger.events import ChargerEvent
 from protocols.charger.jobs import FirmwareFile
 from protocols.ocpi.token import Token
-from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTokens
+from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
 from protocols.sync.up import UnknownStopReceived
 
 
@@ -230,6 +230,7 @@ SiteEvent = (
     | Ack
     | Command
     | DesiredAccounts
+    | DesiredTariffs
     | DesiredTokens
     | CustomerEvent
     | DocumentUnreadable

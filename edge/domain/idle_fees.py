@@ -18,7 +18,7 @@ IDLE_FEE: Final = "idle_fee"
 
 def tick(site: Site, decision: Decision, now: datetime) -> None:
     """Raise a notice for each vehicle whose grace is over soon, and clear it when it charges again or has gone."""
-    if all(tariff.idle is None for tariff in site.rules.tariffs.values()):
+    if all(tariff.idle is None for tariff in site.tariffs.values()):
         return
     due: dict[EvseRef, datetime] = {}
     for transaction in site.transactions.values():

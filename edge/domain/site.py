@@ -75,6 +75,11 @@ class Site:
     alarms: dict[str, AlarmRaised] = field(default_factory=dict)
     commands: dict[str, OpenCommand] = field(default_factory=dict)
     documents: dict[str, int] = field(default_factory=dict)
+    hub_tariffs: dict[str, Tariff] = field(default_factory=dict)
+    tariffs: dict[str, Tariff] = field(init=False)
+    """Those of the settings and, before them, the hub's."""
+    refused_tariffs: int = 0
+    """The version of the hub's tariffs that was refused last."""
     firmware: dict[str, FirmwareFile] = field(default_factory=dict)
     jobs: dict[str, OpenJob] = field(default_factory=dict)
     """Those that are open."""
@@ -134,6 +139,14 @@ class Site:
     _by_start_key: dict[tuple[str, str], Transaction] = field(default_factory=dict)
     _by_token: dict[str, dict[str, Transaction]] = field(default_factory=dict)
     _recent: OrderedDict[tuple[str, str], PastTransaction] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self.tariffs = self.rules.tariffs
+
+    def take_tariffs(self, of_hub: dict[str, Tariff]) -> None:
+        """The hub's tariffs are these from now on."""
+        self.hub_tariffs = of_hub
+        self.tariffs = {**self.rules.tariffs, **of_hub}
 
     def keep_present_of(self, before: Site) -> None:
         """This site was just read from the ledger while the agent runs: what is only true of now comes from before."""
@@ -218,12 +231,12 @@ class Site:
         rules = self.rules
         if contract_id is not None and self.accounts:
             contract = self.accounts.find(contract_id)
-            agreed = rules.tariffs.get(contract.tariff_id or "") if contract is not None else None
+            agreed = self.tariffs.get(contract.tariff_id or "") if contract is not None else None
             if agreed is not None and is_valid(agreed, at):
                 return agreed
         return choose(
             rules.tariff_rules,
-            rules.tariffs,
+            self.tariffs,
             rules.default_tariff_id,
             location_id=rules.location.id,
             evse=evse,

@@ -17,6 +17,7 @@ from edge.ledger.payment_tables import keep as keep_payment
 from edge.ledger.receipt_tables import keep_receipt
 from edge.ledger.rows import Rows
 from edge.ledger.security_tables import keep as keep_security
+from edge.ledger.tariff_tables import keep_tariffs
 from protocols.ocpi.token import Token
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import (
@@ -30,6 +31,7 @@ from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChan
 from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptIssued, StatementMade
 from protocols.sync.staff import SignInRefused
+from protocols.sync.tariffs import TariffsChanged
 from protocols.sync.up import (
     AlarmCleared,
     AlarmRaised,
@@ -168,6 +170,8 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
                 rows.add("tokens", "put_token", changed.source, token.key, encode(token))
             rows.add("meta", "set_meta", "tokens_version", str(entry.seq))
             rows.add("meta", "set_meta", "tokens_changed_at", at)
+        case TariffsChanged() as of_hub:
+            keep_tariffs(rows, of_hub)
         case CustomersChanged() | ElsewhereTold() | WalletSpent() | WalletOverdrawn() | DunningStepTaken():
             keep_customers(rows, entry.body, at)
         case DocumentApplied() as applied:

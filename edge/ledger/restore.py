@@ -18,6 +18,7 @@ from edge.ledger.projections import ALARM, CHARGING_LIMIT, CHARGING_PROFILE, CHE
 from edge.ledger.queries import queries
 from edge.ledger.receipt_tables import restore_receipts
 from edge.ledger.security_tables import restore_security
+from edge.ledger.tariff_tables import restore_tariffs
 from protocols.sync.topics import Stream
 from protocols.terms import ChargingState, ConnectorStatus
 
@@ -56,6 +57,7 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
             command_id=command_id, expires_at=datetime.fromisoformat(expires_at), is_finished=bool(is_finished)
         )
     _restore_smart_charging(site, ledger)
+    restore_tariffs(site, ledger.connection)
     restore_security(site, ledger.connection)
     restore_blocks(site, ledger.connection)
     restore_receipts(site, ledger.connection)

@@ -20,7 +20,7 @@ from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.publisher import Publisher
 from protocols.errors import BadEntry, BadText
 from protocols.sync import codec
-from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTokens
+from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
 from protocols.sync.topics import EdgeAddress, parse_topic
 
 RETRY_FIRST_S: Final = 0.1
@@ -142,12 +142,14 @@ class Receiver:
         self._log.warning("uplink_message_refused", branch=branch, problem=problem[:MAX_PROBLEM], **ids)
 
 
-def _read_document(document: str, payload: bytes) -> DesiredTokens | DesiredAccounts:
+def _read_document(document: str, payload: bytes) -> DesiredTokens | DesiredAccounts | DesiredTariffs:
     """Raises BadEntry."""
     match document:
         case "tokens":
             return codec.decode(DesiredTokens, payload)
         case "accounts":
             return codec.decode(DesiredAccounts, payload)
+        case "tariffs":
+            return codec.decode(DesiredTariffs, payload)
         case _:
             raise BadEntry("this version of the edge knows no such document")

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Discriminator, Field
 from protocols.charger.commands import AnyOperation
 from protocols.charger.jobs import MAX_STATIONS, AnyJob, StationName, StationPattern
 from protocols.ocpi.customer import Contract, Customer
+from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import Token
 from protocols.sync.topics import Count, Stream
 
@@ -57,6 +58,16 @@ class DesiredAccounts:
     balances: dict[str, Decimal]
     as_of: AwareDatetime
     document: Literal["accounts"] = "accounts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredTariffs:
+    """All tariffs that the hub wants its edges to know; each takes those of its own currency. Retained, as
+    DesiredTokens."""
+
+    version: Count
+    tariffs: tuple[Tariff, ...]
+    document: Literal["tariffs"] = "tariffs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from protocols.sync.payments import PaymentBody
 from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptBody
 from protocols.sync.staff import SignInRefused
+from protocols.sync.tariffs import TariffsChanged
 from protocols.sync.topics import Count, Stream
 from protocols.sync.upkeep import (
     AvailabilityChanged,
@@ -400,6 +401,7 @@ EventBody = (
     | CommandFinished
     | DocumentApplied
     | TokensChanged
+    | TariffsChanged
     | CustomerBody
     | ReservationMade
     | ReservationEnded

@@ -14,7 +14,7 @@ from protocols.ocpi.customer import Billing, Contract, Customer, StatementPeriod
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
 from protocols.ocpi.token import Token
-from protocols.sync import customers, down, payments, present, receipts, up, upkeep
+from protocols.sync import customers, down, payments, present, receipts, tariffs, up, upkeep
 from protocols.sync.corrections import BillDecided
 from protocols.sync.proof import ChainSealed
 from protocols.sync.staff import SignInRefused
@@ -444,6 +444,7 @@ EVENT_BODIES = (
         currency="EUR",
         due_on="2026-02-14",
     ),
+    tariffs.TariffsChanged(tariffs=(TARIFF,), is_complete=True),
 )
 TELEMETRY_BODIES = (
     up.MeterValuesSampled(
@@ -530,6 +531,7 @@ MESSAGES = {
     "desired_accounts": down.DesiredAccounts(
         version=2, customers=(CUSTOMER,), contracts=(CONTRACT,), balances={"DE-OHM-C1": Decimal("-12.50")}, as_of=T0
     ),
+    "desired_tariffs": down.DesiredTariffs(version=3, tariffs=(TARIFF,)),
     "command_remote_start": down.Command(
         id="c-1",
         issued_at=T0,
