@@ -52,9 +52,18 @@ def cdrs_list(since: SinceOption = None, until: UntilOption = None, config: Conf
             f"{cdr.total_energy_wh / 1000:.3f} kWh",
             f"{cdr.total_cost.excl_vat} {cdr.currency}",
             f"{cdr.total_cost.incl_vat} {cdr.currency}",
-            "QUARANTINED: " + "; ".join(cdr.quarantine) if cdr.quarantine else "",
+            _what_of(cdr),
         )
     console().print(table)
+
+
+def _what_of(cdr: Cdr) -> str:
+    """What is not usual of a bill."""
+    if cdr.quarantine:
+        return plain("QUARANTINED: " + "; ".join(cdr.quarantine))
+    if cdr.credit:
+        return f"credit of {cdr.credit_reference_id}"
+    return f"instead of {cdr.replaces}" if cdr.replaces else ""
 
 
 @cdrs_app.command("export")

@@ -119,6 +119,7 @@ class Cdr(BaseModel):
     credit: bool = False
     credit_reference_id: str | None = None
     replaces: str | None = None
+    time_zone: str = "UTC"
 
 
 class CdrPage(BaseModel):

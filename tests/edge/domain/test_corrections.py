@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,7 @@ from edge.domain.pricing.re_rate import re_rate
 from edge.domain.rerating import changed, credit_of
 from protocols.ocpi.cdr import Cdr
 from protocols.sync.corrections import BillDecided
+from protocols.sync.receipts import ReceiptIssued
 from protocols.sync.up import AlarmCleared, CdrIssued, CdrQuarantined, PostingMade, PostingReason
 from protocols.terms import BillDecision
 from tests.edge.domain.site_kit import Play, new_site, number
@@ -126,6 +128,20 @@ def test_an_issued_bill_is_corrected_and_the_correction_too(play: Play) -> None:
     assert third.bill.replaces == second.bill.id
     assert balances(play)["customer:C-GOOD"] == third.bill.total_cost.incl_vat
     assert len({body.cdr.id for body in play.found(CdrIssued)}) == 5
+
+
+def test_what_is_issued_gets_receipts_where_every_bill_does() -> None:
+    rules = new_site().rules.receipts
+    play = Play(new_site(second_person_above=Decimal(1000), receipts=replace(rules, every_bill=True)))
+    play.connect()
+    issued = bill(play)
+    reply = ask(play, issued, D.CORRECTED, energy_wh=5_000)
+    assert isinstance(reply, BillSettled)
+    assert reply.bill is not None
+    assert reply.credit is not None
+    assert [each.ref for each in play.found(ReceiptIssued)] == [issued.id, reply.credit.id, reply.bill.id]
+    seqs = {body.cdr.id: entry.seq for entry in play.entries if isinstance(body := entry.body, CdrIssued)}
+    assert all(cdr_id.endswith(f"-{seq}") for cdr_id, seq in seqs.items())
 
 
 def test_a_bill_is_decided_upon_once_and_a_repeated_request_decides_nothing_more(play: Play) -> None:
