@@ -41,6 +41,7 @@ from edge.customer_commands import accounts_app, contracts_app, customers_app
 from edge.deviation_table import deviation_table
 from edge.device_commands import reports, variables_app
 from edge.domain.token_csv import parse_tokens
+from edge.find_command import find
 from edge.frames_command import frames
 from edge.job_commands import files_app, jobs_app, template_app
 from edge.local.client import local_client
@@ -52,6 +53,7 @@ from edge.profile_commands import profile_app
 from edge.proof_commands import explain, verify
 from edge.qr_commands import qr, qr_check, qr_key
 from edge.receipt_commands import receipt, receipts
+from edge.report_commands import report_app
 from edge.staff_commands import staff_app
 from edge.statement_commands import statements_app
 from edge.status_board import board
@@ -90,6 +92,8 @@ app.add_typer(accounts_app, name="accounts")
 app.add_typer(bills_app, name="bills")
 app.add_typer(postings_app, name="postings")
 app.add_typer(statements_app, name="statements")
+app.add_typer(report_app, name="report")
+app.command()(find)
 app.command()(receipt)
 app.command()(receipts)
 app.add_typer(stations_app, name="stations")

@@ -80,7 +80,12 @@ def documents_with(connection: sqlite3.Connection, cdr_id: str) -> list[BillDocu
     row = connection.execute(queries()["transaction_of_bill"], (seq, cdr_id)).fetchone()
     if row is None:
         return []
-    return [_document(each) for each in connection.execute(queries()["bills_of_transaction"], row)]
+    return bills_of(connection, *row)
+
+
+def bills_of(connection: sqlite3.Connection, transaction_id: str) -> list[BillDocument]:
+    """All bills of a transaction, in their order."""
+    return [_document(each) for each in connection.execute(queries()["bills_of_transaction"], (transaction_id,))]
 
 
 def postings_of(

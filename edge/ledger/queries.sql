@@ -57,6 +57,9 @@ FROM (VALUES (?, ?, ?)) AS ended CROSS JOIN open_transactions AS t ON t.transact
 -- name: drop_open
 DELETE FROM open_transactions WHERE transaction_id IN (VALUES (?))
 
+-- name: open_transaction
+SELECT checkpoint FROM open_transactions WHERE transaction_id = ?
+
 -- name: open_transactions
 SELECT checkpoint FROM open_transactions ORDER BY transaction_id
 
@@ -259,6 +262,21 @@ SELECT COALESCE(MAX(count), 0) FROM statements
 
 -- name: receipt_of
 SELECT count, number, issued_at FROM receipts WHERE kind = ? AND ref = ?
+
+-- name: bills_made
+SELECT issued_at, is_quarantined, is_credit, entry FROM cdrs WHERE issued_at >= ? AND issued_at < ?
+
+-- name: postings_made
+SELECT posting_id, key, reason, legs FROM postings WHERE posted_at >= ? AND posted_at < ?
+
+-- name: decided_between
+SELECT d.decision, COUNT(*),
+    SUM(CAST(ROUND(100 * json_extract(CAST(c.entry AS TEXT), '$.body.cdr.total_cost.incl_vat')) AS INTEGER))
+FROM bill_decisions AS d JOIN cdrs AS c ON c.money_seq = d.bill_seq
+WHERE d.decided_at >= ? AND d.decided_at < ? GROUP BY d.decision
+
+-- name: receipt_numbered
+SELECT number, kind, ref, issued_at FROM receipts WHERE count = ? AND number = ?
 
 -- name: newest_receipts
 SELECT number, kind, ref, issued_at, staff FROM receipts ORDER BY count DESC LIMIT ?

@@ -47,7 +47,7 @@ def reckon(connection: sqlite3.Connection, due: Due, zone: ZoneInfo) -> Reckonin
     opening, lines = _parted(connection, due.contract_id, due.period, before, zone, int(through_seq))
     sums = {"billed": ZERO, "paid": ZERO, "credited": ZERO, "other": ZERO}
     for line in lines:
-        sums[_kind(line.reason)] += line.amount
+        sums[_kind(line)] += line.amount
     contract = contract_of(connection, due.contract_id)
     days = contract.payment_days if contract is not None else PAYMENT_DAYS
     return Reckoning(
@@ -124,10 +124,10 @@ def _parted(
     return opening, lines
 
 
-def _kind(reason: str) -> str:
-    match PostingReason(reason):
+def _kind(line: AccountEntry) -> str:
+    match PostingReason(line.reason):
         case PostingReason.CDR:
-            return "billed"
+            return "billed" if line.amount >= 0 else "credited"
         case PostingReason.PAYMENT | PostingReason.REFUND | PostingReason.VOID:
             return "paid"
         case PostingReason.CREDIT | PostingReason.WRITE_OFF:
