@@ -191,6 +191,11 @@ class StationSettings(Strict):
         " stands",
     )
     local_list: bool | None = Field(default=None, description="keep its local list, whatever [local_lists] says")
+    shows_costs: bool | None = Field(
+        default=None,
+        description="whether an OCPP 1.6 station shows drivers prices and costs (the OCA's note on California pricing),"
+        " as far as running costs are told; as its key CustomDisplayCostAndPrice says where not set",
+    )
     evses: tuple[EvseSettings, ...] = Field(min_length=1, max_length=64, description="its EVSEs")
 
 

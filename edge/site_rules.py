@@ -43,6 +43,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
                 certificate_name=station.certificate_name,
                 boot=Admission(station.boot),
                 keeps_local_list=config.local_lists.enabled if station.local_list is None else station.local_list,
+                shows_costs=station.shows_costs,
             )
             for station in config.stations
         }

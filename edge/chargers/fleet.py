@@ -22,6 +22,7 @@ from edge.domain.events import RawCallAnswered, Refused, SiteReply
 from edge.ports import CallFailed, Inbox, Overloaded
 from protocols.charger.commands import ChargerCommand, RawCall
 from protocols.charger.events import CommandAnswered, StationConnected, StationDisconnected
+from protocols.charger.operations.transactions import ShowPrice, UpdateCost
 from protocols.errors import BadPayload, BadText
 from protocols.ocpp.dialect import Dialect, Result
 from protocols.ocpp.message_parts import in_parts, joined, refused
@@ -302,6 +303,8 @@ class Fleet:
         except Exception as error:  # an answer that cannot be read is the station's or our fault, and nobody else's
             self._log.exception("command_failed", station_id=command.station_id, command_id=command.command_id)
             result = Result(is_accepted=False, detail=f"the answer could not be read: {type(error).__name__}")
+        if not result.is_accepted and isinstance(command.operation, ShowPrice | UpdateCost):
+            self._log.info("cost_not_shown", station_id=command.station_id, status=result.detail.partition(":")[0])
         await self._tell(
             CommandAnswered(
                 station_id=command.station_id,

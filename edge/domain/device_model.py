@@ -234,6 +234,7 @@ def _keep(
 ) -> None:
     local_lists.learn_limits(site, station_id, readings)
     site.inventory.limits.learn(station_id, readings)
+    site.displays.learn(station_id, readings)
     parts = in_parts(readings)
     for number_of_part, part in enumerate(parts, 1):
         is_end = number_of_part == len(parts)

@@ -13,6 +13,7 @@ from edge.domain.credit import judge_contract as judge_money
 from edge.domain.decision import Decision
 from edge.domain.reservations import keeper_of, use
 from edge.domain.rules import Admission
+from edge.domain.running_cost import tell_price
 from edge.domain.site import Site
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
@@ -35,7 +36,9 @@ def present(
         for running in (site.at_evse(ref) for ref in site.refs_of(station_id))
     )
     elsewhere = bool(charging) and not is_here
-    decision.reply = _judge(site, decision, station_id, token_uid, now, elsewhere=elsewhere, ref=ref)
+    verdict = decision.reply = _judge(site, decision, station_id, token_uid, now, elsewhere=elsewhere, ref=ref)
+    if verdict.status is AuthorizationStatus.ACCEPTED and not is_here:
+        tell_price(site, decision, site.station(station_id), token_uid, now)
 
 
 def judge_contract(decision: Decision, certificate_status: str) -> None:

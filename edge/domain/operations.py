@@ -16,6 +16,7 @@ from edge.domain import (
     local_lists,
     open_transactions,
     reservations,
+    running_cost,
     smart_charging,
     vehicle_plans,
 )
@@ -54,7 +55,7 @@ from protocols.charger.operations.smart_charging import (
     GetCompositeSchedule,
     SetChargingProfile,
 )
-from protocols.charger.operations.transactions import GetTransactionStatus, StartTransaction
+from protocols.charger.operations.transactions import GetTransactionStatus, ShowPrice, StartTransaction, UpdateCost
 from protocols.charger.operations.variables import GetBaseReport, GetReport
 from protocols.terms import AuthorizationStatus, EvseRef
 
@@ -70,6 +71,8 @@ def prepare(
             return reservations.prepare(site, station, operation, now)
         case SendLocalList() if local_lists.keeps_list(station):
             return Refused(reason="the site keeps this station's local list itself: see [local_lists]")
+        case UpdateCost():
+            return running_cost.complete(site, station, operation, now)
         case StartTransaction():
             return _prepare_start(site, station, operation, now)
         case SetChargingProfile():
@@ -112,6 +115,8 @@ def note(
             local_lists.note_version(site, decision, station, answer, now)
         case ClearCache() if command.is_own:
             local_lists.note_cache_cleared(site, station, answer)
+        case UpdateCost() | ShowPrice() if command.is_own:
+            site.displays.note_answer(station.station_id, answer)
         case GetTransactionStatus() as status if command.is_own:
             open_transactions.note_status(site, decision, station, status, answer, now)
         case SetChargingProfile() as asked:

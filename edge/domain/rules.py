@@ -42,6 +42,8 @@ class StationRules:
     """The common name of its certificate; None: its id."""
     boot: Admission = Admission.ACCEPT
     keeps_local_list: bool = False
+    shows_costs: bool | None = None
+    """Whether an OCPP 1.6 station shows prices and costs; None: as it says itself."""
 
 
 def _always(_vendor: str | None, _model: str | None, _firmware: str | None) -> bool:

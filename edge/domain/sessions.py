@@ -23,7 +23,7 @@ from edge.domain.metering import (
 )
 from edge.domain.numbering import from_the_middle
 from edge.domain.past import PastKey, PastTransaction
-from edge.domain.running_cost import cost_to_tell
+from edge.domain.running_cost import cost_to_tell, tell_final
 from edge.domain.signed_values import keep_signed
 from edge.domain.site import Site
 from edge.domain.station import EvseStatus, Home
@@ -188,6 +188,7 @@ def finish(site: Site, decision: Decision, event: TransactionFinished, now: date
             id_token=id_token,
             total_cost=str(cdr.total_cost.incl_vat),
         )
+        tell_final(site, decision, cdr, transaction.charger_transaction_id, now)
 
 
 def _open(

@@ -11,6 +11,7 @@ from edge.domain.account_book import AccountBook
 from edge.domain.authorization import TokenList
 from edge.domain.bill_book import BillBook, BillRecord
 from edge.domain.composite import InstalledProfile, VehicleOffer
+from edge.domain.cost_displays import CostDisplays
 from edge.domain.inventory import Inventory
 from edge.domain.job import OpenJob
 from edge.domain.list_book import ListBook
@@ -96,6 +97,7 @@ class Site:
     """The last ones, of EVSEs where vehicles say what they need."""
     cost_told: dict[str, datetime] = field(default_factory=dict)
     """When the station of a transaction was last told what it costs so far."""
+    displays: CostDisplays = field(default_factory=CostDisplays)
     over_limit: dict[EvseRef, datetime] = field(default_factory=dict)
     """EVSEs that draw more than they may, since when."""
     reservations: ReservationBook = field(default_factory=ReservationBook)
@@ -161,6 +163,7 @@ class Site:
         self.unsettled = dict(before.unsettled)
         self.booted, self.runs, self.meters, self.unbilled = before.booted, before.runs, before.meters, before.unbilled
         self.lists.keep_present_of(before.lists)
+        self.displays = before.displays
         self.reservations.back_at = before.reservations.back_at
         self.inventory = before.inventory
         self.vehicle_offers = before.vehicle_offers

@@ -97,6 +97,7 @@ def boot(site: Site, decision: Decision, event: BootReported, now: datetime) -> 
             transaction.move(Cause.STATION_REBOOTED)
             decision.checkpoint(transaction, now)
             decision.shown.add(ref)
+    site.displays.refused.discard(event.station_id)
     decision.reply = boots.answer(site, station, now)
 
 

@@ -22,8 +22,8 @@ _STEP: Final = TypeAdapter(JobStepChanged)
 
 
 def restore_device_model(site: Site, connection: sqlite3.Connection) -> None:
-    """The catalogue, the open jobs, the monitors, of which firmware the variables are here, and how much stations take
-    in a message."""
+    """The catalogue, the open jobs, the monitors, of which firmware the variables are here, how much stations take in a
+    message and which of them show costs."""
     sql = queries()
     for file in firmware(connection):
         site.firmware[file.file_id] = file
@@ -36,6 +36,8 @@ def restore_device_model(site: Site, connection: sqlite3.Connection) -> None:
         if station_id in site.stations:
             site.stations[station_id].inventory = identity
     _restore_limits(site.inventory.limits, connection)
+    for station_id, *told in connection.execute(sql["cost_displays"]):
+        site.displays.learn(station_id, [VariableReading(*told)])
 
 
 def _restore_limits(limits: MessageLimits, connection: sqlite3.Connection) -> None:

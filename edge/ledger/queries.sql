@@ -493,6 +493,12 @@ WHERE v.component IN ('', 'DeviceDataCtrlr', 'MonitoringCtrlr') AND v.component_
     AND v.attribute = 'Actual'
 ORDER BY s.station_id
 
+-- name: cost_displays
+SELECT s.station_id, v.component, v.variable, v.value
+FROM stations AS s CROSS JOIN station_variables AS v ON v.station_id = s.station_id
+WHERE v.component = '' AND v.variable = 'CustomDisplayCostAndPrice' AND v.component_instance = '' AND v.evse_id = -1
+    AND v.connector_id = -1 AND v.attribute = 'Actual'
+
 -- name: variables_of
 SELECT component, variable, value, mutability, attribute, component_instance, variable_instance, evse_id, connector_id,
     data_type, unit, read_at FROM station_variables WHERE station_id = ?

@@ -51,6 +51,7 @@ from protocols.charger.operations.smart_charging import (
 )
 from protocols.charger.operations.transactions import (
     GetTransactionStatus,
+    ShowPrice,
     StartTransaction,
     StopTransaction,
     UnlockConnector,
@@ -146,6 +147,7 @@ Operation = (
     | StopTransaction
     | GetTransactionStatus
     | UpdateCost
+    | ShowPrice
     | UnlockConnector
     | ChangeAvailability
     | ReserveNow

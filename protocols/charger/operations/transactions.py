@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
-from protocols.charger.operations.fields import ConnectorNumber, EvseNumber, Text, TokenKind, TokenUid
+from protocols.charger.operations.fields import ConnectorNumber, EvseNumber, Number, Text, TokenKind, TokenUid
 from protocols.charger.operations.smart_charging import ChargingProfile
+
+DisplayText = Annotated[str, Field(min_length=1, max_length=512)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,49 @@ class GetTransactionStatus:
     operation: Literal["get_transaction_status"] = "get_transaction_status"
 
 
+UnitPrice = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=4)] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitPrices:
+    """What a kWh, an hour of charging and an hour without cost at the moment, and what is paid once, taxes included;
+    None where nothing prices it. Of an hour without charging the first `grace_min` are free."""
+
+    kwh: UnitPrice = None
+    hour: UnitPrice = None
+    flat: UnitPrice = None
+    idle_hour: UnitPrice = None
+    grace_min: Number = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateCost:
-    """OCPP 2.0.1 I02 CostUpdated: the running cost with taxes, for the station's display."""
+    """The running cost with taxes, for the station's display: OCPP 2.0.1 I02 CostUpdated, which takes the first two
+    alone; of OCPP 1.6 the OCA's application note on California pricing, RunningCost, and FinalCost with `is_final`.
+
+    `at` is when it costs so much, and `meter_wh` the register then, as the station shows it; 1.6 needs both while the
+    transaction runs. `text` is shown with the final cost.
+    """
 
     charger_transaction_id: Text
     total_cost: Annotated[Decimal, Field(ge=0)]
+    at: AwareDatetime | None = None
+    meter_wh: Annotated[int, Field(ge=0)] | None = None
+    is_idle: bool = False
+    prices: UnitPrices = field(default_factory=UnitPrices)
+    is_final: bool = False
+    text: DisplayText | None = None
     operation: Literal["update_cost"] = "update_cost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowPrice:
+    """What charging costs whoever has this token, in words, for the station's display: of OCPP 1.6 the OCA's
+    application note on California pricing, SetUserPrice."""
+
+    token_uid: TokenUid
+    text: DisplayText
+    operation: Literal["show_price"] = "show_price"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
-"""The standard configuration keys of OCPP 1.6 (§9, the security extension, and the OCA's note on ISO 15118), and the
-variables that OCPP 2.0.1 made of them: so one template of settings is good for stations of both versions.
+"""The standard configuration keys of OCPP 1.6 (§9, the security extension, and the OCA's notes on ISO 15118 and on
+California pricing), and the variables that OCPP 2.0.1 made of them: so one template of settings is good for stations of
+both versions.
 
 A key that has none stays a variable by its own name, without a component; so does every vendor's key.
 """
@@ -121,8 +122,15 @@ _ISO_15118: Final = (
     _Key("ContractValidationOffline", _B, _RW, "ISO15118Ctrlr", "ContractValidationOffline"),
     _Key("ISO15118PnCEnabled", _B, _RW, "ISO15118Ctrlr", "PnCEnabled"),
 )
+_PRICING: Final = (
+    _Key("CustomDisplayCostAndPrice", _B, _R),
+    _Key("CustomIdleFeeAfterStop", _B, _RW),
+    _Key("DefaultPrice", _T, _RW),
+)
+"""The OCA's note on California pricing."""
 
-KEYS: Final = MappingProxyType({known.key: known for known in (*_CORE, *_OTHER_PROFILES, *_SECURITY, *_ISO_15118)})
+_ALL: Final = (*_CORE, *_OTHER_PROFILES, *_SECURITY, *_ISO_15118, *_PRICING)
+KEYS: Final = MappingProxyType({known.key: known for known in _ALL})
 _BY_LOWER_NAME: Final = MappingProxyType({name.lower(): known for name, known in KEYS.items()})
 _BY_VARIABLE: Final = MappingProxyType({known.name: known for known in KEYS.values()})
 

@@ -1,4 +1,5 @@
-"""OCPP 1.6 §4.3 and §5.6 DataTransfer: this house has no vendor extensions, and says so."""
+"""OCPP 1.6 §4.3 and §5.6 DataTransfer: this house takes no vendor extensions, and says so. What it
+sends of one itself is in `cost_display`."""
 
 from __future__ import annotations
 

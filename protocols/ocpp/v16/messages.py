@@ -28,13 +28,20 @@ from protocols.charger.operations.smart_charging import (
     GetCompositeSchedule,
     SetChargingProfile,
 )
-from protocols.charger.operations.transactions import StartTransaction, StopTransaction, UnlockConnector
+from protocols.charger.operations.transactions import (
+    ShowPrice,
+    StartTransaction,
+    StopTransaction,
+    UnlockConnector,
+    UpdateCost,
+)
 from protocols.charger.operations.variables import GetBaseReport, GetVariables, Reset, SetVariables, TriggerMessage
 from protocols.ocpp.dialect import Decided, Dialect, Immediate, Operated, Relayed, no_content
 from protocols.ocpp.v16 import (
     authorization,
     availability,
     configuration,
+    cost_display,
     data_transfer,
     diagnostics,
     firmware,
@@ -125,6 +132,8 @@ DIALECT: Final = Dialect(
             TransferData: Operated(
                 ("DataTransfer",), data_transfer.render_transfer_data, data_transfer.read_transferred
             ),
+            UpdateCost: Operated(("DataTransfer",), cost_display.render_update_cost, read_status),
+            ShowPrice: Operated(("DataTransfer",), cost_display.render_show_price, read_status),
             SendSignedCertificate: Operated(("CertificateSigned",), security.render_certificate_signed, read_status),
             InstallCertificate: Operated(("InstallCertificate",), security.render_install_certificate, read_status),
             GetInstalledCertificateIds: Operated(
