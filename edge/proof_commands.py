@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -26,10 +27,19 @@ if TYPE_CHECKING:  # what proves loads all that prices
 LedgerOption = Annotated[
     Path | None, typer.Option("--ledger", help="This file, such as a backup, instead of the configuration's ledger.")
 ]
+SealOption = Annotated[
+    list[str] | None,
+    typer.Option("--seal", help="ENTRY:HASH as somebody else keeps it, such as the hub; may be given again."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
-def verify(ledger: LedgerOption = None, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def verify(
+    ledger: LedgerOption = None,
+    seals: SealOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
     """Prove that no bill, posting or decision was changed, and that all of them add up; the agent may run or not.
 
     The chain of hashes, each posting's balance, each bill posted once, the totals of accounts, and every bill made
@@ -40,7 +50,7 @@ def verify(ledger: LedgerOption = None, as_json: JsonOption = False, config: Con
     path = ledger if ledger is not None else ledger_path(load_settings(config))
     try:
         with contextlib.closing(open_reader(path)) as reading, _progress() as told:
-            result = Verifier(reading, told).run()
+            result = Verifier(reading, told, dict(map(_seal, seals or ()))).run()
     except LedgerError as error:
         fail(str(error))
     except sqlite3.DatabaseError as error:
@@ -51,6 +61,13 @@ def verify(ledger: LedgerOption = None, as_json: JsonOption = False, config: Con
         _tell(path, result)
     if result.findings:
         raise SystemExit(1)
+
+
+def _seal(text: str) -> tuple[int, str]:
+    found = re.fullmatch(r"([0-9]{1,15}):([0-9a-fA-F]{64})", text)
+    if found is None:
+        fail(f"--seal {text}: expected an entry's number, a colon and 64 hexadecimal digits", code=2)
+    return int(found[1]), found[2].lower()
 
 
 def _tell(path: Path, result: Verified) -> None:

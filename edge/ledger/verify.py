@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -63,10 +63,14 @@ MAX_FINDINGS: Final = 1000
 
 
 class Verifier:
-    """Looks at everything once; `told` hears how many entries of how many were looked at."""
+    """Looks at everything once; `told` hears how many entries of how many were looked at. `seals` are hashes that were
+    kept elsewhere, such as at the hub, by the entries that they go through."""
 
     def __init__(
-        self, connection: sqlite3.Connection, told: Callable[[int, int], None] = lambda _done, _all: None
+        self,
+        connection: sqlite3.Connection,
+        told: Callable[[int, int], None] = lambda _done, _all: None,
+        seals: Mapping[int, str] | None = None,
     ) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != migrations()[-1][0]:
@@ -76,7 +80,7 @@ class Verifier:
             )
         self._connection = connection
         self._told = told
-        self._chain = ChainProof(connection)
+        self._chain = ChainProof(connection, seals or {})
         self._result = Verified(seals=self._chain.seals)
         self._unposted: dict[str, tuple[int, tuple[PostingLeg, ...]]] = {}
         self._sums: defaultdict[str, Decimal] = defaultdict(Decimal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from edge.ledger.chain import beginning, link
@@ -27,18 +27,22 @@ class ChainProof:
     """Fed with what is kept, in order; `look` tells what is wrong with each row."""
 
     connection: sqlite3.Connection
+    told: Mapping[int, str] = field(default_factory=dict)
+    """Seals that are kept elsewhere, by the entry that they go through: the hub's."""
     count: int = 0
     """Entries proved by a hash beside them."""
     _hash: bytes | None = None
     _epochs: list[_Epoch] = field(init=False)
-    _seals: dict[int, str] = field(init=False)
+    _seals: dict[int, set[str]] = field(init=False)
 
     def __post_init__(self) -> None:
         self._epochs = [
             _Epoch(epoch, after_seq, begun, beginning(epoch))
             for epoch, after_seq, begun in self.connection.execute(queries()["chains"])
         ]
-        self._seals = dict(self.connection.execute(queries()["seals"]))
+        self._seals = {}
+        for seq, sealed in (*self.connection.execute(queries()["seals"]), *self.told.items()):
+            self._seals.setdefault(seq, set()).add(sealed)
 
     @property
     def hash(self) -> str:
@@ -68,8 +72,7 @@ class ChainProof:
             yield "the chain is broken here: this entry or its hash was changed, or one before it taken out"
         self._hash = row.hash or expected
         self.count += 1
-        sealed = self._seals.pop(row.seq, None)
-        if sealed is not None and sealed != self._hash.hex():
+        for sealed in self._seals.pop(row.seq, set()) - {self._hash.hex()}:
             yield f"it was sealed with the hash {sealed}, and has another now"
 
     def end(self) -> Iterator[str]:
@@ -77,8 +80,9 @@ class ChainProof:
         yield from self._begin_before(None)
         if not self._epochs:
             yield "there is no chain: the beginning of each epoch's was taken out"
-        for seq, sealed in sorted(self._seals.items()):
-            yield f"entry {seq}, which was sealed with the hash {sealed}, is not there any more"
+        for seq, hashes in sorted(self._seals.items()):
+            for sealed in sorted(hashes):
+                yield f"entry {seq}, which was sealed with the hash {sealed}, is not there any more"
 
     def _begin_before(self, seq: int | None) -> Iterator[str]:
         """The chains that begin before an entry; None: all others."""

@@ -79,6 +79,16 @@ def test_a_sound_ledger_is_verified_and_a_changed_one_is_not(bills: list[str], c
     assert edge(config, "verify", "--ledger", str(config)).exit_code == 1
 
 
+def test_a_seal_that_is_kept_elsewhere_is_looked_for(bills: list[str], config: Path) -> None:
+    told = json.loads(edge(config, "verify", "--json").stdout)
+    assert edge(config, "verify", "--seal", f"{told['last_seq']}:{told['hash']}").exit_code == 0
+    other = edge(config, "verify", "--seal", f"{told['last_seq']}:{'ab' * 32}")
+    assert (other.exit_code, "and has another now" in other.output) == (1, True)
+    gone = edge(config, "verify", "--seal", f"999:{told['hash']}")
+    assert (gone.exit_code, "is not there any more" in gone.output) == (1, True)
+    assert edge(config, "verify", "--seal", "7").exit_code == 2
+
+
 def test_a_bill_is_explained(bills: list[str], config: Path) -> None:
     told = edge(config, "explain", bills[2]).output
     for word in ("kept back: more energy than", "ENERGY 0.50 EUR by element 1", "No values that the meter signed"):
