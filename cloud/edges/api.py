@@ -38,6 +38,18 @@ class Document(BaseModel):
     at: datetime
 
 
+class Chain(BaseModel):
+    """Where the chain of hashes over the edge's money stood when it was sealed last: `count` entries, the last of them
+    number `through_seq` of the money stream. `is_proved`: what was sent comes to the same hash; null where it is not
+    all here."""
+
+    through_seq: int
+    count: int
+    hash: str
+    is_proved: bool | None
+    sealed_at: datetime
+
+
 class Edge(BaseModel):
     """An edge. `status` unknown: the hub has no broker, or the edge has not said; `streams` are of its epoch."""
 
@@ -73,6 +85,13 @@ class Edge(BaseModel):
                             "at": "2026-03-02T06:00:02Z",
                         }
                     ],
+                    "chain": {
+                        "through_seq": 120,
+                        "count": 60,
+                        "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                        "is_proved": True,
+                        "sealed_at": "2026-03-02T08:00:00Z",
+                    },
                 }
             ]
         }
@@ -89,6 +108,7 @@ class Edge(BaseModel):
     streams: list[Position]
     dead_letters: int
     documents: list[Document]
+    chain: Chain | None
 
 
 class EdgePage(BaseModel):

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import RowMapping, Select, and_, select
+from sqlalchemy import RowMapping, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery
+from cloud.store.proof_tables import chain_seals
 from cloud.store.tables import dead_letters, documents, edge_documents, edges, stream_positions
 
 SORT = (edges.c.edge_id,)
@@ -59,15 +60,38 @@ async def shown(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list
         streams[row["edge_id"]].append({name: row[name] for name in names})
         dead[row["edge_id"]] += row["dead"]
     wanted = await _documents(connection, domain, edge_ids)
+    chains = await _chains(connection, domain, edge_ids)
     return [
         {
             **{name: row[name] for name in _SHOWN},
             "streams": [position for position in streams[row["edge_id"]] if position["epoch"] == row["epoch"]],
             "dead_letters": dead[row["edge_id"]],
             "documents": wanted[row["edge_id"]],
+            "chain": chains.get((row["edge_id"], row["epoch"])),
         }
         for row in rows
     ]
+
+
+async def _chains(
+    connection: AsyncConnection, domain: int, edge_ids: Sequence[str]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """The newest seal of each edge's epochs."""
+    of_edges = (chain_seals.c.domain == domain) & chain_seals.c.edge_id.in_(edge_ids)
+    newest = (
+        select(chain_seals.c.edge_id, chain_seals.c.epoch, func.max(chain_seals.c.seq).label("seq"))
+        .where(of_edges)
+        .group_by(chain_seals.c.edge_id, chain_seals.c.epoch)
+        .subquery()
+    )
+    same = (
+        (chain_seals.c.edge_id == newest.c.edge_id)
+        & (chain_seals.c.epoch == newest.c.epoch)
+        & (chain_seals.c.seq == newest.c.seq)
+    )
+    names = ("through_seq", "count", "hash", "is_proved", "sealed_at")
+    found = await connection.execute(select(chain_seals).join(newest, same).where(of_edges))
+    return {(row["edge_id"], row["epoch"]): {name: row[name] for name in names} for row in found.mappings()}
 
 
 async def _documents(

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from cloud.edges.queries import shown
 from cloud.ingest.batches import store_batch
 from cloud.store.engine import Store
 from cloud.store.proof_tables import chain_seals
-from cloud.store.tables import alarms
+from cloud.store.tables import alarms, edges
 from edge.domain.proof_events import ChainGrown
 from edge.ledger.chain import last_seal
 from edge.ledger.ledger import Ledger
@@ -83,3 +84,20 @@ async def test_what_is_not_all_here_is_neither(store: Store, tmp_path: Path) -> 
     body = replace(last.body, count=last.body.count + 1)
     entries[-1] = Entry(stream=last.stream, seq=last.seq, at=last.at, body=body)
     assert await told(store, epoch, entries) == ([True, None], [])
+
+
+async def test_the_newest_seal_is_shown_with_its_edge(store: Store, tmp_path: Path) -> None:
+    epoch, entries = await sent(tmp_path)
+    await told(store, epoch, entries)
+    async with store.read() as connection:
+        rows = (await connection.execute(select(edges))).mappings().all()
+        (edge,) = await shown(connection, rows)
+    last = entries[-1].body
+    assert isinstance(last, ChainSealed)
+    assert edge["chain"] == {
+        "through_seq": last.through_seq,
+        "count": 12,
+        "hash": last.hash,
+        "is_proved": True,
+        "sealed_at": entries[-1].at,
+    }
