@@ -1,0 +1,419 @@
+"""The whole money side at random: tariffs, sessions, wallets, payments, tills, corrections, receipts, outages, kills.
+
+After each run the books are closed and everything is proved: see money_proof and money_hub. `MONEY_RUNS=500` plays for
+longer, on other ground each time; `MONEY_SHRINK=1` looks for the shortest way to what it found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from edge.domain.account_rules import AccountRules, DunningStep
+from edge.domain.correction_events import BillDecisionAsked, BillSettled
+from edge.domain.customer_events import ContractAltered, CustomersImported
+from edge.domain.events import Done, Ticked, UplinkChanged
+from edge.domain.payment_events import (
+    CashMoved,
+    PaymentKept,
+    PaymentRequested,
+    PaymentSettled,
+    ProviderAnswered,
+    RefundRequested,
+    TillCounted,
+    TillOpened,
+    VoidRequested,
+)
+from edge.domain.payment_states import Word
+from edge.domain.receipt_book import ReceiptRules
+from edge.domain.statement_periods import last_complete
+from edge.domain.tariff_choice import TariffRule
+from protocols.errors import BadText
+from protocols.money import ZERO
+from protocols.ocpi.customer import Billing, Contract, Customer, StatementPeriod
+from protocols.ocpi.token import Token
+from protocols.sync.down import DesiredAccounts
+from protocols.sync.up import CdrIssued, CdrQuarantined
+from protocols.terms import BillDecision, PaymentMethod
+from tests.edge.domain.money_kit import RULES
+from tests.edge.domain.site_kit import START, new_site
+from tests.journeys.money_hub import Hub, prepare
+from tests.journeys.money_outlets import Outlet
+from tests.journeys.money_proof import prove
+from tests.journeys.money_tariffs import tariffs
+from tests.journeys.money_world import ZONE, Kill, World
+
+T = TypeVar("T")
+RUNS = int(os.environ.get("MONEY_RUNS", "12"))
+CUSTOMER = Customer(id="K1", name="Anna Müller", language="de")
+CONTRACTS = (
+    Contract(id="C-POST", customer_id="K1", billing=Billing.POSTPAID, currency="EUR", credit_limit=Decimal(60)),
+    Contract(
+        id="C-WEEK",
+        customer_id="K1",
+        billing=Billing.POSTPAID,
+        currency="EUR",
+        statement_period=StatementPeriod.WEEK,
+        payment_days=2,
+    ),
+    Contract(id="C-PRE", customer_id="K1", billing=Billing.PREPAID, currency="EUR", tariff_id="t1"),
+    Contract(id="C-SHARED", customer_id="K1", billing=Billing.PREPAID, currency="EUR", offline_limit=Decimal(5)),
+)
+TOKENS = tuple(Token(uid=each.id.removeprefix("C-"), contract_id=each.id) for each in CONTRACTS)
+CARDS = (*(token.uid for token in TOKENS), "GOOD", "STRANGE", None)
+STAFF = ("anna", "ben")
+SUMS = st.integers(1, 4000).map(lambda cents: Decimal(cents) / 100)
+
+
+class Money(RuleBasedStateMachine):
+    """`asked` are requests that may be said once more; `bills` and `payments` those that anyone could name."""
+
+    @initialize(data=st.data(), seed=st.integers(0, 2**32), every_bill=st.booleans())
+    def begin(self, data: st.DataObject, seed: int, every_bill: bool) -> None:
+        prepare()
+        self.random = Random(seed)
+        self.folder = Path(tempfile.mkdtemp(prefix="ohmstead-money-", dir=_quick_folder()))
+        self.runner = asyncio.Runner()
+        rules = replace(
+            new_site().rules,
+            payments=RULES,
+            receipts=ReceiptRules(every_bill=every_bill),
+            second_person_above=Decimal(10),
+            accounts=AccountRules(hold=Decimal(5), dunning=(DunningStep(after_days=1, action="remind", blocks=True),)),
+            tariff_rules=(
+                TariffRule(tariff_id="t1", contract_ids=frozenset({"C-PRE"})),
+                TariffRule(tariff_id="t2", station_ids=frozenset({"B"})),
+            ),
+        )
+        self.world = World(self.folder, self._drawn(data, rules))
+        self.go(self.world.begin())
+        self.hub = self.go(_opened(self.world))
+        self.outlets = [
+            Outlet(self.world, station_id, evse_id, max_power_w)
+            for station_id, evse_id, max_power_w in (("A", 1, 22_000), ("A", 2, 22_000), ("B", 1, 11_000))
+        ]
+        cards = (*TOKENS, Token(uid="GOOD", contract_id="C-GOOD"))
+        imported = CustomersImported(by="op", customers=(CUSTOMER,), contracts=CONTRACTS, tokens=cards)
+        assert isinstance(self.tell(imported), Done)
+        self.keys = 0
+        self.version = 0
+        self.asked: list[Any] = []
+        self.said: list[ProviderAnswered] = []
+        self.payments: list[str] = []
+        for by in STAFF[:1]:
+            self.ask(TillOpened(request_key=self.key(), till_id=f"till-{by}", opening=Decimal(100), by=by))
+        self.ask(
+            PaymentRequested(
+                request_key=self.key(), method=PaymentMethod.CASH, amount=Decimal(30), by="anna", contract_id="C-PRE"
+            )
+        )
+
+    def _drawn(self, data: st.DataObject, rules: Any) -> Any:
+        """The settings with other tariffs of the same names."""
+        names = ("standard", "t1", "t2")
+        return replace(rules, tariffs={each: data.draw(tariffs(each, START)) for each in names})
+
+    def teardown(self) -> None:
+        if not hasattr(self, "hub"):
+            return
+        try:
+            self.go(self._rest())
+            self.go(prove(self.world, self.outlets))
+            self.go(self.hub.hear_all(self.random))
+            self.go(self.hub.prove_equal())
+        finally:
+            self.go(self.hub.close())
+            self.world.ledger.close()
+            self.runner.close()
+            shutil.rmtree(self.folder)
+
+    async def _rest(self) -> None:
+        """Everybody goes home, and what is in doubt is settled."""
+        self.world.kill = None
+        for outlet in self.outlets:
+            await outlet.end()
+        for station_id in ("A", "B"):
+            await self.world.bring_back(station_id)
+        self.world.now += timedelta(minutes=10)
+        await self.world.tell(Ticked())
+        for payment_id in list(self.world.site.payments.open):
+            await self.world.tell(
+                PaymentSettled(payment_id=payment_id, amount=ZERO, by="ben", reason="not in the list")
+            )
+        await self.world.seal()
+        assert not self.world.site.payments.open
+
+    # --- how it is asked ---
+
+    def go(self, what: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(what)
+
+    def tell(self, event: Any) -> Any:
+        (reply,) = self.go(self.world.tell(event))
+        if isinstance(reply, PaymentKept) and reply.payment.payment_id not in self.payments:
+            self.payments.append(reply.payment.payment_id)
+        return reply
+
+    def ask(self, event: Any) -> Any:
+        self.asked.append(event)
+        return self.tell(event)
+
+    def key(self) -> str:
+        self.keys += 1
+        return f"k{self.keys}"
+
+    def bills(self) -> list[str]:
+        return [e.body.cdr.id for e in self.world.entries if isinstance(e.body, CdrIssued | CdrQuarantined)]
+
+    # --- drivers ---
+
+    @rule(outlet=st.integers(0, 2), card=st.sampled_from(CARDS))
+    def plug_in(self, outlet: int, card: str | None) -> None:
+        if self.outlets[outlet].session is None:
+            self.go(self.outlets[outlet].begin(card))
+
+    @rule(
+        steps=st.integers(1, 12), powers=st.lists(st.sampled_from([0, 3_700, 11_000, 22_000]), min_size=3, max_size=3)
+    )
+    def charge(self, steps: int, powers: tuple[int, ...]) -> None:
+        for _ in range(steps):
+            self.world.now += timedelta(minutes=5)
+            for outlet, power_w in zip(self.outlets, powers, strict=True):
+                self.go(outlet.flow(5, power_w))
+
+    @rule(outlet=st.integers(0, 2))
+    def unplug(self, outlet: int) -> None:
+        self.go(self.outlets[outlet].end())
+
+    @rule(outlet=st.integers(0, 2))
+    def reset_meter(self, outlet: int) -> None:
+        self.go(self.outlets[outlet].reset_meter())
+
+    @rule(outlet=st.integers(0, 2), minutes=st.sampled_from([-600, -61, 45, 2000]))
+    def jump_clock(self, outlet: int, minutes: int) -> None:
+        self.go(self.outlets[outlet].jump_clock(minutes))
+
+    @rule(outlet=st.integers(0, 2))
+    def mend_clock(self, outlet: int) -> None:
+        self.go(self.outlets[outlet].mend_clock())
+
+    # --- the desk ---
+
+    @rule(by=st.sampled_from(STAFF), opening=SUMS)
+    def open_till(self, by: str, opening: Decimal) -> None:
+        self.ask(TillOpened(request_key=self.key(), till_id=f"till-{by}", opening=opening, by=by))
+
+    @rule(by=st.sampled_from(STAFF), amount=SUMS, is_out=st.booleans())
+    def move_cash(self, by: str, amount: Decimal, is_out: bool) -> None:
+        self.ask(CashMoved(request_key=self.key(), amount=-amount if is_out else amount, reason="bank", by=by))
+
+    @rule(by=st.sampled_from(STAFF), wrong=st.sampled_from([0, 0, -5, 7]))
+    def close_till(self, by: str, wrong: int) -> None:
+        till = self.world.site.payments.till_of(by)
+        counted = max(ZERO, (till.expected if till else ZERO) + Decimal(wrong) / 100)
+        self.ask(TillCounted(request_key=self.key(), counted=counted, by=by))
+
+    @rule(
+        by=st.sampled_from(STAFF),
+        amount=SUMS,
+        method=st.sampled_from(PaymentMethod),
+        contract=st.sampled_from([each.id for each in CONTRACTS]),
+        bill=st.none() | st.integers(0, 100),
+    )
+    def pay(self, by: str, amount: Decimal, method: PaymentMethod, contract: str, bill: int | None) -> None:
+        bills = self.bills()
+        if bill is not None and bills:
+            cdr_id = bills[-1 - bill % len(bills)]
+            asked = PaymentRequested(request_key=self.key(), method=method, amount=amount, by=by, cdr_id=cdr_id)
+        else:
+            asked = PaymentRequested(request_key=self.key(), method=method, amount=amount, by=by, contract_id=contract)
+        self.ask(asked)
+
+    @precondition(lambda self: self.payments)
+    @rule(which=st.integers(0, 100), word=st.sampled_from([Word.TAKEN, Word.TAKEN, Word.REFUSED, Word.BEGUN]))
+    def provider_says(self, which: int, word: Word) -> None:
+        """At once, late, after a refusal, or in place of another word."""
+        payment_id = self.payments[-1 - which % len(self.payments)]
+        if payment_id in self.world.asked_providers:
+            self.said.append(ProviderAnswered(payment_id=payment_id, word=word))
+            self.tell(self.said[-1])
+
+    @precondition(lambda self: self.said)
+    @rule(which=st.integers(0, 100))
+    def provider_says_again(self, which: int) -> None:
+        self.tell(self.said[which % len(self.said)])
+
+    @precondition(lambda self: self.payments)
+    @rule(which=st.integers(0, 100), amount=st.none() | SUMS, by=st.sampled_from(STAFF))
+    def refund(self, which: int, amount: Decimal | None, by: str) -> None:
+        payment_id = self.payments[-1 - which % len(self.payments)]
+        self.ask(RefundRequested(request_key=self.key(), payment_id=payment_id, amount=amount, by=by, reason="unhappy"))
+
+    @precondition(lambda self: self.payments)
+    @rule(which=st.integers(0, 100))
+    def void(self, which: int) -> None:
+        self.tell(VoidRequested(payment_id=self.payments[-1 - which % len(self.payments)], by="ben", reason="mistyped"))
+
+    @precondition(lambda self: self.asked)
+    @rule(which=st.integers(0, 100))
+    def ask_again(self, which: int) -> None:
+        """Whoever asks with the same key is answered, and nothing more moves."""
+        event = self.asked[-1 - which % len(self.asked)]
+        before = dict(self.world.sums), len(self.world.keys)
+        reply = self.tell(event)
+        if isinstance(reply, PaymentKept | BillSettled):
+            assert (dict(self.world.sums), len(self.world.keys)) == before
+
+    # --- corrections ---
+
+    @rule(
+        which=st.integers(0, 100),
+        decision=st.sampled_from(BillDecision),
+        energy_wh=st.none() | st.integers(0, 40_000),
+        tariff_id=st.sampled_from([None, "standard", "t1", "t2"]),
+        minutes=st.none() | st.integers(-60, 60),
+        second=st.sampled_from([None, "cora", "cora"]),
+    )
+    def decide_bill(self, which: int, decision: BillDecision, second: str | None, **changes: Any) -> None:
+        bodies = [e.body for e in self.world.entries if isinstance(e.body, CdrIssued | CdrQuarantined)]
+        if not bodies:
+            return
+        cdr = bodies[-1 - which % len(bodies)].cdr
+        is_changed = decision in (BillDecision.RERATED, BillDecision.CORRECTED)
+        minutes = changes["minutes"]
+        asked = BillDecisionAsked(
+            cdr_id=cdr.id,
+            decision=decision,
+            reason="seen at the meter",
+            by="ben",
+            second_by=second,
+            energy_wh=changes["energy_wh"] if is_changed else None,
+            tariff_id=changes["tariff_id"] if is_changed else None,
+            ended_at=cdr.end_date_time + timedelta(minutes=minutes) if is_changed and minutes is not None else None,
+            request_key=self.key(),
+        )
+        self.ask(asked)
+
+    # --- receipts and statements ---
+
+    @rule(which=st.integers(0, 100), kind=st.sampled_from(["bill", "payment", "till"]))
+    def receipt(self, which: int, kind: str) -> None:
+        tills = [f"{each}" for each in self.world.site.payments.tills]
+        ids = {"bill": self.bills(), "payment": self.payments, "till": tills}[kind]
+        if not ids:
+            return
+        ref = ids[-1 - which % len(ids)]
+        try:
+            _, given = self.go(self.world.desk().issue(ref, "anna"))
+            _, again = self.go(self.world.desk().issue(ref, "anna"))
+        except BadText:
+            return
+        assert (again.receipt, again.is_copy) == (given.receipt, True)
+
+    @rule()
+    def statements(self) -> None:
+        self.go(self.world.desk().make_due())
+
+    @rule(contract=st.sampled_from(["C-PRE", "C-GOOD", "C-WEEK"]))
+    def statement(self, contract: str) -> None:
+        period = last_complete(StatementPeriod.MONTH, self.world.now, ZONE)
+        self.go(self.world.desk().make_statement(contract, period, "anna"))
+
+    # --- the world ---
+
+    @rule(hours=st.sampled_from([0, 1, 9, 30, 24 * 8, 24 * 31]))
+    def time_passes(self, hours: int) -> None:
+        if any(outlet.session is not None for outlet in self.outlets):
+            hours = min(hours, 9)
+        self.world.now += timedelta(hours=hours, minutes=3)
+        self.tell(Ticked())
+
+    @rule(station=st.sampled_from(["A", "B"]), is_back=st.booleans())
+    def link(self, station: str, is_back: bool) -> None:
+        self.go(self.world.bring_back(station) if is_back else self.world.cut(station))
+
+    @rule(is_online=st.booleans())
+    def uplink(self, is_online: bool) -> None:
+        self.tell(UplinkChanged(is_online=is_online))
+
+    @rule()
+    def seal(self) -> None:
+        self.go(self.world.seal())
+
+    @rule(most=st.integers(1, 4))
+    def hub_hears(self, most: int) -> None:
+        self.go(self.hub.hear(self.random, most))
+
+    @rule(contract=st.sampled_from(["C-SHARED", "C-PRE"]), cents=st.integers(-3000, 3000))
+    def hub_tells(self, contract: str, cents: int) -> None:
+        """What other sites spent, and a wallet that several share."""
+        self.version += 1
+        document = DesiredAccounts(
+            version=self.version,
+            customers=(CUSTOMER,),
+            contracts=CONTRACTS[3:],
+            balances={contract: Decimal(cents) / 100},
+            as_of=self.world.now,
+        )
+        self.tell(document)
+
+    @rule(contract=st.sampled_from(["C-POST", "C-WEEK"]), is_blocked=st.booleans())
+    def block(self, contract: str, is_blocked: bool) -> None:
+        self.tell(ContractAltered(by="ben", contract_id=contract, is_blocked=is_blocked))
+
+    @rule(when=st.sampled_from(Kill))
+    def kill_at_next(self, when: Kill) -> None:
+        self.world.kill = when
+
+    @rule()
+    def kill(self) -> None:
+        """What is durable is all that a new agent needs."""
+        before = self.world.remembered()
+        self.go(self.world.restart())
+        after = self.world.remembered()
+        for stream in after["seqs"]:  # that it began is told
+            before["seqs"][stream] = after["seqs"][stream]
+        assert after == before
+
+    @rule(data=st.data())
+    def new_prices(self, data: st.DataObject) -> None:
+        """Other settings: what runs goes on at the prices it began with."""
+        self.go(self.world.restart(self._drawn(data, self.world.rules)))
+
+    @invariant()
+    def memory_is_what_was_posted(self) -> None:
+        if hasattr(self, "outlets"):
+            self.world.check()
+
+
+async def _opened(world: World) -> Hub:
+    return Hub(world)
+
+
+def _quick_folder() -> str | None:
+    """Kills here are of the process, not of the machine: a folder in memory is as good, and ten times as fast."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+
+
+TestMoney = Money.TestCase
+TestMoney.settings = settings(
+    max_examples=RUNS,
+    stateful_step_count=50,
+    deadline=None,
+    derandomize="MONEY_RUNS" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+    phases=list(Phase) if "MONEY_SHRINK" in os.environ else [Phase.generate],
+)
