@@ -15,6 +15,7 @@ import typer
 from edge.described_session import DescribedSession, read_session
 from edge.domain.pricing.lines import Bill
 from edge.domain.pricing.price import ENGINE, price_reservation, price_session
+from edge.ocpi_session import from_ocpi, is_ocpi
 from protocols.errors import BadText
 from protocols.money import ROUNDING_RULE
 from protocols.ocpi.cdr import PriceLine
@@ -35,7 +36,7 @@ def price(
 ) -> None:
     """Price a described session by a tariff (docs/pricing.md): its lines, and the total before and after taxes."""
     chosen = _told(tariff, lambda: _tariff(_read(tariff), tariff_id))
-    described = _told(session, lambda: read_session(_read(session), chosen))
+    described = _told(session, lambda: _session(_read(session), chosen))
     bill = _bill(chosen, described)
     if as_json:
         print(json.dumps(_document(chosen, described, bill), ensure_ascii=False, indent=2))
@@ -87,6 +88,10 @@ def _tariff(document: Any, tariff_id: str | None) -> Tariff:
     if isinstance(told, dict):
         told = {"id": "tariff", "currency": currency or "XXX", "last_updated": datetime(1970, 1, 1, tzinfo=UTC)} | told
     return read_sheet(told) if is_sheet else read_tariff(told)
+
+
+def _session(document: Any, tariff: Tariff) -> DescribedSession:
+    return read_session(from_ocpi(document) if is_ocpi(document) else document, tariff)
 
 
 def _listed(told: Any) -> list[Any]:

@@ -189,6 +189,33 @@ def test_an_answer_of_ocpi_and_numbers_as_text(tmp_path: Path) -> None:
     assert total(tmp_path, answer, session) == {"before_taxes": "5.00", "taxes": "0.50", "after_taxes": "5.50"}
 
 
+def test_a_session_in_the_words_of_ocpi(tmp_path: Path) -> None:
+    """A Monday in Berlin: the second hour is after 17:00 there."""
+    tariff = {
+        "elements": [
+            {"price_components": [{"type": "ENERGY", "price": 0.2}], "restrictions": {"end_time": "17:00"}},
+            {"price_components": [{"type": "ENERGY", "price": 0.5}, {"type": "PARKING_TIME", "price": 6}]},
+        ]
+    }
+    cdr = {
+        "id": "1",
+        "time_zone": "Europe/Berlin",
+        "start_date_time": "2026-03-02T15:00:00Z",
+        "end_date_time": "2026-03-02T17:30:00Z",
+        "charging_periods": [
+            {
+                "start_date_time": "2026-03-02T15:00:00Z",
+                "dimensions": [{"type": "ENERGY", "volume": 20}, {"type": "TIME", "volume": 2}],
+            },
+            {"start_date_time": "2026-03-02T17:00:00", "dimensions": [{"type": "PARKING_TIME", "volume": 0.5}]},
+        ],
+    }
+    assert total(tmp_path, tariff, cdr)["before_taxes"] == "10.00"
+    assert total(tmp_path, tariff, cdr | {"end_date_time": None})["before_taxes"] == "10.00"
+    both = [{"start_date_time": "2026-03-02T15:00:00Z", "dimensions": [{"type": "FLAT"}]}]
+    assert "the volume of FLAT is no number" in priced(tmp_path, tariff, cdr | {"charging_periods": both})[2]
+
+
 def test_taxes_in_the_words_of_ocpi_2_3(tmp_path: Path) -> None:
     tariff = component(vat=None, taxes=[{"name": "GST", "percentage": 5}, {"name": "PST", "percentage": "7.5"}])
     assert total(tmp_path, tariff, SESSION)["after_taxes"] == "5.63"

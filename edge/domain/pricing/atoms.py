@@ -8,10 +8,11 @@ exact: what is stored is integers, what is divided here is Fractions. Power and 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from edge.domain.pricing.compiled import Cell, Number, RateCard, whole
 
@@ -39,8 +40,7 @@ class Period(Protocol):
     def current_ma(self) -> Number | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Atom:
+class Atom(Struct, frozen=True, kw_only=True, gc=False):
     """A part of a period, from `offset_s` after its start on. `is_in_grace`: its parking is free."""
 
     offset_s: Number
@@ -67,7 +67,9 @@ class Walk:
         parking_s = period.parking_time_s
         seconds = period.time_s or parking_s or period.reservation_time_s
         energy_wh = period.energy_wh
-        start = period.start_date_time.astimezone(UTC)
+        start = period.start_date_time
+        if start.tzinfo is not UTC:
+            start = start.astimezone(UTC)
         power_w, current_ma = period.power_w, period.current_ma
         if parking_s:  # what stands still draws nothing, whatever was not measured
             power_w, current_ma = power_w or 0, current_ma or 0
