@@ -12,6 +12,7 @@ from tests.bench.boot import BootSizes, boot_storm
 from tests.bench.fleets import FLEET_30000, FLEET_100000, FleetSizes, fleet_30000, fleet_100000
 from tests.bench.memory import MemorySizes, steady_memory
 from tests.bench.modbus import LineSizes, PollSizes, modbus_line, modbus_poll
+from tests.bench.money import FindSizes, MonthSizes, find_customer, month_report_of
 from tests.bench.money_proof import ProofSizes, verify_year
 from tests.bench.pairs import PacedSizes, start_stop_paced
 from tests.bench.prices import PriceSizes, price_cdr_96_periods, running_cost_1000
@@ -38,6 +39,8 @@ class Suite:
     retention: RetentionSizes = field(default_factory=RetentionSizes)
     proof: ProofSizes = field(default_factory=ProofSizes)
     prices: PriceSizes = field(default_factory=PriceSizes)
+    find: FindSizes = field(default_factory=FindSizes)
+    month: MonthSizes = field(default_factory=MonthSizes)
     poll: PollSizes = field(default_factory=PollSizes)
     line: LineSizes = field(default_factory=LineSizes)
 
@@ -67,6 +70,8 @@ def catalogue(suite: Suite) -> dict[str, Callable[[], Result]]:
         "verify_year": partial(verify_year, suite.proof),
         "price_cdr_96_periods": partial(price_cdr_96_periods, suite.prices),
         "running_cost_1000": partial(running_cost_1000, suite.prices),
+        "find_customer": partial(find_customer, suite.find),
+        "month_report": partial(month_report_of, suite.month),
         "modbus_poll": partial(modbus_poll, suite.poll),
         "modbus_line_9600": partial(modbus_line, 9_600, suite.line),
         "modbus_line_19200": partial(modbus_line, 19_200, suite.line),
