@@ -7,10 +7,10 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -129,6 +129,18 @@ def _refusal_alone(settings: EdgeConfig, request: Request) -> str | None:
     if sign_in is not None and (member is None or not is_pin(sign_in.pin, member.pin_hash)):
         return "no such staff id, or a wrong PIN"
     return refusal(request, member.actor if member is not None else None)
+
+
+def ask_or_read(settings: EdgeConfig, request: Request, read: Callable[[], Any]) -> Any:
+    """What the running agent answers, or what is read where none runs, by the same rights."""
+    with contextlib.suppress(AgentUnreachable, BadText):
+        return good(asyncio.run(ask_agent(settings, request, 30.0))).result
+    try:
+        if problem := _refusal_alone(settings, request):
+            fail(problem)
+        return read()
+    except OhmsteadError as error:
+        fail(str(error))
 
 
 def good(answer: Answer) -> Answer:

@@ -9,18 +9,31 @@ import json
 import time
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, assert_never
 from uuid import uuid4
 
 import typer
 from rich.table import Table
 
 from edge.config import EdgeConfig
-from edge.console import DEFAULT_CONFIG, ConfigOption, StaffOption, ask, console, fail, load_settings, plain
+from edge.console import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    StaffOption,
+    ask,
+    ask_or_read,
+    console,
+    fail,
+    load_settings,
+    plain,
+)
+from edge.places import ledger_path
 from protocols.site.payment_requests import (
     MAX_ROWS,
     GetPayments,
     GetReconciliations,
+    GetTills,
+    PaymentQuestion,
     PaymentRequest,
     ReconcilePayments,
     RefundPayment,
@@ -162,7 +175,7 @@ def payments(
 ) -> None:
     """List payments and refunds, the newest first."""
     request = GetPayments(id="1", payment_id=payment, contract_id=contract, cdr_id=bill, limit=limit)
-    found = ask(load_settings(config), request).result
+    found = look(load_settings(config), request)
     if as_json or payment is not None:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -191,7 +204,7 @@ def reconcile(
     """
     settings = load_settings(config)
     if provider is None:
-        found = ask(settings, GetReconciliations(id="1")).result
+        found = look(settings, GetReconciliations(id="1"))
     elif day is None:
         fail("say which day: --day 2026-03-02", code=2)
     else:
@@ -217,6 +230,35 @@ def _show_reconciled(found: list[dict[str, Any]]) -> None:
             sums = (each["ours"] or "-", each["theirs"] or "-")
             table.add_row(*head, what, plain(each["payment_id"]), *sums, settled)
     console().print(table)
+
+
+def look(settings: EdgeConfig, request: PaymentQuestion) -> Any:
+    """What the running agent knows, or what the ledger has where none runs."""
+    return ask_or_read(settings, request, lambda: _read_alone(settings, request))
+
+
+def _read_alone(settings: EdgeConfig, request: PaymentQuestion) -> Any:
+    from edge.ledger import payment_reading as reading
+    from edge.ledger.database import open_reader
+    from edge.local.payment_requests import as_json
+
+    connection = open_reader(ledger_path(settings))
+    match request:
+        case GetPayments(payment_id=str() as payment_id):
+            found = reading.payment_in(connection, payment_id)
+            return as_json(found) if found else fail(f"there is no payment {payment_id}")
+        case GetPayments():
+            rows = reading.payments_in(connection, request.contract_id, request.cdr_id, request.limit)
+            return [as_json(each) for each in rows]
+        case GetTills(session_id=str() as session_id):
+            report = reading.till_in(connection, session_id)
+            return as_json(report) if report else fail(f"there is no till session {session_id}")
+        case GetTills():
+            return [as_json(each) for each in reading.tills_in(connection, request.limit)]
+        case GetReconciliations():
+            return [as_json(each) for each in reading.reconciliations_in(connection, request.limit)]
+        case _:
+            assert_never(request)
 
 
 def _take(settings: EdgeConfig, request: PaymentRequest, wait_s: float, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from edge.console import DEFAULT_CONFIG, ConfigOption, StaffOption, ask, console, fail, load_settings, plain
-from edge.payment_commands import JsonOption, KeyOption, amount_of
+from edge.payment_commands import JsonOption, KeyOption, amount_of, look
 from protocols.site.payment_requests import CloseTill, GetTills, MoveCash, OpenTill
 
 till_app = typer.Typer(help="The till: a drawer of cash, counted at its opening and its close.", no_args_is_help=True)
@@ -79,7 +79,7 @@ def till_close(
 @till_app.command("list")
 def till_list(as_json: JsonOption = False, staff: StaffOption = None, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List the till sessions, the newest first."""
-    found = ask(load_settings(config), GetTills(id="1")).result
+    found = look(load_settings(config), GetTills(id="1"))
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -103,11 +103,11 @@ def till_report(
     """Show a till session's report: X while it is open, Z when it is closed and counted."""
     settings = load_settings(config)
     if session is None:
-        newest = ask(settings, GetTills(id="1", limit=1)).result
+        newest = look(settings, GetTills(id="1", limit=1))
         if not newest:
             fail("no till was ever opened here: `ohmstead-edge till open` begins")
         session = newest[0]["session_id"]
-    found = ask(settings, GetTills(id="2", session_id=session)).result
+    found = look(settings, GetTills(id="2", session_id=session))
     print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report_text(found))
 
 

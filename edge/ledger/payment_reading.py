@@ -48,7 +48,7 @@ class PaymentReader:
         return await self._ledger.look(lambda connection: payments_in(connection, contract_id, cdr_id, limit))
 
     async def payment(self, payment_id: str) -> Payment | None:
-        return next(iter(await self.by_ids((payment_id,))), None)
+        return await self._ledger.look(lambda connection: payment_in(connection, payment_id))
 
     async def tills(self, limit: int) -> list[TillSession]:
         return await self._ledger.look(lambda connection: tills_in(connection, limit))
@@ -69,6 +69,10 @@ def payments_in(
     if contract_id is not None:
         return _payments(connection, "payments_of_contract", contract_id, limit)
     return _payments(connection, "newest_payments", limit)
+
+
+def payment_in(connection: sqlite3.Connection, payment_id: str) -> Payment | None:
+    return next(iter(_payments(connection, "payment", payment_id)), None)
 
 
 def tills_in(connection: sqlite3.Connection, limit: int) -> list[TillSession]:

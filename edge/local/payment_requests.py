@@ -77,9 +77,9 @@ class PaymentDesk:
             return Answer(id=request_id, problem="the agent is too busy and has changed nothing; try again")
         match reply:
             case PaymentKept(payment=payment):
-                return Answer(id=request_id, result=_shown(payment))
+                return Answer(id=request_id, result=as_json(payment))
             case TillKept(session=session):
-                return Answer(id=request_id, result=_shown(session))
+                return Answer(id=request_id, result=as_json(session))
             case Refused(reason=reason):
                 return Answer(id=request_id, problem=reason)
             case _:
@@ -91,7 +91,7 @@ class PaymentDesk:
             case GetPayments(payment_id=str() as payment_id):
                 payment = await self.records.payment(payment_id)
                 problem = None if payment else f"there is no payment {payment_id}: see `ohmstead-edge payments`"
-                return Answer(id=request.id, result=_shown(payment) if payment else None, problem=problem)
+                return Answer(id=request.id, result=as_json(payment) if payment else None, problem=problem)
             case GetPayments():
                 found = await self.records.payments(
                     contract_id=request.contract_id, cdr_id=request.cdr_id, limit=request.limit
@@ -99,12 +99,12 @@ class PaymentDesk:
             case GetTills(session_id=str() as session_id):
                 report = await self.records.till(session_id)
                 problem = None if report else f"there is no till session {session_id}: see `ohmstead-edge till list`"
-                return Answer(id=request.id, result=_shown(report) if report else None, problem=problem)
+                return Answer(id=request.id, result=as_json(report) if report else None, problem=problem)
             case GetTills():
                 found = await self.records.tills(request.limit)
             case GetReconciliations():
                 found = await self.records.reconciliations(request.limit)
-        return Answer(id=request.id, result=[_shown(each) for each in found])
+        return Answer(id=request.id, result=[as_json(each) for each in found])
 
     async def _reconcile(self, request: ReconcilePayments, actor: Actor) -> Answer:
         if self.providers is None:
@@ -113,7 +113,7 @@ class PaymentDesk:
             found = await self.providers.reconcile(request.provider, request.day, actor.staff_id)
         except BadText as error:
             return Answer(id=request.id, problem=str(error))
-        return Answer(id=request.id, result=_shown(found))
+        return Answer(id=request.id, result=as_json(found))
 
 
 def _event(
@@ -155,5 +155,6 @@ def _event(
             assert_never(request)
 
 
-def _shown(value: Payment | TillSession | TillReport | ProviderReconciled) -> Any:
+def as_json(value: Payment | TillSession | TillReport | ProviderReconciled) -> Any:
+    """As it is answered."""
     return _SHOWN[type(value)].dump_python(value, mode="json")

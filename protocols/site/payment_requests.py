@@ -149,6 +149,7 @@ class GetReconciliations:
     kind: Literal["get_reconciliations"] = "get_reconciliations"
 
 
+PaymentQuestion = GetPayments | GetTills | GetReconciliations
 PaymentRequest = (
     TakePayment
     | RefundPayment

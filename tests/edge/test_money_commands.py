@@ -20,6 +20,7 @@ from tests.kit import block_until, free_port
 EDGE = str(Path(sys.executable).with_name("ohmstead-edge"))
 SIM = str(Path(sys.executable).with_name("ohmstead-sim"))
 STAFF = "id,name,role,pin\nanna,Anna,cashier,5832\nben,Ben,supervisor,9174\n"
+pytestmark = pytest.mark.timeout(400)  # dozens of processes, each a second of CPU
 PINS = {"anna": "5832", "ben": "9174"}
 
 
@@ -134,6 +135,12 @@ def test_a_day_at_the_till_with_staff(till: Till, tmp_path: Path) -> None:
     assert report.startswith("Z REPORT  till kiosk")
     assert "-1.00" in report
     assert [row["state"] for row in till.good("payments", staff="anna")] == ["taken", "taken"]
+    till.kill()
+    assert [row["payment_id"] for row in till.good("payments", staff="anna")] == [
+        back["payment_id"],
+        paid["payment_id"],
+    ]
+    assert till.run("till", "report", staff="anna").stdout == report
     assert till.run("payments").returncode == 1
 
 
@@ -223,9 +230,7 @@ def test_the_code_of_a_connector_is_made_and_checked(till: Till, tmp_path: Path)
     assert "good: the code of A EVSE 1" in till.run("qr-check", url, "A", "1").stdout
     assert "put it back there" in till.run("qr-check", url, "A", "2").stderr
     assert "not ours" in till.run("qr-check", url.replace("pay.", "pay-"), "A", "1").stderr
-    assert (
-        till.run("qr", "A", "1", "--png", str(tmp_path / "a.png"), "--svg", str(tmp_path / "a.svg")).returncode == 0
-    )
+    assert till.run("qr", "A", "1", "--png", str(tmp_path / "a.png"), "--svg", str(tmp_path / "a.svg")).returncode == 0
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert "pay.example.com</text>" in (tmp_path / "a.svg").read_text()
     assert "has no EVSE 9" in till.run("qr", "A", "9").stderr
