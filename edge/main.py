@@ -157,7 +157,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     settings = load_settings(config)
     stations, evses = len((rules := rules_of(settings)).stations), len(rules.location.evses)
-    print(f"{config}: good. {stations} stations with {evses} EVSEs, {len(settings.tariffs)} tariffs.")
+    print(f"{config}: good. {stations} stations with {evses} EVSEs, {len(rules.tariffs)} tariffs.")
     if settings.ocpp.allow_unknown:
         print("Note: ocpp.allow_unknown lets any station in. Turn it off after commissioning.")
     if settings.uplink is None:
