@@ -20,13 +20,19 @@ def judge_contract(site: Site, contract_id: str, now: datetime) -> Authorization
     contract = site.accounts.find(contract_id)
     if contract is None:
         return AuthorizationStatus.ACCEPTED
-    if not contract.valid or is_dunned(site, contract_id, now):
+    if is_closed(site, contract_id, now):
         return AuthorizationStatus.BLOCKED
     if contract.expires_at is not None and contract.expires_at <= now:
         return AuthorizationStatus.EXPIRED
     least = site.rules.accounts.least if contract.billing is Billing.PREPAID else ZERO
     money = site.accounts.spendable(contract, is_cut_off=is_cut_off(site))
     return AuthorizationStatus.ACCEPTED if money > 0 and money >= least else AuthorizationStatus.NO_CREDIT
+
+
+def is_closed(site: Site, contract_id: str, now: datetime) -> bool:
+    """Whether it is blocked, by a person or for its debts."""
+    contract = site.accounts.find(contract_id)
+    return contract is not None and (not contract.valid or is_dunned(site, contract_id, now))
 
 
 def is_cut_off(site: Site) -> bool:

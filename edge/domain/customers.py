@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Final, TypeVar
 
-from edge.domain import holds, remote
+from edge.domain import closed_contracts, holds, remote
 from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.customer_events import ContractAltered, CustomersImported
 from edge.domain.decision import Decision
@@ -33,12 +33,15 @@ def import_customers(site: Site, decision: Decision, event: CustomersImported, n
         more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
         decision.reply = Refused(reason="; ".join(problems[:3]) + more)
         return
+    touched = [*(site.accounts.site if event.replaces_all else ()), *(each.id for each in event.contracts)]
+    shut = closed_contracts.closed(site, touched, now)
     before = {} if event.replaces_all else site.accounts.site
     site.accounts.site = {**before, **{each.id: each for each in event.contracts}}
     _journal(site, decision, "site", event.customers, event.contracts, event.by, now, is_complete=event.replaces_all)
     if event.tokens:
         remote.import_tokens(site, decision, TokensImported(tokens=event.tokens), now)
     _take_up(site, decision, event.contracts, now)
+    closed_contracts.note(site, decision, touched, shut, now)
     counted = f"{len(event.customers)} customers, {len(event.contracts)} contracts and {len(event.tokens)} cards"
     decision.reply = Done(text=f"{counted} imported")
 
@@ -63,8 +66,10 @@ def alter(site: Site, decision: Decision, event: ContractAltered, now: datetime)
     if problem is not None:
         decision.reply = Refused(reason=problem)
         return
+    shut = closed_contracts.closed(site, (contract.id,), now)
     site.accounts.site[contract.id] = changed
     _journal(site, decision, "site", (), (changed,), event.by, now)
+    closed_contracts.note(site, decision, (contract.id,), shut, now)
     if event.is_blocked is False and hubs is not None and not hubs.valid:
         decision.reply = Refused(
             reason="the site's block is lifted, but the hub blocks this contract: unblock it there"
@@ -83,9 +88,12 @@ def apply_accounts(site: Site, decision: Decision, document: DesiredAccounts, no
     contracts = {each.id: each for each in document.contracts}
     customers_hash = hash(document.customers)
     if contracts != site.accounts.hub or customers_hash != site.accounts.hub_customers_hash:
+        touched = [*site.accounts.hub, *contracts]
+        shut = closed_contracts.closed(site, touched, now)
         site.accounts.hub, site.accounts.hub_customers_hash = contracts, customers_hash
         _journal(site, decision, "hub", document.customers, document.contracts, None, now, is_complete=True)
         _take_up(site, decision, document.contracts, now)
+        closed_contracts.note(site, decision, touched, shut, now)
     _learn_elsewhere(site, decision, document, now)
     decision.journal(site, now, DocumentApplied(document=document.document, version=document.version))
     decision.clear_alarm(site, now, "document_unreadable", document.document)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from edge.domain import closed_contracts
 from edge.domain.credit import steps_due
 from edge.domain.decision import Decision
 from edge.domain.dues import Overdue
@@ -40,12 +41,17 @@ def _look(site: Site, decision: Decision, contract_id: str, now: datetime) -> No
     taken = site.accounts.steps.get(contract_id, 0)
     if late is None:
         if taken:
+            was_shut = any(step.blocks for step in site.rules.accounts.dunning[:taken])
             del site.accounts.steps[contract_id]
             _journal(site, decision, contract_id, 0, late, now)
+            shut = frozenset((contract_id,)) if was_shut else frozenset[str]()
+            closed_contracts.note(site, decision, (contract_id,), shut, now)
         return
+    shut = closed_contracts.closed(site, (contract_id,), now)
     for step in range(taken + 1, due + 1):
         site.accounts.steps[contract_id] = step
         _journal(site, decision, contract_id, step, late, now)
+    closed_contracts.note(site, decision, (contract_id,), shut, now)
 
 
 def _journal(site: Site, decision: Decision, contract_id: str, step: int, late: Overdue | None, now: datetime) -> None:

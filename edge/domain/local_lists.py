@@ -20,6 +20,7 @@ from typing import Final, TypeGuard
 
 from edge.domain.asking import ask
 from edge.domain.authorization import kind_of
+from edge.domain.credit import is_closed
 from edge.domain.decision import Decision
 from edge.domain.list_book import ListGoal, Sending
 from edge.domain.rules import Admission
@@ -310,7 +311,7 @@ def _make_goal(site: Site, groups: Collection[str], max_tokens: int, longest_uid
     left_out = 0
     for key in sorted(site.tokens.hub.keys() | site.tokens.site.keys()):
         token = site.tokens.find(key)
-        if token is None or not token.valid:
+        if token is None or not token.valid or (site.accounts and is_closed(site, token.contract_id, as_of)):
             continue
         if (token.expires_at is not None and token.expires_at <= as_of) or (groups and token.group_id not in groups):
             continue

@@ -11,12 +11,14 @@ import pytest
 from edge.domain.customer_events import ContractAltered, CustomersImported
 from edge.domain.customers import AT_ONCE
 from edge.domain.events import Done, Refused
+from edge.domain.local_lists import goal_of
+from edge.domain.rules import StationRules
 from protocols.ocpi.customer import Customer
 from protocols.ocpi.token import Token
 from protocols.sync.customers import CustomersChanged, ElsewhereTold
 from protocols.sync.down import DesiredAccounts
 from protocols.sync.up import DocumentApplied, TokensChanged
-from tests.edge.domain.site_kit import Play
+from tests.edge.domain.site_kit import Play, new_site
 from tests.edge.domain.wallet_kit import CUSTOMER, postpaid, prepaid, sign
 
 
@@ -139,3 +141,27 @@ def test_only_what_is_new_is_journaled(play: Play) -> None:
     assert play.found(ElsewhereTold)[-1].balances == {"C-GOOD": Decimal("0.00")}
     assert [each.version for each in play.found(DocumentApplied)] == [1, 2, 3]
     assert play.site.accounts.elsewhere == {}
+
+
+def test_the_cards_of_a_blocked_contract_leave_the_local_lists() -> None:
+    site = new_site()
+    site.rules.stations["A"] = StationRules(station_id="A", keeps_local_list=True)
+    play = Play(site=site)
+    play.connect()
+    token = Token(uid="04AA", contract_id="W1")
+    bring(play, customers=(CUSTOMER,), contracts=(prepaid("W1"), prepaid("W2")), tokens=(token,))
+
+    def listed() -> set[str]:
+        return set(goal_of(play.site, play.site.stations["A"], play.now).tokens)
+
+    assert "04AA" in listed()
+    play.entries.clear()
+    play.tell(ContractAltered(by="anna", contract_id="W1", is_blocked=True))
+    assert "04AA" not in listed()
+    assert len(play.found(TokensChanged)) == 1
+    play.tell(ContractAltered(by="anna", contract_id="W2", is_blocked=True))  # has no card
+    assert len(play.found(TokensChanged)) == 1
+    play.tell(ContractAltered(by="anna", contract_id="W1", is_blocked=False))
+    assert "04AA" in listed()
+    play.tell(desired(play, 1, replace(prepaid("W1"), valid=False)))
+    assert "04AA" not in listed()
