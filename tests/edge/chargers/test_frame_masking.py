@@ -39,6 +39,7 @@ TOKEN_PLACES: list[tuple[str, Any]] = [
     ("GetLog", {"log": {"remoteLocation": f"ftp://user:{SECRET}@host/path"}}),
     ("DataTransfer", {"vendorId": "v", "data": orjson.dumps({"idTag": SECRET}).decode()}),
     ("DataTransfer", {"vendorId": "v", "data": f"idTag={SECRET}"}),
+    ("DataTransfer", {"vendorId": "v", "messageId": "SetUserPrice", "data": f'{{"idToken":"{SECRET}"}}'}),
     ("StopTransaction", {"transactionId": 1, "idTag": SECRET, "info": f"stopped by {SECRET}"}),
     ("Authorize", {"IdTag": SECRET}),
     ("Authorize", {"id_tag": SECRET}),

@@ -141,6 +141,15 @@ def test_how_much_a_station_takes_in_a_message_is_known_again(play: LedgerPlay) 
     assert asked.limit == MessageLimit(items=4)
 
 
+def test_that_a_station_shows_costs_is_known_again(play: LedgerPlay) -> None:
+    (asked,) = order(play, "A", GetVariables(names=(VariableName(variable="CustomDisplayCostAndPrice"),))).commands
+    key = {"component": "", "variable": "CustomDisplayCostAndPrice", "value": "true"}
+    reply(play, asked, result={"variables": [key], "unknown": []})
+    assert play.site.displays.announced == {"A"}
+    killed(play)
+    assert play.site.displays.announced == {"A"}
+
+
 def test_stations_that_told_the_same_still_share_it(play: LedgerPlay) -> None:
     name = VariableName(component="DeviceDataCtrlr", variable="ItemsPerMessage", variable_instance="GetVariables")
     row = {"component": name.component, "variable": name.variable, "variable_instance": "GetVariables", "value": "4"}
