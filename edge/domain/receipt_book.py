@@ -56,9 +56,14 @@ class Series:
         return self.last - count <= len(self._recent)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ReceiptBook:
-    """The series of the site."""
+    """The series of the site. `mark` stands in the numbers of a ledger that was put back from a copy: what the lost one
+    had numbered since the copy was made stays unique."""
 
+    mark: str = ""
     receipts: Series = field(default_factory=Series)
     statements: Series = field(default_factory=Series)
+
+    def marked(self, prefix: str) -> str:
+        return f"{prefix}-{self.mark}" if self.mark else prefix

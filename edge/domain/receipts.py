@@ -39,7 +39,7 @@ def make_statements(site: Site, decision: Decision, event: StatementsReckoned, n
     for reckoned in event.reckonings:
         if series.find(reckoned.key) is not None:
             continue
-        given = series.give(rules.statement_prefix, reckoned.key, now)
+        given = series.give(site.numbers.marked(rules.statement_prefix), reckoned.key, now)
         made.append(given)
         decision.journal(
             site,
@@ -68,7 +68,8 @@ def make_statements(site: Site, decision: Decision, event: StatementsReckoned, n
 
 
 def _give(site: Site, decision: Decision, of: ReceiptKind, ref: str, by: str | None, now: datetime) -> Numbered:
-    given = site.numbers.receipts.give(site.rules.receipts.prefix, _key(of, ref), now)
+    prefix = site.numbers.marked(site.rules.receipts.prefix)
+    given = site.numbers.receipts.give(prefix, _key(of, ref), now)
     issued = ReceiptIssued(number=given.number, count=given.count, of=of, ref=ref, issued_at=now, by=by)
     decision.journal(site, now, issued)
     return given

@@ -260,6 +260,9 @@ SELECT COALESCE(MAX(count), 0) FROM receipts
 -- name: last_statement
 SELECT COALESCE(MAX(count), 0) FROM statements
 
+-- name: other_epochs
+SELECT COUNT(*) FROM chains WHERE epoch <> ?
+
 -- name: receipt_of
 SELECT count, number, issued_at FROM receipts WHERE kind = ? AND ref = ?
 

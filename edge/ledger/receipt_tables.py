@@ -33,6 +33,8 @@ def keep_receipt(rows: Rows, body: ReceiptBody) -> None:
 def restore_receipts(site: Site, connection: sqlite3.Connection) -> None:
     """The decisions need the newest numbers; who has which is looked up for each that is asked for."""
     site.numbers.receipts.last, site.numbers.statements.last = last_counts(connection)
+    (other_epochs,) = connection.execute(queries()["other_epochs"], (site.epoch,)).fetchone()
+    site.numbers.mark = site.epoch[:4] if other_epochs else ""
 
 
 def last_counts(connection: sqlite3.Connection) -> tuple[int, int]:

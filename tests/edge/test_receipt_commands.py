@@ -151,3 +151,43 @@ def test_beside_a_running_agent(bills: list[str], config: Path, running: object)
     with closing(sqlite3.connect(ledger_path(load(config)))) as connection:
         assert connection.execute("SELECT count, ref FROM receipts").fetchall() == [(1, bills[0])]
     assert "closing balance" in told(config, "statements", "make", "C-GOOD", "2026-03")
+
+
+def test_numbers_of_a_ledger_that_was_put_back_are_told_from_those_of_the_lost_one(
+    bills: list[str], config: Path, tmp_path: Path
+) -> None:
+    first = json.loads(told(config, "receipt", bills[0], "--json"))["number"]
+    told(config, "backup", str(tmp_path / "copies"))
+    lost = json.loads(told(config, "receipt", bills[1], "--json"))["number"]
+    (copy,) = (tmp_path / "copies").glob("*.sqlite")
+    told(config, "restore", str(copy))
+    again = json.loads(told(config, "receipt", bills[1], "--json"))
+    assert not again["is_copy"]
+    assert again["number"] != lost
+    assert again["number"].endswith("-000002")
+    assert json.loads(told(config, "receipt", bills[0], "--json"))["number"] == first
+
+
+def test_what_fits_is_found_and_a_month_reported(bills: list[str], config: Path) -> None:
+    assert "王伟" in told(config, "find", "王伟")
+    assert [each["kind"] for each in json.loads(told(config, "find", bills[0], "--json"))] == ["bill"]
+    number = json.loads(told(config, "receipt", bills[0], "--json"))["number"]
+    (found,) = json.loads(told(config, "find", number, "--json"))
+    assert (found["kind"], bills[0] in found["text"]) == ("receipt", True)
+    nothing = edge(config, "find", "nobody")
+    assert (nothing.exit_code, "nothing fits 'nobody'" in nothing.output) == (1, True)
+    report = json.loads(told(config, "report", "month", "2026-03", "--json"))
+    assert (report["bills"], report["total"]["energy_wh"], report["is_reconciled"]) == (2, 2000, True)
+    assert "reconciled to the cent" in told(config, "report", "month", "2026-03")
+    rows = told(config, "report", "month", "2026-03", "--csv").splitlines()
+    assert rows[0] == "section,key,sessions,energy_wh,net,tax,gross,amount,currency"
+    assert f"contract,C-GOOD,2,2000,{report['total']['net']},,{report['total']['gross']},,EUR" in rows
+    assert rows[-1].startswith("reconciled,yes,")
+    april = json.loads(told(config, "report", "month", "2026-04", "--json"))
+    assert (april["quarantined"]["bills"], april["bills"]) == (1, 0)
+    assert edge(config, "report", "month", "10-2026").exit_code == 2
+    with closing(sqlite3.connect(ledger_path(load(config)))) as connection:
+        connection.execute("UPDATE postings SET legs = replace(legs, 'vat:19', 'vat:7')")
+        connection.commit()
+    bad = edge(config, "report", "month", "2026-03", "--csv")
+    assert (bad.exit_code, "the bills and the postings are not of one mind" in bad.output) == (1, True)
