@@ -16,13 +16,12 @@ from zoneinfo import ZoneInfo
 from msgspec import structs
 
 from edge.domain.pricing.atoms import Walk
-from edge.domain.pricing.compiled import Number, RateCard, compiled
+from edge.domain.pricing.compiled import EXPIRED_TIME, RESERVED_TIME, Number, RateCard, compiled
 from edge.domain.pricing.re_rate import UnknownRules, re_rate
 from edge.domain.rerating import negated
 from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TaxIncluded
 
-_SLOTS: Final = tuple(TariffDimensionType[name] for name in ("FLAT", "ENERGY", "TIME", "PARKING_TIME"))
 _UNITS: Final = {
     TariffDimensionType.FLAT: (1, "", "session"),
     TariffDimensionType.ENERGY: (1000, "Wh", "kWh"),
@@ -97,11 +96,17 @@ def _intervals(cdr: Cdr) -> Iterator[Interval]:
     charged = Walk(ready.session, cdr.time_zone, grace_s)
     card = ready.expired if cdr.stop_reason == "ReservationExpired" else ready.reserved
     reserved = Walk(card, cdr.time_zone)
+    paid_once: set[bool] = set()  # FLAT: of what is reserved, and of the session
     for period in cdr.charging_periods:
         is_reserved = period.reservation_time_s > 0
         walk, rates = (reserved, card) if is_reserved else (charged, ready.session)
         for atom in walk.atoms(period):
             start = period.start_date_time + timedelta(seconds=float(atom.offset_s))
+            priced = list(_rates(tariff, rates, atom.cell, period, atom.energy_wh))
+            if is_reserved in paid_once:
+                priced = [rate for rate in priced if rate.dimension != TariffDimensionType.FLAT]
+            elif any(rate.dimension == TariffDimensionType.FLAT for rate in priced):
+                paid_once.add(is_reserved)
             yield Interval(
                 start=start,
                 local=start.astimezone(zone),
@@ -110,7 +115,7 @@ def _intervals(cdr: Cdr) -> Iterator[Interval]:
                 energy_wh=str(atom.energy_wh),
                 power_w=period.power_w,
                 current_ma=period.current_ma,
-                rates=tuple(_rates(tariff, rates, atom.cell, period, atom.energy_wh)),
+                rates=tuple(priced),
                 is_in_grace=atom.is_in_grace,
             )
 
@@ -124,15 +129,18 @@ def _kind(period: ChargingPeriod) -> str:
 def _rates(
     tariff: Tariff, card: RateCard, cell: tuple[int | None, ...], period: ChargingPeriod, energy_wh: Number
 ) -> Iterator[Rate]:
-    """Of each dimension that happened in the interval."""
+    """Of each dimension that happened in the interval. An expired reservation's own TIME replaces the other one."""
+    is_reserved = period.reservation_time_s > 0
+    if is_reserved and cell[EXPIRED_TIME] is not None:
+        cell = tuple(None if slot == RESERVED_TIME else rate for slot, rate in enumerate(cell))
     happened = {
         TariffDimensionType.FLAT: True,
         TariffDimensionType.ENERGY: energy_wh > 0,
-        TariffDimensionType.TIME: period.time_s > 0 or period.reservation_time_s > 0,
+        TariffDimensionType.TIME: period.time_s > 0 or is_reserved,
         TariffDimensionType.PARKING_TIME: period.parking_time_s > 0,
     }
-    for dimension, rate in zip(_SLOTS, cell, strict=True):
-        if rate is None or not happened[dimension]:
+    for rate in cell:
+        if rate is None or not happened[card.rates[rate].type]:
             continue
         component = card.rates[rate]
         number, matched = _element_of(tariff, component)

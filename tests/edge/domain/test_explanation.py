@@ -12,7 +12,7 @@ from edge.domain.explanation import explain
 from edge.domain.rerating import credit_of, rated
 from protocols.ocpi.cdr import Cdr, ChargingPeriod
 from protocols.ocpi.tariff import Tariff, TariffElement, TariffRestrictions
-from tests.edge.domain.site_kit import START, component
+from tests.edge.domain.site_kit import START, component, reserving
 from tests.protocols.sync.samples import CDR
 
 DAY = TariffElement(
@@ -51,6 +51,15 @@ def test_intervals_are_cut_where_the_tariff_changes() -> None:
     assert parked.rates == ()
 
 
+def test_what_is_paid_once_stands_where_it_is_paid() -> None:
+    once = TariffElement(price_components=(component("FLAT", "1.00"),))
+    cdr = rated(
+        structs.replace(bill(), tariff=Tariff(id="t", currency="EUR", elements=(once, DAY), last_updated=START))
+    )
+    dimensions = [[rate.dimension for rate in interval.rates] for interval in explain(cdr).intervals]
+    assert dimensions == [["FLAT", "ENERGY"], [], []]
+
+
 def test_a_line_tells_measure_steps_price_and_rounding() -> None:
     told = explain(bill())
     first, second = told.lines
@@ -71,3 +80,23 @@ def test_a_credit_is_told_as_what_it_takes_back_and_old_rules_are_said_to_be_unk
     assert told.lines[0].sentences[-1] == "taken back: the negative of what was billed"
     assert explain(structs.replace(bill(), engine="other")).is_same is None
     assert explain(structs.replace(bill(), lines=())).is_same is False
+
+
+def test_what_was_reserved_is_told_by_what_priced_it() -> None:
+    expired = {
+        "RESERVATION_EXPIRES": [component("TIME", "6.00", "20")],
+        "RESERVATION": [component("TIME", "3.00", "20")],
+    }
+    period = ChargingPeriod(start_date_time=START, reservation_time_s=5400)
+    for reason, price in (("ReservationExpired", "6.00"), ("ReservationCancelled", "3.00")):
+        told = explain(
+            rated(
+                structs.replace(
+                    CDR, tariff=reserving(expired), charging_periods=(period,), stop_reason=reason, signed_data=None
+                )
+            )
+        )
+        assert told.is_same
+        (interval,) = told.intervals
+        assert [(rate.dimension, str(rate.price)) for rate in interval.rates] == [("TIME", price)]
+        assert [str(story.line.price) for story in told.lines] == [price]
