@@ -15,6 +15,8 @@ from cloud.cdrs import api as cdrs
 from cloud.charging_stations import api as charging_stations
 from cloud.commands import api as commands
 from cloud.commands import job_commands, station_commands
+from cloud.contracts import api as contracts
+from cloud.customers import api as customers
 from cloud.deviations import api as deviations
 from cloud.device_model import api as device_model
 from cloud.edges import api as edges
@@ -24,6 +26,9 @@ from cloud.locations import api as locations
 from cloud.meters import api as meters
 from cloud.metrics import Metrics
 from cloud.monitor_events import api as monitor_events
+from cloud.payments import api as payments
+from cloud.postings import api as postings
+from cloud.receipts import api as receipts
 from cloud.reservations import api as reservations
 from cloud.rest import problems
 from cloud.rest.context import Hub, TheHub
@@ -32,6 +37,7 @@ from cloud.security import api as security
 from cloud.sessions import api as sessions
 from cloud.store.engine import is_database_away
 from cloud.stream import api as stream
+from cloud.tariffs import api as tariffs
 from cloud.tokens import api as tokens
 
 SLICES: Final = (
@@ -44,6 +50,12 @@ SLICES: Final = (
     charging_stations,
     sessions,
     cdrs,
+    customers,
+    contracts,
+    postings,
+    payments,
+    receipts,
+    tariffs,
     tokens,
     commands,
     station_commands,

@@ -18,6 +18,19 @@ from cloud.rest.problems import documented
 from protocols.money import Price
 from protocols.ocpi.cdr import ChargingPeriod, PriceLine, SignedData
 from protocols.ocpi.tariff import Tariff
+from protocols.sync.corrections import BillDecision
+
+
+class Decision(BaseModel):
+    """What people at the site decided upon a bill, once and for all: `second_by` where so much money needs two."""
+
+    decision: BillDecision
+    reason: str
+    by: str
+    second_by: str | None
+    credit_cdr_id: str | None
+    new_cdr_id: str | None
+    at: datetime
 
 
 class Cdr(BaseModel):
@@ -35,6 +48,7 @@ class Cdr(BaseModel):
                     "status": "issued",
                     "edge_id": "edge-1",
                     "received_at": "2026-03-02T09:31:05Z",
+                    "decision": None,
                     "id": "edge-1-4f1c-27",
                     "session_id": "edge-1-4f1c-12",
                     "location_id": "site-1",
@@ -90,6 +104,7 @@ class Cdr(BaseModel):
     status: CdrStatus
     edge_id: str
     received_at: datetime
+    decision: Decision | None
     id: str
     session_id: str
     location_id: str

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import RowMapping, Select, and_, select
 
 from cloud.rest.fields import EvseNumber, Name
 from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.documents import to_json
+from cloud.store.money_tables import bill_decisions
 from cloud.store.tables import cdrs
 
 SORT = (cdrs.c.end_date_time, cdrs.c.id)
@@ -31,7 +32,7 @@ class CdrQuery(PageQuery):
 
 
 def many(domain: int, wanted: CdrQuery) -> Select[Any]:
-    query: Select[Any] = select(*_SHOWN).where(cdrs.c.domain == domain)
+    query: Select[Any] = select(*_SHOWN).select_from(_DECIDED).where(cdrs.c.domain == domain)
     query = narrowed(
         query, cdrs, wanted, "location_id", "station_id", "evse_id", "token_uid", "contract_id", "session_id", "status"
     )
@@ -43,14 +44,30 @@ def many(domain: int, wanted: CdrQuery) -> Select[Any]:
 
 
 def one(domain: int, cdr_id: str) -> Select[Any]:
-    return select(*_SHOWN).where(cdrs.c.domain == domain, cdrs.c.id == cdr_id)
+    return select(*_SHOWN).select_from(_DECIDED).where(cdrs.c.domain == domain, cdrs.c.id == cdr_id)
 
 
 def shown(row: RowMapping) -> bytes:
     """The bill as the edge issued it, with what the hub knows of it put in front."""
     mine = {"status": row["status"], "edge_id": row["edge_id"], "received_at": row["received_at"]}
+    mine["decision"] = None if row["decision"] is None else {public: row[name] for public, name in _DECISION.items()}
     document: str = row["document"]
     return to_json(mine)[:-1] + b"," + document.encode()[1:]
 
 
-_SHOWN = (cdrs.c.id, cdrs.c.end_date_time, cdrs.c.status, cdrs.c.edge_id, cdrs.c.received_at, cdrs.c.document)
+_DECISION: Final = {
+    "decision": "decision",
+    "reason": "reason",
+    "by": "staff",
+    "second_by": "second_staff",
+    "credit_cdr_id": "credit_cdr_id",
+    "new_cdr_id": "new_cdr_id",
+    "at": "at",
+}
+_SHOWN: Final = (
+    *(cdrs.c.id, cdrs.c.end_date_time, cdrs.c.status, cdrs.c.edge_id, cdrs.c.received_at, cdrs.c.document),
+    *(bill_decisions.c[name] for name in _DECISION.values()),
+)
+_DECIDED: Final = cdrs.outerjoin(
+    bill_decisions, and_(bill_decisions.c.domain == cdrs.c.domain, bill_decisions.c.cdr_id == cdrs.c.id)
+)

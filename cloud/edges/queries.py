@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery
+from cloud.store.accounts import ACCOUNTS
+from cloud.store.money_tables import desired_accounts
 from cloud.store.proof_tables import chain_seals
 from cloud.store.tables import dead_letters, documents, edge_documents, edges, stream_positions
 
@@ -98,9 +100,15 @@ async def _documents(
     connection: AsyncConnection, domain: int, edge_ids: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     same = and_(documents.c.domain == edge_documents.c.domain, documents.c.name == edge_documents.c.name)
+    own = and_(  # of accounts each edge has a document of its own
+        desired_accounts.c.domain == edge_documents.c.domain,
+        desired_accounts.c.edge_id == edge_documents.c.edge_id,
+        edge_documents.c.name == ACCOUNTS,
+    )
+    desired = func.coalesce(desired_accounts.c.version, documents.c.version)
     query = (
-        select(edge_documents, documents.c.version.label("desired_version"))
-        .select_from(edge_documents.outerjoin(documents, same))
+        select(edge_documents, desired.label("desired_version"))
+        .select_from(edge_documents.outerjoin(documents, same).outerjoin(desired_accounts, own))
         .where(edge_documents.c.domain == domain, edge_documents.c.edge_id.in_(edge_ids))
         .order_by(edge_documents.c.name)
     )

@@ -6,17 +6,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.changes import Row
+from cloud.store.accounts import CUSTOMER
 from cloud.store.engine import upsert
 from cloud.store.money_tables import account_totals, contracts, desired_accounts
-
-CUSTOMER: Final = "customer:"
-HELD: Final = "held:"
 
 
 async def add(connection: AsyncConnection, postings: Sequence[Row], legs: Sequence[Row]) -> None:

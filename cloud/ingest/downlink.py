@@ -6,24 +6,22 @@ before that is never sent. Sending twice is harmless: an edge remembers the ids 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
 import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, and_, or_, select, update
+from sqlalchemy import RowMapping, select, update
 
+from cloud.ingest.desired_documents import DesiredDocuments, Publish
 from cloud.store.engine import Store
-from cloud.store.tables import commands, documents, edge_documents, edges, tokens
+from cloud.store.tables import commands
 from protocols.charger.operation_reader import validate_operation
-from protocols.ocpi.token import Token, TokenType
 from protocols.sync.codec import encode
 from protocols.sync.down import (
     CallStation,
     CancelJob,
     Command,
-    DesiredTokens,
     Operate,
     RemoteStart,
     RemoteStop,
@@ -31,10 +29,6 @@ from protocols.sync.down import (
 )
 from protocols.sync.topics import EdgeAddress
 
-Publish = Callable[[str, bytes, bool], Awaitable[None]]
-"""Topic, payload, retained: returns when the broker has the message at QoS 1."""
-
-TOKENS: Final = "tokens"
 BATCH_COMMANDS: Final = 100
 _START_JOB: Final = TypeAdapter(StartJob)
 _CANCEL_JOB: Final = TypeAdapter(CancelJob)
@@ -46,50 +40,16 @@ class Downlink:
     def __init__(self, store: Store, publish: Publish) -> None:
         self._store = store
         self._publish = publish
-        self._published: dict[EdgeAddress, int] = {}
+        self._documents = DesiredDocuments(store, publish)
 
     def forget(self, address: EdgeAddress) -> None:
         """The edge was born anew: compare its documents again."""
-        self._published.pop(address, None)
+        self._documents.forget(address)
 
     async def flush(self, now: datetime) -> None:
         """Publish all that waits."""
         await self._send_commands(now)
-        await self._send_tokens()
-
-    async def _send_tokens(self) -> None:
-        """Give each edge its domain's token document, where it has not applied the newest version."""
-        join = edges.join(documents, and_(documents.c.domain == edges.c.domain, documents.c.name == TOKENS))
-        applied = and_(
-            edge_documents.c.domain == edges.c.domain,
-            edge_documents.c.edge_id == edges.c.edge_id,
-            edge_documents.c.name == TOKENS,
-        )
-        query = (
-            select(edges.c.domain, edges.c.edge_id, documents.c.version)
-            .select_from(join.outerjoin(edge_documents, applied))
-            .where(or_(edge_documents.c.version.is_(None), edge_documents.c.version < documents.c.version))
-        )
-        async with self._store.read() as connection:
-            due = [(EdgeAddress(row.domain, row.edge_id), row.version) for row in await connection.execute(query)]
-        encoded: dict[int, tuple[int, bytes]] = {}
-        for address, version in due:
-            if self._published.get(address, 0) >= version:
-                continue
-            if address.domain not in encoded:
-                encoded[address.domain] = await self._document(address.domain)
-            newest, payload = encoded[address.domain]
-            await self._publish(address.desired(TOKENS), payload, True)
-            self._published[address] = newest
-
-    async def _document(self, domain: int) -> tuple[int, bytes]:
-        """The domain's tokens and the version of just this list."""
-        mine = select(tokens).where(tokens.c.domain == domain, tokens.c.source == "hub").order_by(tokens.c.key)
-        version = select(documents.c.version).where(documents.c.domain == domain, documents.c.name == TOKENS)
-        async with self._store.read() as connection:
-            number = (await connection.execute(version)).scalar_one()
-            rows = (await connection.execute(mine)).mappings().all()
-        return number, encode(DesiredTokens(version=number, tokens=tuple(_token(row) for row in rows)))
+        await self._documents.flush(now)
 
     async def _send_commands(self, now: datetime) -> None:
         """Send what waits and is not too late; what is too late is marked so and never sent."""
@@ -113,20 +73,6 @@ class Downlink:
             )
             async with self._store.write() as connection:
                 await connection.execute(mark.values(status=status, detail=detail))
-
-
-def _token(row: RowMapping) -> Token:
-    return Token(
-        uid=row["uid"],
-        contract_id=row["contract_id"],
-        type=TokenType(row["type"]),
-        valid=row["valid"],
-        group_id=row["group_id"],
-        expires_at=row["expires_at"],
-        visual_number=row["visual_number"],
-        language=row["language"],
-        concurrent=row["concurrent"],
-    )
 
 
 def _command(row: RowMapping) -> Command:

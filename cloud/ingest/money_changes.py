@@ -5,24 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, assert_never
+from typing import assert_never
 
-from pydantic import TypeAdapter
 from sqlalchemy import Table, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.changes import MoneyNews, Origin, Row
+from cloud.store.accounts import contract_row, customer_row
 from cloud.store.engine import upsert
 from cloud.store.money_tables import bill_decisions, contracts, customers, payments, receipts, statements, till_sessions
 from protocols.errors import BadEntry
-from protocols.ocpi.customer import Contract, Customer
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import CustomersChanged
 from protocols.sync.payments import Payment, PaymentChanged, TillChanged, TillSession
 from protocols.sync.receipts import ReceiptIssued, StatementMade
-
-_CUSTOMER: Final = TypeAdapter(Customer)
-_CONTRACT: Final = TypeAdapter(Contract)
 
 
 async def write(connection: AsyncConnection, origin: Origin, news: Sequence[tuple[MoneyNews, datetime]]) -> None:
@@ -77,23 +73,6 @@ async def _write_customers(connection: AsyncConnection, origin: Origin, body: Cu
     terms = {each.id: {**place, **contract_row(each), "updated_at": origin.received_at} for each in body.contracts}
     if terms:
         await connection.execute(upsert(connection, contracts), list(terms.values()))
-
-
-def customer_row(customer: Customer) -> Row:
-    """What a row says of a customer."""
-    return {"id": customer.id, "name": customer.name, "document": _CUSTOMER.dump_json(customer).decode()}
-
-
-def contract_row(contract: Contract) -> Row:
-    """What a row says of a contract."""
-    return {
-        "id": contract.id,
-        "customer_id": contract.customer_id,
-        "billing": contract.billing.value,
-        "currency": contract.currency,
-        "valid": contract.valid,
-        "document": _CONTRACT.dump_json(contract).decode(),
-    }
 
 
 def _payment(payment: Payment, at: datetime, origin: Origin) -> Row:

@@ -26,3 +26,11 @@ class Cost(BaseModel):
 
     excl_vat: Amount
     incl_vat: Amount
+
+
+AccountId = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=36, pattern=r"^[!-.0-~]+$"),
+    Field(description="Printable ASCII without spaces and slashes."),
+]
+"""Of a customer or a contract."""

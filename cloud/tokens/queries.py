@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery, narrowed
-from cloud.store.engine import insert_into
-from cloud.store.tables import documents, tokens
+from cloud.store.tables import tokens
+from cloud.store.versions import next_version
 
 SORT = (tokens.c.key, tokens.c.source, tokens.c.edge_id)
 DOCUMENT: Final = "tokens"
@@ -46,22 +46,14 @@ def of_sites(domain: int, key: str) -> Select[Any]:
     return select(tokens.c.edge_id).where(tokens.c.domain == domain, tokens.c.key == key, tokens.c.source == "site")
 
 
-async def next_version(connection: AsyncConnection, domain: int) -> int:
-    """Take the document's next version; its row stays locked until the commit."""
-    take = insert_into(connection, documents).values(domain=domain, name=DOCUMENT, version=1)
-    take = take.on_conflict_do_update(index_elements=["domain", "name"], set_={"version": documents.c.version + 1})
-    version: int = (await connection.execute(take.returning(documents.c.version))).scalar_one()
-    return version
-
-
 async def add(connection: AsyncConnection, domain: int, key: str, values: dict[str, Any], now: datetime) -> None:
     place = {"domain": domain, "source": "hub", "edge_id": "", "key": key}
-    version = await next_version(connection, domain)
+    version = await next_version(connection, domain, DOCUMENT)
     await connection.execute(insert(tokens).values(**place, **values, document_version=version, updated_at=now))
 
 
 async def change(connection: AsyncConnection, domain: int, key: str, values: dict[str, Any], now: datetime) -> None:
-    version = await next_version(connection, domain)
+    version = await next_version(connection, domain, DOCUMENT)
     await connection.execute(
         update(tokens)
         .where(tokens.c.domain == domain, tokens.c.source == "hub", tokens.c.key == key)

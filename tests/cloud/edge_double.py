@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 import aiomqtt
 
 from protocols.sync.codec import decode, encode
-from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
 from protocols.sync.present import Birth, EdgeState, Live
 from protocols.sync.topics import EdgeAddress, Stream, parse_topic
 from protocols.sync.up import Entry
@@ -25,6 +25,8 @@ class EdgeDouble:
         self.address = address
         self.acks: list[Ack] = []
         self.documents: list[DesiredTokens] = []
+        self.accounts: list[DesiredAccounts] = []
+        self.tariffs: list[DesiredTariffs] = []
         self.commands: list[Command] = []
 
     async def subscribe(self) -> None:
@@ -36,8 +38,12 @@ class EdgeDouble:
             assert isinstance(message.payload, bytes)
             if heard.branch == "ack":
                 self.acks.append(decode(Ack, message.payload))
-            elif heard.rest[0] == "desired":
+            elif heard.rest == ("desired", "tokens"):
                 self.documents.append(decode(DesiredTokens, message.payload))
+            elif heard.rest == ("desired", "accounts"):
+                self.accounts.append(decode(DesiredAccounts, message.payload))
+            elif heard.rest == ("desired", "tariffs"):
+                self.tariffs.append(decode(DesiredTariffs, message.payload))
             else:
                 self.commands.append(decode(Command, message.payload))
 

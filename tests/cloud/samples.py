@@ -16,7 +16,9 @@ from protocols.ocpi.cdr import Cdr, ChargingPeriod, PriceLine
 from protocols.ocpi.location import Evse, Location
 from protocols.ocpi.tariff import PriceComponent, Tariff, TariffDimensionType, TariffElement
 from protocols.sync.codec import Batch, decode_batch, encode_batch, encode_entry
+from protocols.sync.payments import Payment, PaymentChanged, PaymentMethod, PaymentState, TillChanged, TillSession
 from protocols.sync.present import Birth, EvseLive, FlowLive, MeterLive, StreamPosition
+from protocols.sync.receipts import ReceiptIssued, ReceiptKind, StatementMade
 from protocols.sync.topics import EdgeAddress, Stream
 from protocols.sync.up import (
     CdrIssued,
@@ -193,6 +195,56 @@ def money_journal(sessions: int, edge_id: str = "edge-1", site: str = "site-1") 
             at = bill.start_date_time if is_start else bill.end_date_time
             entries.append(Entry(stream=Stream.MONEY, seq=len(entries) + 1, at=at, body=body))
     return entries
+
+
+def till_journal(first_seq: int = 1) -> list[Entry]:
+    """A till is opened, somebody tops up in cash and gets a receipt, and last month's statement is made."""
+    till = TillSession(
+        session_id="edge-1-till-1",
+        till_id="1",
+        staff_id="anna",
+        currency="EUR",
+        request_key="k-1",
+        opened_at=minute(1),
+        opening=Decimal("100.00"),
+        expected=Decimal("100.00"),
+    )
+    paid = Payment(
+        payment_id="edge-1-pay-1",
+        request_key="k-2",
+        method=PaymentMethod.CASH,
+        amount=Decimal("20.00"),
+        currency="EUR",
+        contract_id="C-1",
+        state=PaymentState.TAKEN,
+        at=minute(2),
+        by="anna",
+        till_session_id=till.session_id,
+        given=Decimal("50.00"),
+        change=Decimal("30.00"),
+    )
+    sums = dict.fromkeys(("opening", "billed", "paid", "credited", "other", "closing"), Decimal("0.00"))
+    statement = StatementMade(
+        number="S-1",
+        count=1,
+        contract_id="C-1",
+        period="2026-02",
+        since=minute(-60),
+        until=minute(0),
+        currency="EUR",
+        **sums,
+        through_seq=1,
+        issued_at=minute(3),
+    )
+    bodies: tuple[MoneyBody, ...] = (
+        TillChanged(session=till),
+        PaymentChanged(payment=paid),
+        ReceiptIssued(
+            number="R-1", count=1, of=ReceiptKind.PAYMENT, ref=paid.payment_id, issued_at=minute(2), by="anna"
+        ),
+        statement,
+    )
+    return [Entry(stream=Stream.MONEY, seq=seq, at=minute(3), body=body) for seq, body in enumerate(bodies, first_seq)]
 
 
 def event_journal() -> list[Entry]:

@@ -8,10 +8,10 @@ from msgspec import structs
 from sqlalchemy import select
 
 from cloud.cdrs.api import Cdr as ShownCdr
-from cloud.cdrs.queries import shown
+from cloud.cdrs.queries import CdrQuery, many, shown
 from cloud.ingest.batches import store_batch
 from cloud.store.engine import Store
-from cloud.store.tables import alarms, cdrs, posting_legs, sessions
+from cloud.store.tables import alarms, posting_legs, sessions
 from edge.domain.accounts import post_cdr
 from edge.domain.rerating import credit_of
 from protocols.money import Price
@@ -50,12 +50,14 @@ async def told(store: Store, *bodies: MoneyBody, at_once: bool = True) -> tuple[
             assert stored.dead == 0
     async with store.read() as connection:
         assert list(await connection.execute(select(alarms))) == []
-        rows = list((await connection.execute(select(cdrs))).mappings())
+        rows = list((await connection.execute(many(0, CdrQuery(limit=500)))).mappings())
         (session,) = list((await connection.execute(select(sessions))).mappings())
         legs = list((await connection.execute(select(posting_legs))).mappings())
     assert sum(leg["amount"] for leg in legs) == 0
     for row in rows:
-        assert ShownCdr.model_validate_json(shown(row)).status == row["status"]
+        told = ShownCdr.model_validate_json(shown(row))
+        assert told.status == row["status"]
+        assert (told.decision is None) == (row["status"] in ("issued", "credit", "quarantined"))
     return {row["id"]: row["status"] for row in rows}, session
 
 

@@ -13,6 +13,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import func, insert, select
 
 from cloud import app as web
+from cloud.contracts.queries import put as put_contract
+from cloud.customers.queries import put as put_customer
 from cloud.ingest.batches import store_batch
 from cloud.ingest.presence import store_birth
 from cloud.store.columns import METADATA
@@ -20,6 +22,9 @@ from cloud.store.engine import Store
 from cloud.store.keys import Scope
 from cloud.store.station_tables import deviations
 from cloud.store.tables import commands, tokens
+from cloud.tariffs.queries import put as put_tariff
+from protocols.ocpi.customer import Billing, Contract, Customer
+from protocols.ocpi.tariff import Tariff
 from protocols.sync.codec import decode_batch, encode_batch, encode_entry
 from protocols.sync.present import FlowLive, MeterLive, PhaseLive
 from protocols.sync.topics import Stream
@@ -29,6 +34,7 @@ from tests.cloud.rest_kit import FOREIGN, OWN, as_key, client_over, hub_over
 from tests.cloud.samples import (
     EDGE,
     EPOCH,
+    TARIFF,
     access_journal,
     batch,
     birth,
@@ -36,12 +42,20 @@ from tests.cloud.samples import (
     event_journal,
     minute,
     money_journal,
+    till_journal,
 )
 
 OPEN_PATHS = {"/healthz", "/readyz", "/metrics"}
+FREE = [{"price_components": [{"type": "FLAT", "price": "0.00"}]}]
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/tokens": {"uid": "NEW", "contract_id": "C"},
     "/v1/tokens/{uid}": {"valid": False},
+    "/v1/customers": {"id": "NEW", "name": "Anna"},
+    "/v1/customers/{customer_id}": {"name": "Anna"},
+    "/v1/contracts": {"id": "NEW", "customer_id": "CU-1", "billing": "prepaid", "currency": "EUR"},
+    "/v1/contracts/{contract_id}": {"customer_id": "CU-1", "billing": "prepaid", "currency": "EUR"},
+    "/v1/tariffs": {"currency": "EUR", "id": "NEW", "elements": FREE},
+    "/v1/tariffs/{tariff_id}": {"currency": "EUR", "elements": FREE},
     "/v1/commands/remote-start": {"station_id": "CP-1", "evse_id": 1, "token_uid": "T"},
     "/v1/commands/remote-stop": {"transaction_id": "edge-1-tx-9"},
     "/v1/charging-stations/{station_id}/commands": {"operation": "reset"},
@@ -55,6 +69,10 @@ NAMES = {
     "session_id": "edge-1-tx-1",
     "cdr_id": "edge-1-cdr-1",
     "uid": "04A2B3C4",
+    "customer_id": "CU-1",
+    "contract_id": "C-1",
+    "tariff_id": "night",
+    "payment_id": "edge-1-pay-1",
     "command_id": "command-1",
     "alarm_row_id": f"edge-1-{EPOCH}-5",
     "deviation_id": "d-1",
@@ -88,6 +106,7 @@ async def fill(store: Store) -> None:
     await store_batch(store, EDGE, decode_batch(poison), minute(9))
     await store_batch(store, EDGE, batch(device_journal(8)), minute(10))
     await store_batch(store, EDGE, batch(access_journal(16)), minute(10))
+    await store_batch(store, EDGE, batch(till_journal(10)), minute(11))
     shared = {"edge_id": EDGE.edge_id, "domain": OWN, "detail": "", "issued_at": minute(1), "expires_at": minute(2)}
     async with store.write() as connection:
         await connection.execute(
@@ -100,6 +119,11 @@ async def fill(store: Store) -> None:
         token = {"uid": "04A2B3C4", "contract_id": "C-1", "type": "RFID", "valid": True, "concurrent": False}
         place = {"domain": OWN, "source": "hub", "edge_id": "", "key": "04A2B3C4", "updated_at": minute(1)}
         await connection.execute(insert(tokens).values(**place, **token))
+        await put_customer(connection, OWN, Customer(id="CU-1", name="Anna"), minute(1))
+        terms = Contract(id="C-1", customer_id="CU-1", billing=Billing.PREPAID, currency="EUR")
+        await put_contract(connection, OWN, terms, minute(1))
+        night = Tariff(id="night", currency="EUR", elements=TARIFF.elements, last_updated=minute(1))
+        await put_tariff(connection, OWN, night, minute(1))
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, Scope]]:
@@ -161,8 +185,10 @@ async def test_the_key_of_another_domain_sees_and_changes_nothing(api: httpx.Asy
     before = await counts(store)
     for method, path, _ in await every(api):
         answer = await ask(api, method, path, headers)
-        if method == "POST" and path == "/v1/tokens":
-            assert answer.status_code == 201  # in its own domain
+        if method == "POST" and path in ("/v1/tokens", "/v1/customers", "/v1/tariffs"):
+            assert answer.status_code == 201, answer.text  # in its own domain
+        elif method == "POST" and path == "/v1/contracts":
+            assert answer.status_code == 422  # of a customer that is not its own
         elif method == "GET" and (path.count("/") == 2 or path.endswith("dead-letters")):
             assert answer.json() == {"items": [], "next_cursor": None}, path
         else:
@@ -171,7 +197,8 @@ async def test_the_key_of_another_domain_sees_and_changes_nothing(api: httpx.Asy
         for name in (path.format(**NAMES), *NAMES.values(), "edge-1-tx-9"):
             told = told.replace(name, "")
         assert "edge-1-" not in told
-    assert await counts(store) == {**before, "tokens": before["tokens"] + 1, "documents": before["documents"] + 1}
+    more = {"tokens": 1, "customers": 1, "tariffs": 1, "documents": 2}
+    assert await counts(store) == {name: count + more.get(name, 0) for name, count in before.items()}
 
 
 async def test_a_cursor_carries_no_rights(api: httpx.AsyncClient, store: Store) -> None:

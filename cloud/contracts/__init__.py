@@ -1,0 +1,1 @@
+"""Contracts and their balances: REST resource `/v1/contracts`."""

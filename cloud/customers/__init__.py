@@ -1,0 +1,1 @@
+"""Customers: REST resource `/v1/customers`."""

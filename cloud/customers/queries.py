@@ -1,0 +1,69 @@
+"""The questions about customers, and what is written of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+from pydantic import Field
+from sqlalchemy import RowMapping, Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.rest.fields import Name
+from cloud.rest.paging import PageQuery, narrowed
+from cloud.store.accounts import customer_row, mark_changed
+from cloud.store.engine import upsert
+from cloud.store.money_tables import contracts, customers
+from protocols.ocpi.customer import Customer
+
+SORT = (customers.c.id, customers.c.source, customers.c.edge_id)
+
+
+class CustomerQuery(PageQuery):
+    """Filters of the list of customers; all given ones must hold."""
+
+    source: Literal["hub", "site"] | None = None
+    edge_id: Name | None = None
+    name: Name | None = Field(None, description="A part of the name, whatever its case.")
+
+
+def many(domain: int, wanted: CustomerQuery) -> Select[Any]:
+    query = narrowed(select(customers).where(customers.c.domain == domain), customers, wanted, "source", "edge_id")
+    return query if wanted.name is None else query.where(customers.c.name.icontains(wanted.name, autoescape=True))
+
+
+def named(domain: int, customer_id: str, edge_id: str | None = None) -> Select[Any]:
+    """All of this id: the hub's, and those of sites; or that of one site."""
+    query = select(customers).where(customers.c.domain == domain, customers.c.id == customer_id)
+    return query if edge_id is None else query.where(customers.c.edge_id == edge_id)
+
+
+async def put(connection: AsyncConnection, domain: int, customer: Customer, now: datetime) -> None:
+    place = {"domain": domain, "source": "hub", "edge_id": "", "updated_at": now}
+    await connection.execute(upsert(connection, customers), {**place, **customer_row(customer)})
+    await mark_changed(connection, domain)
+
+
+async def shown(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    """The customers with the ids of their contracts: those of the same source."""
+    if not rows:
+        return []
+    query = select(contracts.c.customer_id, contracts.c.source, contracts.c.edge_id, contracts.c.id).where(
+        contracts.c.domain == rows[0]["domain"], contracts.c.customer_id.in_([row["id"] for row in rows])
+    )
+    theirs: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for customer_id, source, edge_id, contract_id in await connection.execute(query.order_by(contracts.c.id)):
+        theirs[customer_id, source, edge_id].append(contract_id)
+    return [
+        {
+            **orjson.loads(row["document"]),
+            "contract_ids": theirs[row["id"], row["source"], row["edge_id"]],
+            "source": row["source"],
+            "edge_id": row["edge_id"] or None,
+            "last_updated": row["updated_at"],
+        }
+        for row in rows
+    ]

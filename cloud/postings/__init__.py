@@ -1,0 +1,1 @@
+"""Postings: REST resource `/v1/postings`."""

@@ -1,0 +1,1 @@
+"""Receipts and statements: REST resources `/v1/receipts` and `/v1/statements`."""

@@ -1,0 +1,1 @@
+"""Tariffs of the hub: REST resource `/v1/tariffs`."""

@@ -1,0 +1,60 @@
+"""The questions about the hub's tariffs, and the two changes: each makes a new version of the domain's document."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from sqlalchemy import RowMapping, Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.rest.fields import Name
+from cloud.rest.paging import PageQuery, narrowed
+from cloud.store.documents import to_json
+from cloud.store.engine import upsert
+from cloud.store.money_tables import tariffs
+from cloud.store.versions import next_version
+from protocols.ocpi.tariff import Tariff
+
+SORT = (tariffs.c.id,)
+DOCUMENT: Final = "tariffs"
+_TARIFF: Final[TypeAdapter[Tariff]] = TypeAdapter(Tariff)
+
+
+class TariffQuery(PageQuery):
+    """Filters of the list of tariffs."""
+
+    currency: Name | None = None
+
+
+def many(domain: int, wanted: TariffQuery) -> Select[Any]:
+    return narrowed(select(tariffs).where(tariffs.c.domain == domain), tariffs, wanted, "currency")
+
+
+def one(domain: int, tariff_id: str) -> Select[Any]:
+    return select(tariffs).where(tariffs.c.domain == domain, tariffs.c.id == tariff_id)
+
+
+async def put(connection: AsyncConnection, domain: int, tariff: Tariff, now: datetime) -> None:
+    row = {
+        "domain": domain,
+        "id": tariff.id,
+        "currency": tariff.currency,
+        "document": written(tariff).decode(),
+        "document_version": await next_version(connection, domain, DOCUMENT),
+        "updated_at": now,
+    }
+    await connection.execute(upsert(connection, tariffs), row)
+
+
+def written(tariff: Tariff) -> bytes:
+    """As it is kept: JSON."""
+    return _TARIFF.dump_json(tariff)
+
+
+def shown(row: RowMapping) -> bytes:
+    """The tariff as edges are told of it, with what the hub knows of it put in front."""
+    mine = {"id": row["id"], "document_version": row["document_version"], "updated_at": row["updated_at"]}
+    document: str = row["document"]
+    return to_json(mine)[:-1] + b',"tariff":' + document.encode() + b"}"
