@@ -34,7 +34,8 @@ NEXT: Final = MappingProxyType(
         (PaymentState.UNKNOWN, Word.REFUSED): PaymentState.FAILED,
         # The provider took it after it had said no, or after it was given up: the customer's money is there.
         (PaymentState.FAILED, Word.TAKEN): PaymentState.TAKEN,
-        (PaymentState.TAKEN, Word.DENIED): PaymentState.FAILED,
+        # Not FAILED: a word of its provider that is said again must not take it once more.
+        (PaymentState.TAKEN, Word.DENIED): PaymentState.VOIDED,
         (PaymentState.TAKEN, Word.VOID): PaymentState.VOIDED,
         (PaymentState.TAKEN, Word.REFUND): PaymentState.REFUNDED,
     }

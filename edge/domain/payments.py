@@ -160,7 +160,7 @@ def settle_reversed(site: Site, decision: Decision, now: datetime, before: Payme
     original = site.payments.payment(payment.reverses) if payment.reverses is not None else None
     if original is None:
         return
-    on_its_way = payment.amount if before.state in OPEN else ZERO
+    on_its_way = before.amount if before.state in OPEN else ZERO
     gone = payment.amount if payment.state is PaymentState.TAKEN else ZERO
     original = replace(original, refunding=original.refunding - on_its_way, refunded=original.refunded + gone)
     if original.refunded >= original.amount:

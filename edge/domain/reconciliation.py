@@ -6,7 +6,7 @@ What the provider took and we do not have as taken is taken by its word, once. A
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -24,6 +24,8 @@ from protocols.sync.up import Severity
 RECONCILED_ALARM: Final = "payments_differ"
 MAX_ROWS: Final = 20_000
 """Of a provider's list of one day."""
+MAX_SETTLED: Final = 1000
+"""By one comparison; those beyond it stay open until the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +55,11 @@ def compare(
         if difference is None:
             matched += row is not None
             continue
-        differences.append(difference)
-        if difference.is_settled:
+        if difference.is_settled and len(answers) < MAX_SETTLED:
             answers.append(_answer(payment_id, row, day))
+        elif difference.is_settled:
+            difference = replace(difference, is_settled=False)
+        differences.append(difference)
     taken = sum((-row.amount if row.is_refund else row.amount for row in rows.values()), ZERO)
     found = ProviderReconciled(
         provider=provider, day=day, matched=matched, taken=taken, differences=tuple(differences), by=by

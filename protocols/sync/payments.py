@@ -30,7 +30,7 @@ class PaymentState(StrEnum):
     UNKNOWN = "unknown"
     """The provider did not tell in time. It may have been taken: the provider's list of the day settles it."""
     VOIDED = "voided"
-    """Taken back within its till session, as if it had not been."""
+    """Taken back within its till session, as if it had not been; or a person found that it never was."""
     REFUNDED = "refunded"
     """All of it went back, by payments that name it in `reverses`."""
 

@@ -19,6 +19,8 @@ from firmware_sim.provider.till_book import Behaviour, TillBook, Unwanted
 
 LOOK_EVERY_S: Final = 0.02
 MAX_WAIT_S: Final = 60.0
+MAX_EVENTS: Final = 500
+"""In one answer; whoever wants more asks again after the last."""
 REACHES: Final = ("up", "down", "hangs")
 
 
@@ -98,7 +100,7 @@ class ProviderServer:
         ends_s = asyncio.get_running_loop().time() + min(wait_s, MAX_WAIT_S)
         while True:
             self.book.go_on(self._clock())
-            found = [event for event in self.book.events if event["seq"] > after]
+            found = self.book.events[max(after, 0) : max(after, 0) + MAX_EVENTS]
             if found or asyncio.get_running_loop().time() >= ends_s or self.reach != "up":
                 return _good({"events": found})
             await asyncio.sleep(LOOK_EVERY_S)

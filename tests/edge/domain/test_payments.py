@@ -263,8 +263,20 @@ def test_a_person_settles_what_a_list_says_otherwise(play: MoneyPlay) -> None:
     assert settle("9").amount == 9
     assert settle("9").amount == 9
     assert play.balances() == {"card:terminal": Decimal("9.00"), "customer:C-GOOD": Decimal("-9.00")}
-    assert settle("0").state is PaymentState.FAILED
+    assert settle("0").state is PaymentState.VOIDED
     assert play.balances() == {}
+    assert play.answer(paid).entries == []  # said again, as providers do
+
+
+def test_a_refund_of_which_another_sum_went_back_leaves_nothing_under_way(play: MoneyPlay) -> None:
+    paid = play.card("10")
+    play.answer(paid)
+    back = payment_of(play.refund(paid, "4"))
+    play.answer(back, amount=Decimal("3"))
+    play.tell(PaymentSettled(payment_id=back.payment_id, amount=Decimal("3"), by="ben", reason="slip"))
+    now = play.now_of(paid)
+    assert (now.refunded, now.refunding) == (Decimal("3.00"), Decimal("0.00"))
+    assert play.balances()["card:terminal"] == 7
 
 
 # --- the table ---

@@ -25,6 +25,7 @@ from edge.domain.payment_events import (
     CashMoved,
     PaymentKept,
     PaymentRequested,
+    PaymentSettled,
     ProviderAnswered,
     RefundRequested,
     TillCounted,
@@ -60,6 +61,7 @@ class Money(RuleBasedStateMachine):
         self.keys = 0
         self.asked: list[Any] = []
         self.said: list[ProviderAnswered] = []
+        self.settled: set[str] = set()
         self.paid: list[str] = []
         self.cdrs: list[str] = []
         self._bill()
@@ -176,6 +178,14 @@ class Money(RuleBasedStateMachine):
         self._tell(event)
         assert sum(self._sums().values()) == sum(before.values()) == 0
 
+    @precondition(lambda self: self.paid)
+    @rule(data=st.data(), amount=st.just(ZERO) | SUMS)
+    def settle(self, data: Any, amount: Decimal) -> None:
+        """A person finds out what was really taken."""
+        payment_id = data.draw(st.sampled_from(self.paid))
+        self._tell(PaymentSettled(payment_id=payment_id, amount=amount, by="ben", reason="slip"))
+        self.settled.add(payment_id)
+
     @rule(minutes=st.integers(min_value=0, max_value=5))
     def time_passes(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
@@ -268,11 +278,11 @@ class Money(RuleBasedStateMachine):
 
     @invariant()
     def no_more_goes_back_than_was_paid(self) -> None:
-        """But what a provider gave back after it had said that it would not."""
+        """But what a provider gave back after it had said that it would not, or another sum than was asked."""
         if not hasattr(self, "ledger"):
             return
         known = {each.payment_id: each for each in self._payments()}
-        late = {event.payment_id for event in self.said if event.word is Word.REFUSED}
+        late = {event.payment_id for event in self.said if event.word is Word.REFUSED} | self.settled
         for payment in known.values():
             back = [each for each in known.values() if each.reverses == payment.payment_id]
             gone = sum((each.amount for each in back if each.state is PaymentState.TAKEN), ZERO)
@@ -287,7 +297,7 @@ class Money(RuleBasedStateMachine):
             return
         paid = [each for each in self._payments() if each.cdr_id and not each.reverses]
         kept = [each for each in paid if each.state in (PaymentState.TAKEN, PaymentState.REFUNDED)]
-        refused = {event.payment_id for event in self.said if event.word is Word.REFUSED}
+        refused = {event.payment_id for event in self.said if event.word is Word.REFUSED} | self.settled
         if not any(each.payment_id in refused or each.text.startswith("not in") for each in paid):
             assert sum((each.amount - each.refunded for each in kept), ZERO) <= Decimal("11.90")
 
