@@ -142,7 +142,7 @@ async def _make_customers(path: Path, sizes: FindSizes) -> None:
         for seq, first in enumerate(range(0, sizes.customers, _AT_ONCE)):
             made = [_customer(number) for number in range(first, min(first + _AT_ONCE, sizes.customers))]
             customers, contracts, tokens = zip(*made, strict=True)
-            bodies = (
+            bodies: tuple[CustomersChanged | TokensChanged, ...] = (
                 CustomersChanged(source="site", customers=customers, contracts=contracts),
                 TokensChanged(source="site", tokens=tokens),
             )
