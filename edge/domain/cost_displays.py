@@ -53,7 +53,9 @@ class CostDisplays:
         chosen = station.rules.shows_costs
         return station_id in self.announced if chosen is None else chosen
 
-    def note_answer(self, station_id: str, answer: CommandAnswered) -> None:
-        """A station that cannot do it is not asked again before it has booted."""
-        if not answer.is_accepted and answer.detail.partition(":")[0].strip().lower() in _REFUSALS:
+    def note_answer(self, station_id: str, answer: CommandAnswered, *, is_over: bool) -> None:
+        """A station that cannot do it is not asked again before it has booted. `is_over`: what it was told is of a
+        transaction that has ended, which it may well reject."""
+        word = answer.detail.partition(":")[0].strip().lower()
+        if not answer.is_accepted and word in _REFUSALS and not (is_over and word == "rejected"):
             self.refused.add(station_id)

@@ -115,8 +115,11 @@ def note(
             local_lists.note_version(site, decision, station, answer, now)
         case ClearCache() if command.is_own:
             local_lists.note_cache_cleared(site, station, answer)
-        case UpdateCost() | ShowPrice() if command.is_own:
-            site.displays.note_answer(station.station_id, answer)
+        case ShowPrice() if command.is_own:
+            site.displays.note_answer(station.station_id, answer, is_over=False)
+        case UpdateCost(charger_transaction_id=charger_id) if command.is_own:
+            is_over = site.by_charger_id(station.station_id, charger_id) is None
+            site.displays.note_answer(station.station_id, answer, is_over=is_over)
         case GetTransactionStatus() as status if command.is_own:
             open_transactions.note_status(site, decision, station, status, answer, now)
         case SetChargingProfile() as asked:

@@ -140,6 +140,7 @@ def _station(table: Table, defaults: Table) -> StationSpec:
         habits=_habits(both),
         roots=_roots(both),
         has_iso15118=both.take("iso15118", bool, False),
+        shows_costs=both.take("shows_costs", bool, False),
         evses=tuple(
             EvseSpec(
                 evse_id=number,

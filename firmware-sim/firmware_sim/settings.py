@@ -63,6 +63,8 @@ class StationSpec:
     """Certificates (PEM) of the authorities it trusts when it leaves the factory, for wss."""
     has_iso15118: bool = False
     """Vehicles tell what they need by ISO 15118 (OCPP 2.0.1 K15)."""
+    shows_costs: bool = False
+    """An OCPP 1.6 station has a display for prices and costs (the OCA's note on California pricing)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

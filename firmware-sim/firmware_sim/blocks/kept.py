@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 _LOG_LINES = 2000
+_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,14 @@ class SecurityEvent:
     tech_info: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A price or a cost on the display of a 1.6 station: SetUserPrice, RunningCost or FinalCost, and its data."""
+
+    message: str
+    data: dict[str, Any]
+
+
 @dataclass(slots=True, kw_only=True)
 class Kept:
     """One field for each of the small blocks."""
@@ -45,4 +54,5 @@ class Kept:
     displays: dict[int, dict[str, Any]] = field(default_factory=dict)
     network_profiles: dict[int, dict[str, Any]] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)
+    shown: deque[Shown] = field(default_factory=lambda: deque(maxlen=_SHOWN))
     security_log: deque[SecurityEvent] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))

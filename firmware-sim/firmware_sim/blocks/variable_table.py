@@ -50,6 +50,7 @@ def variables(spec: StationSpec) -> Iterator[Variable]:
     """Everything that this station has, in the order that it reports it."""
     yield from _identity(spec)
     yield from _CONTROLLERS
+    yield _fixed("", "", "CustomDisplayCostAndPrice", "true" if spec.shows_costs else "false", "boolean")
     yield _row("", "", "NumberOfConnectors", str(len(spec.evses)), kind="integer", mutability=READ_ONLY)
     yield _row("ChargingStation", "AvailabilityState", "", "Available", mutability=READ_ONLY, is_live=True)
     for evse in spec.evses:

@@ -1,16 +1,33 @@
-"""Messages on the station's display, and what a transaction costs (OCPP 2.0.1 blocks O and I). Pure."""
+"""Messages on the station's display, and what a transaction costs (OCPP 2.0.1 blocks O and I; of 1.6 the OCA's
+application note on California pricing). Pure."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from firmware_sim.blocks.kept import Shown
 from firmware_sim.station_model import StationModel
 
 _PRIORITIES = ("AlwaysFront", "InFront", "NormalCycle")
 _FORMATS = ("UTF8", "ASCII")
 _MAX_MESSAGES = 20
+COST_VENDOR = "org.openchargealliance.costmsg"
+_COST_MESSAGES: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
+    "SetUserPrice": {"idToken": str, "priceText": str},
+    "RunningCost": {
+        "transactionId": int,
+        "timestamp": str,
+        "meterValue": int,
+        "cost": (int, float),
+        "state": str,
+        "chargingPrice": dict,
+    },
+    "FinalCost": {"transactionId": int, "cost": (int, float), "priceText": str},
+}
+"""The fields that each must have."""
 
 
 def put(model: StationModel, message: Mapping[str, Any]) -> str:
@@ -71,3 +88,30 @@ def cost(model: StationModel, transaction_id: str, total: float) -> None:
     """CostUpdated: what the running transaction has cost so far."""
     model.kept.costs[transaction_id] = total
     model.note("cost_updated", transaction_id=transaction_id, total=str(total))
+
+
+def show_cost(model: StationModel, message: str | None, data: str | None) -> str:
+    """DataTransfer of the note: the status. A running cost is for a transaction that runs."""
+    if not model.spec.shows_costs:
+        return "UnknownVendorId"
+    wanted = _COST_MESSAGES.get(message or "")
+    if message is None or wanted is None:
+        return "UnknownMessageId"
+    try:
+        told = json.loads(data or "")
+    except ValueError:
+        return "Rejected"
+    if not isinstance(told, dict) or not all(isinstance(told.get(name), kind) for name, kind in wanted.items()):
+        return "Rejected"
+    if message == "RunningCost" and not _runs(model, told):
+        return "Rejected"
+    model.kept.shown.append(Shown(message, told))
+    what = {name: str(told[name]) for name in ("transactionId", "cost", "state", "priceText") if name in told}
+    model.note("cost_shown", message=message, **what)
+    return "Accepted"
+
+
+def _runs(model: StationModel, told: Mapping[str, Any]) -> bool:
+    running = {evse.transaction_id for evse in model.evses.values()} - {None}
+    ids = {model.transactions[each].csms_id for each in running if each is not None}
+    return told["transactionId"] in ids and told["state"] in ("Charging", "Idle")

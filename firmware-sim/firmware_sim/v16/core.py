@@ -6,6 +6,7 @@ from typing import Any
 
 from firmware_sim.blocks.device_model import SetStatus
 from firmware_sim.blocks.variable_table import WRITE_ONLY, Variable
+from firmware_sim.functions import displaying
 from firmware_sim.functions.configuration import set_value, value_of
 from firmware_sim.messages import (
     AvailabilityChanged,
@@ -72,7 +73,11 @@ class Core:
         status = self._desk.ask(UnlockRequested(evse_id=connector_id))
         return {"status": "NotSupported" if status == "UnknownConnector" else status}
 
-    def data_transfer(self, vendor_id: str, data: str | None = None, **_: Any) -> dict[str, Any]:
+    def data_transfer(
+        self, vendor_id: str, message_id: str | None = None, data: str | None = None, **_: Any
+    ) -> dict[str, Any]:
+        if vendor_id == displaying.COST_VENDOR:
+            return {"status": self._desk.act(lambda model: displaying.show_cost(model, message_id, data))}
         if vendor_id != ECHO_VENDOR:
             return {"status": "UnknownVendorId"}
         return {"status": "Accepted", "data": data}

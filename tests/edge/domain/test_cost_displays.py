@@ -222,6 +222,18 @@ def test_a_station_that_does_not_take_it_is_not_asked_before_it_boots_anew(statu
     assert len(tick(play)) == 1
 
 
+def test_a_station_may_reject_what_is_over() -> None:
+    play = playing()
+    charger_id = number(play.start())
+    (running,) = [each for each in play.tell(Ticked()).commands if isinstance(each.operation, UpdateCost)]
+    play.after(1)
+    (final,) = [each for each in play.stop(charger_id, 2000).commands if isinstance(each.operation, UpdateCost)]
+    reply(play, running, is_accepted=False, detail="Rejected")
+    reply(play, final, is_accepted=False, detail="Rejected")
+    play.start()
+    assert len(tick(play)) == 1
+
+
 def test_a_station_that_did_not_answer_in_time_is_asked_again() -> None:
     play = playing()
     play.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -173,6 +174,48 @@ def test_costs_and_the_status_of_a_transaction(version: OcppVersion) -> None:
     told = desk.request("GetTransactionStatus", transactionId=running)
     assert told == {"ongoingIndicator": True, "messagesInQueue": False}
     assert desk.request("GetTransactionStatus") == {"messagesInQueue": False}
+
+
+def test_a_1_6_display_shows_prices_and_costs() -> None:
+    desk = LiveDesk(OcppVersion.V16, shows_costs=True)
+    (key,) = desk.request("GetConfiguration", key=["CustomDisplayCostAndPrice"])["configurationKey"]
+    assert (key["value"], key["readonly"]) == ("true", True)
+    price = {"idToken": CARD, "priceText": "0.49 EUR/kWh"}
+    assert show(desk, "SetUserPrice", price) == "Accepted"
+    running = {
+        "transactionId": 0,
+        "timestamp": timestamp(30),
+        "meterValue": 1000,
+        "cost": 1.25,
+        "state": "Charging",
+        "chargingPrice": {"kWhPrice": 0.49},
+    }
+    assert show(desk, "RunningCost", running) == "Rejected"  # nothing runs
+    charge(desk)
+    desk.happens(Answered(message=desk.steps()[0], answer=TokenAnswer(status="Accepted", csms_id=17)))
+    running["transactionId"] = 17
+    assert show(desk, "RunningCost", running) == "Accepted"
+    assert show(desk, "RunningCost", {**running, "cost": "1.25"}) == "Rejected"
+    assert show(desk, "RunningCost", {**running, "state": "Parked"}) == "Rejected"
+    assert show(desk, "FinalCost", {"transactionId": 17, "cost": 2}) == "Rejected"
+    assert show(desk, "ConnectorUnplugged", {}) == "UnknownMessageId"
+    assert [(each.message, each.data) for each in desk.charger.kept.shown] == [
+        ("SetUserPrice", price),
+        ("RunningCost", running),
+    ]
+
+
+def test_a_1_6_station_without_such_a_display_does_not_know_the_vendor() -> None:
+    desk = LiveDesk(OcppVersion.V16)
+    (key,) = desk.request("GetConfiguration", key=["CustomDisplayCostAndPrice"])["configurationKey"]
+    assert key["value"] == "false"
+    assert show(desk, "SetUserPrice", {"idToken": CARD, "priceText": "x"}) == "UnknownVendorId"
+
+
+def show(desk: LiveDesk, message: str, data: dict[str, Any]) -> str:
+    vendor = "org.openchargealliance.costmsg"
+    answer = desk.request("DataTransfer", vendorId=vendor, messageId=message, data=json.dumps(data))
+    return str(answer["status"])
 
 
 @versions
