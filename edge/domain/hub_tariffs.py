@@ -12,6 +12,7 @@ from datetime import datetime
 from edge.domain.decision import Decision
 from edge.domain.events import Done, Refused
 from edge.domain.site import Site
+from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.tariff_problems import problems
 from protocols.sync.down import DesiredTariffs
 from protocols.sync.tariffs import TariffsChanged
@@ -34,7 +35,7 @@ def apply_tariffs(site: Site, decision: Decision, document: DesiredTariffs, now:
     tariffs = {each.id: each for each in document.tariffs if each.currency == site.rules.currency}
     if tariffs != site.hub_tariffs:
         site.take_tariffs(tariffs)
-        parts = [(each,) for each in tariffs.values()] or [()]
+        parts: list[tuple[Tariff, ...]] = [(each,) for each in tariffs.values()] or [()]
         for number, part in enumerate(parts):  # one with many bands is as long as many others
             decision.journal(site, now, TariffsChanged(tariffs=part, is_complete=number == 0))
     decision.journal(site, now, DocumentApplied(document=name, version=version))

@@ -223,7 +223,7 @@ def till_journal(first_seq: int = 1) -> list[Entry]:
         given=Decimal("50.00"),
         change=Decimal("30.00"),
     )
-    sums = dict.fromkeys(("opening", "billed", "paid", "credited", "other", "closing"), Decimal("0.00"))
+    sums: dict[str, Any] = dict.fromkeys(("opening", "billed", "paid", "credited", "other", "closing"), Decimal("0.00"))
     statement = StatementMade(
         number="S-1",
         count=1,

@@ -54,6 +54,7 @@ TILL = TillSession(
     opening=Decimal("100.00"),
     expected=Decimal("100.00"),
 )
+_SUMS: dict[str, Any] = dict.fromkeys(("opening", "billed", "paid", "credited", "other", "closing"), Decimal("1.00"))
 STATEMENT = StatementMade(
     number="S-1",
     count=1,
@@ -62,7 +63,7 @@ STATEMENT = StatementMade(
     since=minute(-1000),
     until=minute(0),
     currency="EUR",
-    **dict.fromkeys(("opening", "billed", "paid", "credited", "other", "closing"), Decimal("1.00")),
+    **_SUMS,
     through_seq=9,
     issued_at=minute(1),
 )
