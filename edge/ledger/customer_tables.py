@@ -85,9 +85,7 @@ def restore_accounts(site: Site, connection: sqlite3.Connection) -> None:
     book.elsewhere = {contract_id: Decimal(amount) for contract_id, amount in elsewhere}
     book.steps = dict(connection.execute(sql["dunning"]).fetchall())
     book.overdrawn = {alarm_id.partition(":")[2] for alarm_id in site.alarms if alarm_id.startswith(f"{OVERDRAWN}:")}
-    book.overdrawn |= {
-        each for each, amount in book.balances.items() if amount > 0 and _is_prepaid(book.find(each))
-    }
+    book.overdrawn |= {each for each, amount in book.balances.items() if amount > 0 and _is_prepaid(book.find(each))}
     if book:
         _restore_dues(site, connection)
         _restore_unsent(site, connection)
