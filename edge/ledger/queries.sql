@@ -132,7 +132,7 @@ SELECT MAX(
 )
 
 -- name: chains
-SELECT epoch, after_seq, genesis FROM chains ORDER BY after_seq
+SELECT epoch, after_seq, genesis FROM chains ORDER BY number
 
 -- name: seals
 SELECT through_seq, hash FROM chain_seals

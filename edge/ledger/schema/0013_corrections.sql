@@ -78,10 +78,11 @@ LEFT JOIN bill_decisions AS d
     ON d.money_seq = CASE WHEN j.body IS NULL AND c.money_seq IS NULL AND p.money_seq IS NULL THEN j.seq END;
 
 CREATE TABLE chains (
-    epoch     TEXT PRIMARY KEY,
+    number    INTEGER PRIMARY KEY,          -- of two that begin at the same place the later one goes on
+    epoch     TEXT NOT NULL UNIQUE,
     after_seq INTEGER NOT NULL,             -- what came up to here is older than the chain
     genesis   BLOB NOT NULL                 -- the hash over all of that: see edge/ledger/chain.py
-) WITHOUT ROWID;
+);
 
 CREATE TABLE chain_seals (
     money_seq   INTEGER PRIMARY KEY,

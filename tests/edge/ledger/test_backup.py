@@ -111,6 +111,21 @@ def test_a_copy_is_put_back_under_a_new_epoch(tmp_path: Path) -> None:
     assert (result.findings, result.bills, result.chained) == ([], 4, 7)
 
 
+def test_a_copy_without_any_money_is_put_back_twice_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path, "edge-1"):
+        pass
+    for hours in range(6):  # epochs are named at random, and must not be put into order by their names
+        copy, _ = back_up(path, tmp_path, NOW + timedelta(hours=hours))
+        put_back(copy, path, "edge-1", NOW + timedelta(hours=hours), is_foreign=False)
+    with Ledger(path, "edge-1") as ledger:
+        play = LedgerPlay(ledger)
+        play.connect()
+        play.charge()
+    with closing(open_reader(path)) as reading:
+        assert Verifier(reading).run().findings == []
+
+
 def test_another_edges_copy_is_refused_unless_told_and_what_is_no_copy_always(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     charged(path)
