@@ -35,6 +35,7 @@ def asked(transaction: str, later: str, url: str) -> list[dict[str, Any]]:
         {"operation": "get_report", "names": [VARIABLE]},
         {"operation": "get_transaction_status", "charger_transaction_id": transaction},
         {"operation": "update_cost", "charger_transaction_id": transaction, "total_cost": "1.25"},
+        {"operation": "show_price", "token_uid": DRIVER, "text": "0.49 EUR/kWh"},
         {"operation": "set_charging_profile", "evse_id": 1, "profile": profile},
         {"operation": "get_composite_schedule", "evse_id": 1, "duration_s": 600},
         {"operation": "get_charging_profiles", "evse_id": 1},
