@@ -228,6 +228,7 @@ class Transaction:
             for phase in self.phases:
                 phase.start_wh = register_wh
         if self.last_at is not None and at < self.last_at:
+            self._compare_past(register_wh, at)
             return
         before_wh = self.last_wh if self.last_wh is not None else self.meter_start_wh
         now_wh = register_wh + self.offset_wh
@@ -235,7 +236,8 @@ class Transaction:
             now_wh = self._reckoned(register_wh, before_wh, at)
             if now_wh < before_wh:
                 return
-        if now_wh - before_wh > MARGIN_WH and is_stamped and self._is_beyond_rating(now_wh - before_wh, at):
+        is_timed = is_stamped and Doubt.CLOCK not in self.doubts
+        if now_wh - before_wh > MARGIN_WH and is_timed and self._is_beyond_rating(now_wh - before_wh, at):
             since = (self.last_at or self.started_at).isoformat()
             jump = f"from {before_wh} Wh at {since} to {now_wh} Wh at {at.isoformat()}"
             self.doubt(Doubt.METER_JUMPED, f"{jump}, where {self.rating_w} W are rated")
@@ -244,6 +246,15 @@ class Transaction:
         if is_cut(self.tariff):
             self._cut(before_wh, at, now_wh)
         self.last_wh, self.last_at = now_wh, at
+
+    def _compare_past(self, register_wh: int, at: datetime) -> None:
+        """A reading from before the last one, with more on the register: the station's clock was put back since."""
+        last_wh, last_at = self.last_wh, self.last_at
+        if last_wh is None or last_at is None or self.offset_wh or self.fall is not None:
+            return
+        if register_wh > last_wh + ROUNDING_WH:
+            told = f"{register_wh} Wh at {at.isoformat()} after {last_wh} Wh at {last_at.isoformat()}"
+            self.doubt(Doubt.CLOCK, f"{told}: it was put back")
 
     def _cut(self, before_wh: int, at: datetime, now_wh: int) -> None:
         """The register went from the last reading to this one: into phases by the tariff's boundaries between."""
@@ -309,6 +320,8 @@ class Transaction:
         """
         known_wh = self.last_wh
         if meter_stop_wh is not None:
+            if self.last_at is not None and at < self.last_at:
+                self._compare_past(meter_stop_wh, at)
             if self.meter_start_wh is None:
                 self.read(meter_stop_wh, at)
                 self.doubt(Doubt.METER_MISSING)
