@@ -108,7 +108,8 @@ class OcppSettings(Strict):
         default=0,
         ge=0,
         le=3600,
-        description="tell stations of OCPP 2.0.1 so often what a transaction costs so far; 0: not at all",
+        description="tell stations that can show it so often what a transaction costs so far, those of OCPP 1.6 also"
+        " the price before and the bill after; 0: not at all",
     )
     ping_interval_s: float = Field(default=60, gt=0, le=3600, description="WebSocket ping when a station is silent")
     ping_timeout_s: float = Field(
