@@ -151,10 +151,10 @@ def good(answer: Answer) -> Answer:
     return answer
 
 
-def change(settings: EdgeConfig, request: Change) -> str:
+def change(settings: EdgeConfig, request: Change, timeout_s: float = 30.0) -> str:
     """Have a change decided by the running agent, or, when none runs, by the same decisions on its ledger."""
     with contextlib.suppress(AgentUnreachable, BadText):
-        return str(good(asyncio.run(ask_agent(settings, request, 30.0))).result)
+        return str(good(asyncio.run(ask_agent(settings, request, timeout_s))).result)
     # All that decides, which takes several times as long to load as the rest, is seldom needed here.
     from edge.alone import decide_alone
 

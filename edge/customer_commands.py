@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 from rich.table import Table
@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # reading customers takes several times as long to load as as
 customers_app = typer.Typer(help="Customers, their vehicles and contracts.", no_args_is_help=True)
 contracts_app = typer.Typer(help="The contracts: prepaid wallets and postpaid accounts.", no_args_is_help=True)
 accounts_app = typer.Typer(help="What contracts owe, and every posting to them.", no_args_is_help=True)
+PATIENCE_S: Final = 600.0
+"""For a long list: 50,000 customers take a slow machine half a minute."""
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 ContractId = Annotated[str, typer.Argument(help="The contract's id: see `ohmstead-edge contracts list`.")]
 LimitOption = Annotated[str | None, typer.Option(metavar="SUM|none", help="A sum such as 50.00, or none for no limit.")]
@@ -67,7 +69,7 @@ def customers_import(
         tokens=found.tokens,
         replaces_all=replace,
     )
-    print(change(settings, asked))
+    print(change(settings, asked, PATIENCE_S))
 
 
 def _read(settings: EdgeConfig, file: Path) -> CustomerList:

@@ -27,7 +27,7 @@ class LocalSettings:
     max_clients: int = 64
     max_requests_per_client: int = 8
     """Requests of one client that run at the same time; the next one is read when one of them is done."""
-    max_message_bytes: int = 16 * 1024 * 1024
+    max_message_bytes: int = 64 * 1024 * 1024
     """A request may be a whole token list."""
     max_unread_bytes: int = 8 * 1024 * 1024
     """A screen that lets more than this pile up is dropped."""

@@ -8,6 +8,7 @@ import pytest
 
 from edge.domain.customer_events import ContractAltered, CustomersImported
 from edge.local import customer_requests
+from edge.local.settings import LocalSettings
 from protocols.ocpi.customer import Billing, Contract, Customer
 from protocols.ocpi.token import Token
 from protocols.site.customer_requests import (
@@ -17,6 +18,7 @@ from protocols.site.customer_requests import (
     GetBalance,
     GetCustomer,
 )
+from protocols.site.requests import REQUEST, encode_request
 from protocols.site.staff import Actor, Role
 from tests.edge.local.parts import FakeInbox, FakeReports, local_site
 from tests.edge.local.test_server import ask
@@ -73,3 +75,28 @@ async def test_a_cashier_gives_no_credit(request_: AddCustomers) -> None:
         inbox, FakeReports(), CASHIER, AddCustomers(id="2", customers=(ANNA,), contracts=(WALLET,))
     )
     assert (served.problem, len(inbox.events)) == (None, 1)
+
+
+def test_a_request_says_only_what_cannot_be_taken_for_granted() -> None:
+    request = AddCustomers(id="1", customers=(ANNA,), contracts=(WALLET,))
+    assert len(encode_request(request)) < 200
+    assert REQUEST.validate_json(encode_request(request)) == request
+    for each in (GetCustomer(id="2", customer_id="K1"), ChangeContract(id="3", contract_id="W1", credit_limit="none")):
+        assert REQUEST.validate_json(encode_request(each)) == each
+
+
+def test_tens_of_thousands_fit_through_the_socket() -> None:
+    """In size; the agent's own limits are its settings'."""
+    many = range(50_000)
+    request = AddCustomers(
+        id="1",
+        customers=tuple(
+            Customer(id=f"K{each:06}", name=f"Anna Beispiel {each}", email=f"anna.{each}@example.org") for each in many
+        ),
+        contracts=tuple(
+            Contract(id=f"DE-OHM-C{each:06}", customer_id=f"K{each:06}", billing=Billing.PREPAID, currency="EUR")
+            for each in many
+        ),
+        tokens=tuple(Token(uid=f"04A1B2C3{each:06X}", contract_id=f"DE-OHM-C{each:06}") for each in many),
+    )
+    assert len(encode_request(request)) < LocalSettings().max_message_bytes / 3
