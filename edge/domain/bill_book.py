@@ -21,6 +21,16 @@ class BillRecord:
     is_quarantined: bool
     decided: BillDecided | None = None
 
+    @property
+    def unpayable(self) -> str | None:
+        """Why nobody can pay it, after "bill ...": None where somebody can."""
+        if self.decided is not None:
+            instead = f": pay {self.decided.new_cdr_id}" if self.decided.new_cdr_id else ""
+            return f"was {self.decided.decision.value.replace('_', ' ')}{instead}"
+        if self.is_quarantined:
+            return "waits for a person's decision: decide upon it first, or pay to the contract"
+        return "is a credit, which nobody pays" if self.cdr.credit else None
+
 
 @dataclass(slots=True)
 class BillBook:

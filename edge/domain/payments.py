@@ -267,7 +267,9 @@ def _payer(site: Site, amount: Decimal, contract_id: str | None, cdr_id: str | N
         return Refused(reason=f"there is no bill {cdr_id} here: see `ohmstead-edge cdrs list`")
     if contract_id not in (None, bill.contract_id):
         return Refused(reason=f"bill {cdr_id} is of contract {bill.contract_id}, not of {contract_id}")
-    problem = _bill_problem(bill, amount)
+    record = site.bills.get(cdr_id)  # decided upon a moment ago: in the commit that this payment shares
+    problem = f"bill {cdr_id} {record.unpayable}" if record is not None and record.unpayable else None
+    problem = problem or _bill_problem(bill, amount)
     return bill.contract_id if problem is None else Refused(reason=problem)
 
 

@@ -12,7 +12,6 @@ from typing import Final, assert_never
 import msgspec
 from pydantic import TypeAdapter
 
-from edge.domain.bill_book import BillRecord
 from edge.domain.payment_book import Bill, MoneyFact, MoneyKey, Recalled
 from edge.domain.payment_states import MOVED
 from edge.domain.site import Site
@@ -117,20 +116,11 @@ def _bill(connection: sqlite3.Connection, cdr_id: str) -> Iterable[Bill]:
         contract_id=cdr.contract_id,
         total=cdr.total_cost.incl_vat,
         currency=cdr.currency,
-        problem=_why_not_payable(record),
+        problem=record.unpayable,
     )
     for payment in _payments(connection, "payments_of_cdr", cdr_id):
         bill.note(payment)
     yield bill
-
-
-def _why_not_payable(record: BillRecord) -> str | None:
-    if record.decided is not None:
-        instead = f": pay {record.decided.new_cdr_id}" if record.decided.new_cdr_id else ""
-        return f"was {record.decided.decision.value.replace('_', ' ')}{instead}"
-    if record.is_quarantined:
-        return "waits for a person's decision: decide upon it first, or pay to the contract"
-    return "is a credit, which nobody pays" if record.cdr.credit else None
 
 
 def _payments(connection: sqlite3.Connection, query: str, *values: str | int) -> Iterable[Payment]:
