@@ -106,7 +106,9 @@ def show_cost(model: StationModel, message: str | None, data: str | None) -> str
     if message == "RunningCost" and not _runs(model, told):
         return "Rejected"
     model.kept.shown.append(Shown(message, told))
-    what = {name: str(told[name]) for name in ("transactionId", "cost", "state", "priceText") if name in told}
+    what: dict[str, Any] = {
+        name: str(told[name]) for name in ("transactionId", "cost", "state", "priceText") if name in told
+    }
     model.note("cost_shown", message=message, **what)
     return "Accepted"
 
