@@ -204,7 +204,7 @@ INSERT INTO reconciliations (provider, day, at, found) VALUES (?, ?, ?, ?)
 ON CONFLICT (provider, day) DO UPDATE SET at = excluded.at, found = excluded.found
 
 -- name: open_payments
-SELECT payment FROM payments WHERE state IN ('pending', 'unknown') ORDER BY at, payment_id
+SELECT payment FROM payments INDEXED BY open_payments WHERE state IN ('pending', 'unknown') ORDER BY rowid
 
 -- name: payment
 SELECT payment FROM payments WHERE payment_id = ?
@@ -216,7 +216,7 @@ SELECT payment FROM payments WHERE request_key = ?
 SELECT payment FROM payments WHERE cdr_id = ? ORDER BY at, payment_id
 
 -- name: payments_of_contract
-SELECT payment FROM payments WHERE contract_id = ? ORDER BY at DESC, payment_id DESC LIMIT ?
+SELECT payment FROM payments WHERE contract_id = ? ORDER BY at DESC, rowid DESC LIMIT ?
 
 -- name: payments_of_till
 SELECT payment FROM payments WHERE till_session_id = ? ORDER BY at, payment_id
@@ -225,7 +225,7 @@ SELECT payment FROM payments WHERE till_session_id = ? ORDER BY at, payment_id
 SELECT payment FROM payments WHERE provider = ? AND at >= ? AND at < ? ORDER BY at, payment_id
 
 -- name: newest_payments
-SELECT payment FROM payments ORDER BY at DESC, payment_id DESC LIMIT ?
+SELECT payment FROM payments ORDER BY at DESC, rowid DESC LIMIT ?
 
 -- name: open_tills
 SELECT session FROM till_sessions WHERE closed_at IS NULL
@@ -237,7 +237,7 @@ SELECT session FROM till_sessions WHERE session_id = ?
 SELECT session FROM till_sessions WHERE request_key = ? OR close_key = ?
 
 -- name: newest_till_sessions
-SELECT session FROM till_sessions ORDER BY opened_at DESC, session_id DESC LIMIT ?
+SELECT session FROM till_sessions ORDER BY opened_at DESC, rowid DESC LIMIT ?
 
 -- name: till_movements
 SELECT at, movement FROM till_movements WHERE session_id = ? ORDER BY at, request_key

@@ -12,7 +12,7 @@ CREATE TABLE payments (
     at              TEXT NOT NULL,
     payment         BLOB NOT NULL           -- as it is now: JSON
 );
-CREATE INDEX open_payments ON payments (payment_id) WHERE state IN ('pending', 'unknown');
+CREATE INDEX open_payments ON payments (state) WHERE state IN ('pending', 'unknown');
 CREATE INDEX payments_by_time ON payments (at);
 CREATE INDEX payments_by_contract ON payments (contract_id, at);
 CREATE INDEX payments_by_cdr ON payments (cdr_id) WHERE cdr_id IS NOT NULL;
@@ -29,7 +29,7 @@ CREATE TABLE till_sessions (
     closed_at   TEXT,
     session     BLOB NOT NULL               -- the body of the newest journal entry: JSON
 );
-CREATE INDEX open_tills ON till_sessions (session_id) WHERE closed_at IS NULL;
+CREATE INDEX open_tills ON till_sessions (closed_at) WHERE closed_at IS NULL;
 CREATE INDEX till_sessions_by_time ON till_sessions (opened_at);
 
 CREATE TABLE till_movements (

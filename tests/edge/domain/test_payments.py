@@ -41,6 +41,7 @@ def test_cash_goes_into_the_open_till_with_its_change(play: MoneyPlay) -> None:
         "customer:C-GOOD": Decimal("-7.30"),
     }
     assert {posting.by for posting in play.found(PostingMade)} == {"anna"}
+    assert play.site.accounts.balance("C-GOOD") == Decimal("-7.30")
 
 
 def test_cash_without_an_open_till_is_refused(play: MoneyPlay) -> None:

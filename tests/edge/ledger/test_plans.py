@@ -15,11 +15,13 @@ from edge.ledger.restore import restore
 from tests.edge.domain.site_kit import START, new_site
 from tests.edge.ledger.conftest import LedgerPlay
 
-GROWING = ("journal", "past_transactions", "cdrs", "postings")
+GROWING = ("journal", "past_transactions", "cdrs", "postings", "payments", "till_sessions")
 BY_LIMIT = {
     "oldest_past": "in the order of the rows, and ends at the first young one",
     "last_ended": "the newest of the rows, as many as it is told",
     "newest_bills": "the newest of the rows, as many as it is told",
+    "newest_payments": "the newest of the rows, as many as it is told",
+    "newest_till_sessions": "the newest of the rows, as many as it is told",
     "waiting_bills": "an index that has the quarantined ones alone, newest first, as many as it is told",
 }
 """What SQLite calls a scan and is none: a few rows from one end of the table."""
