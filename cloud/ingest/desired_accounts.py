@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Select, Table, and_, exists, insert, literal, or_, select, update
+from sqlalchemy import Select, Table, and_, exists, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.store.accounts import ACCOUNTS, CONTRACTS, CUSTOMER, CUSTOMERS
-from cloud.store.engine import Store
+from cloud.store.engine import Store, insert_missing
 from cloud.store.money_tables import account_totals, contracts, customers, desired_accounts
 from cloud.store.tables import edge_documents, edges
 from cloud.store.versions import next_version
@@ -34,8 +34,12 @@ async def renew(store: Store, now: datetime) -> None:
     async with store.read() as connection:
         due = (await connection.execute(_due(now))).mappings().all()
     for row in due:
+        address = EdgeAddress(row["domain"], row["edge_id"])
+        async with store.write() as connection:  # the row first: whoever changes a contract now marks it
+            first = {"domain": address.domain, "edge_id": address.edge_id, "version": 0, "digest": "", "is_due": True}
+            await connection.execute(insert_missing(connection, desired_accounts), first)
         async with store.write() as connection:
-            await _renew(connection, EdgeAddress(row["domain"], row["edge_id"]), row["applied"] or 0, now)
+            await _renew(connection, address, row["applied"] or 0, now)
 
 
 def wanting() -> Select[Any]:
@@ -57,15 +61,12 @@ async def document(store: Store, address: EdgeAddress, now: datetime) -> tuple[i
 
 
 async def _renew(connection: AsyncConnection, address: EdgeAddress, applied: int, now: datetime) -> None:
-    before = (await connection.execute(select(desired_accounts).where(_is_of(address)).with_for_update())).one_or_none()
+    before = (await connection.execute(select(desired_accounts).where(_is_of(address)).with_for_update())).one()
     digest = _digest(await _made(connection, address, 0, now))
-    row = {"is_due": False, "made_at": now}
-    if before is None or before.digest != digest or before.version < applied:
+    row: dict[str, Any] = {"is_due": False, "made_at": now}
+    if before.digest != digest or before.version < applied:
         row |= {"digest": digest, "version": await next_version(connection, address.domain, ACCOUNTS)}
-    if before is None:
-        await connection.execute(insert(desired_accounts).values(domain=address.domain, edge_id=address.edge_id, **row))
-    else:
-        await connection.execute(update(desired_accounts).where(_is_of(address)).values(**row))
+    await connection.execute(update(desired_accounts).where(_is_of(address)).values(**row))
 
 
 def _due(now: datetime) -> Select[Any]:
