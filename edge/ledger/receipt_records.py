@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from edge.domain.receipt_events import Reckoning
 from edge.domain.statement_periods import Due, Period
 from edge.ledger.receipt_reading import find_receiptable, newest_receipts
 from edge.ledger.receipt_tables import last_counts
+from edge.ledger.search import search
 from edge.ledger.statement_reading import (
     due_statements,
     is_empty,
@@ -44,6 +46,10 @@ class ReceiptRecords:
 
     async def newest(self, most: int) -> list[dict[str, Any]]:
         return await self._ledger.with_reader(lambda reading: newest_receipts(reading, most))
+
+    async def find(self, text: str, most: int) -> list[dict[str, Any]]:
+        """Whatever fits, JSON-able."""
+        return [asdict(each) for each in await self._ledger.with_reader(lambda reading: search(reading, text, most))]
 
     async def statements(self, contract_id: str | None, most: int) -> list[StatementMade]:
         return await self._ledger.with_reader(lambda reading: statements_in(reading, contract_id, most))

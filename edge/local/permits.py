@@ -65,6 +65,7 @@ NEEDS: Final[MappingProxyType[type, Act | None]] = MappingProxyType(
         receipts.GetReceipts: Act.SEE_MONEY,
         receipts.MakeStatement: Act.SERVE_CUSTOMERS,
         receipts.GetStatements: Act.SEE_MONEY,
+        receipts.Find: Act.SEE_MONEY,
         asked.ImportTokens: Act.SERVE_CUSTOMERS,
         asked.BlockToken: Act.SERVE_CUSTOMERS,
     }

@@ -26,7 +26,14 @@ from edge.ports import Clock, Inbox, Overloaded
 from edge.receipts.printing import Printing, Receiptable, page_of
 from edge.receipts.text import as_text
 from protocols.errors import BadText
-from protocols.site.receipt_requests import GetReceipts, GetStatements, IssueReceipt, MakeStatement, ReceiptRequest
+from protocols.site.receipt_requests import (
+    Find,
+    GetReceipts,
+    GetStatements,
+    IssueReceipt,
+    MakeStatement,
+    ReceiptRequest,
+)
 from protocols.site.staff import Actor
 from protocols.site.view import Answer
 from protocols.sync.receipts import ReceiptKind, StatementMade
@@ -47,6 +54,8 @@ class Records(Protocol):
     async def receiptable(self, ref: str) -> Receiptable: ...
 
     async def newest(self, most: int) -> list[dict[str, Any]]: ...
+
+    async def find(self, text: str, most: int) -> list[dict[str, Any]]: ...
 
     async def statements(self, contract_id: str | None, most: int) -> list[StatementMade]: ...
 
@@ -92,6 +101,8 @@ class ReceiptDesk:
                 return await self.records.newest(limit)
             case GetStatements(contract_id=contract_id, limit=limit):
                 return _STATEMENTS.dump_python(await self.records.statements(contract_id, limit), mode="json")
+            case Find(text=text, limit=limit):
+                return await self.records.find(text, limit)
             case MakeStatement(contract_id=contract_id, period=period):
                 made = await self.make_statement(contract_id, parse_period(period), by)
                 return _STATEMENTS.dump_python([made], mode="json")[0]

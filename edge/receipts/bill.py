@@ -23,7 +23,6 @@ class BillFacts:
     payments: tuple[Payment, ...] = ()
     is_prepaid: bool = False
     credited_by: str | None = None
-    evse_label: str = ""
     customer: str = ""
 
     @property
@@ -78,8 +77,7 @@ def _page(head: Head, facts: BillFacts) -> Iterator[Block]:
 
 def _whose(head: Head, facts: BillFacts) -> Iterator[Block]:
     words, cdr = head.words, facts.cdr
-    label = f" ({printable(facts.evse_label)})" if facts.evse_label else ""
-    yield Field(words.station, f"{printable(cdr.station_id)}*{cdr.evse_id}{label}")
+    yield Field(words.station, f"{printable(cdr.station_id)}*{cdr.evse_id}")
     if facts.customer:
         yield Field(words.customer, printable(facts.customer))
     yield Field(words.contract, printable(cdr.contract_id))

@@ -54,4 +54,15 @@ class GetStatements:
     kind: Literal["get_statements"] = "get_statements"
 
 
-ReceiptRequest = IssueReceipt | GetReceipts | MakeStatement | GetStatements
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Find:
+    """Whatever fits: customers by a part of a name, a plate or a card, and bills, running sessions, payments, till
+    sessions, statements and receipts by their ids. The result is a list of kind, id and text."""
+
+    id: str
+    text: Name
+    limit: Limit = 50
+    kind: Literal["find"] = "find"
+
+
+ReceiptRequest = IssueReceipt | GetReceipts | MakeStatement | GetStatements | Find

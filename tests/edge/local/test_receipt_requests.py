@@ -28,7 +28,7 @@ from edge.receipts.heads import Seller
 from edge.receipts.printing import Printing
 from edge.receipts.words import Language
 from protocols.ocpi.customer import Contract, StatementPeriod
-from protocols.site.receipt_requests import GetReceipts, GetStatements, IssueReceipt, MakeStatement
+from protocols.site.receipt_requests import Find, GetReceipts, GetStatements, IssueReceipt, MakeStatement
 from protocols.site.staff import OPERATOR
 from protocols.sync.receipts import StatementMade
 from tests.edge.domain.site_kit import START, Play, new_site
@@ -186,6 +186,8 @@ def test_requests_are_answered_with_what_is_printed(desk: Desk) -> None:
     assert "收据" in answer.result["text"]
     listed = desk.run(lambda: desk.desk.answer(GetReceipts(id="2"), OPERATOR)).result
     assert [(each["ref"], each["by"]) for each in listed] == [(bill, "operator")]
+    found = desk.run(lambda: desk.desk.answer(Find(id="6", text=bill), OPERATOR)).result
+    assert [(each["kind"], each["id"]) for each in found] == [("bill", bill)]
     problem = desk.run(lambda: desk.desk.answer(IssueReceipt(id="3", ref="nothing"), OPERATOR)).problem
     assert problem is not None
     assert "ohmstead-edge find" in problem

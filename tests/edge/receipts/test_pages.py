@@ -62,7 +62,7 @@ SESSION = TillSession(
     difference=Decimal("-0.50"),
 )
 PAGES: dict[str, Facts] = {
-    "bill": BillFacts(cdr=bill(), payments=(payment(),), customer="Jürgen 王", evse_label="P2-7"),
+    "bill": BillFacts(cdr=bill(), payments=(payment(),), customer="Jürgen 王"),
     "credit": BillFacts(cdr=credit_of(bill())),
     "payment": PaymentFacts(payment=payment(), customer="王伟"),
     "refund": PaymentFacts(
