@@ -148,6 +148,12 @@ class Outlet:
             session.was_reset, session.is_plain = True, False
         self.register_wh = 0.0
 
+    def lose_time(self) -> None:
+        """The agent's clock is put back, and the station's with it."""
+        for session in [*self.past, *([self.session] if self.session else [])]:
+            if session is self.session or self.station_id not in self.world.reached:
+                session.is_plain = False
+
     async def jump_clock(self, minutes: int) -> None:
         self.clock_off += timedelta(minutes=minutes)
         if self.session is not None:

@@ -125,13 +125,17 @@ class Money(RuleBasedStateMachine):
         self.asked: list[Any] = []
         self.said: list[ProviderAnswered] = []
         self.payments: list[str] = []
-        for by in STAFF[:1]:
+        self._first_day()
+
+    def _first_day(self) -> None:
+        """So that there is something to pay, to decide upon and to give back, whatever is played then."""
+        for by in STAFF:
             self.ask(TillOpened(request_key=self.key(), till_id=f"till-{by}", opening=Decimal(100), by=by))
-        self.ask(
-            PaymentRequested(
-                request_key=self.key(), method=PaymentMethod.CASH, amount=Decimal(30), by="anna", contract_id="C-PRE"
-            )
-        )
+        for contract in ("C-PRE", "C-SHARED"):
+            self.top_up("anna", Decimal(20), PaymentMethod.CASH, contract)
+        for _ in range(3):
+            self.drive_up(self.random.randrange(2**30))
+        self.pay_bill(self.random.choice(list(PaymentMethod)), 0, 100)
 
     def _drawn(self, rules: SiteRules) -> SiteRules:
         """The settings with other tariffs of the same names."""
@@ -175,9 +179,12 @@ class Money(RuleBasedStateMachine):
 
     def tell(self, event: Any) -> Any:
         (reply,) = self.go(self.world.tell(event))
+        self.note(reply)
+        return reply
+
+    def note(self, reply: object) -> None:
         if isinstance(reply, PaymentKept) and reply.payment.payment_id not in self.payments:
             self.payments.append(reply.payment.payment_id)
-        return reply
 
     def ask(self, event: Any) -> Any:
         self.asked.append(event)
@@ -298,6 +305,31 @@ class Money(RuleBasedStateMachine):
         if isinstance(reply, PaymentKept | BillSettled):
             assert (dict(self.world.sums), len(self.world.keys)) == before
 
+    @precondition(lambda self: self.asked)
+    @rule(luck=LUCK)
+    def all_at_once(self, luck: int) -> None:
+        """Old and new requests in one commit."""
+        random = Random(luck)
+        events = [random.choice([*self.asked[-5:], *self.said]) for _ in range(random.randint(2, 4))]
+        bills = self.bills()
+        if bills:
+            cdr = random.choice(bills)
+            amount = max(CENT, cdr.total_cost.incl_vat)
+            for by in STAFF:
+                key = self.key()
+                events.append(
+                    PaymentRequested(
+                        request_key=key, method=PaymentMethod.CASH, amount=amount, by=by, cdr_id=cdr.id, given=amount
+                    )
+                )
+            decision = BillDecision.ACCEPTED if cdr.quarantine else BillDecision.CREDITED
+            decide = BillDecisionAsked(
+                cdr_id=cdr.id, decision=decision, reason="r", by="ben", second_by="cora", request_key=self.key()
+            )
+            events.insert(random.randint(0, len(events)), decide)
+        for reply in self.go(self.world.tell(*events)):
+            self.note(reply)
+
     # --- corrections ---
 
     @rule(
@@ -361,9 +393,13 @@ class Money(RuleBasedStateMachine):
 
     # --- the world ---
 
-    @rule(hours=st.sampled_from([0, 1, 9, 30, 24 * 8, 24 * 31]))
+    @rule(hours=st.sampled_from([0, 1, 9, 30, 24 * 8, 24 * 31, -2]))
     def time_passes(self, hours: int) -> None:
-        if any(outlet.session is not None for outlet in self.outlets):
+        """Or our clock is put back: then nobody can say how long what had begun, or was not told yet, has lasted."""
+        if hours < 0:
+            for outlet in self.outlets:
+                outlet.lose_time()
+        elif any(outlet.session is not None for outlet in self.outlets):
             hours = min(hours, 9)
         self.world.now += timedelta(hours=hours, minutes=3)
         self.tell(Ticked())
