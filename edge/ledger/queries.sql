@@ -285,7 +285,7 @@ SELECT number, kind, ref, issued_at FROM receipts WHERE count = ? AND number = ?
 SELECT number, kind, ref, issued_at, staff FROM receipts ORDER BY count DESC LIMIT ?
 
 -- name: statement_keys
-SELECT contract_id, period FROM statements
+SELECT contract_id, period FROM statements WHERE period IN (?, ?)
 
 -- name: statements
 SELECT statement FROM statements WHERE ?1 IS NULL OR contract_id = ?1 ORDER BY count DESC LIMIT ?2

@@ -29,12 +29,13 @@ _STATEMENT: Final = TypeAdapter(StatementMade)
 
 def due_statements(connection: sqlite3.Connection, now: datetime, zone: ZoneInfo) -> list[Due]:
     """The postpaid contracts, each with the newest period that is over, where that has no statement."""
-    made = set(connection.execute(queries()["statement_keys"]))
+    newest = {kind: last_complete(kind, now, zone) for kind in (StatementPeriod.MONTH, StatementPeriod.WEEK)}
+    made = set(connection.execute(queries()["statement_keys"], tuple(period.key for period in newest.values())))
     due = []
     for document in _contracts(connection):
         contract = CONTRACTS.validate_json(document)
         if contract.billing is Billing.POSTPAID and contract.statement_period is not StatementPeriod.NONE:
-            period = last_complete(contract.statement_period, now, zone)
+            period = newest[contract.statement_period]
             if (contract.id, period.key) not in made:
                 due.append(Due(contract.id, period))
     return due
