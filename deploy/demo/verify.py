@@ -27,7 +27,7 @@ from protocols.ocpi.cdr import Cdr
 from protocols.sync.codec import decode_entry
 from protocols.terms import Measurand
 
-ADDED_BY_HUB: Final = ("status", "edge_id", "received_at")
+ADDED_BY_HUB: Final = ("status", "edge_id", "received_at", "decision")
 ROUNDING_WH: Final = 10
 """A station that samples in kWh and bills in Wh may show this much less or more."""
 ABOUT_ENERGY: Final = (METERS_DISAGREE, METER_SILENT, ENERGY_WITHOUT_TRANSACTION, NOT_STEERED)
@@ -239,7 +239,7 @@ def _misposted(database: sqlite3.Connection) -> list[str]:
     for posting_id, account, amount in database.execute("SELECT posting_id, account, amount FROM posting_legs"):
         legs.setdefault(posting_id, {})[account] = Decimal(amount)
     postings: dict[str, list[str]] = {}
-    for posting_id, cdr_id in database.execute("SELECT posting_id, cdr_id FROM postings"):
+    for posting_id, cdr_id in database.execute("SELECT posting_id, cdr_id FROM postings WHERE cdr_id IS NOT NULL"):
         postings.setdefault(cdr_id, []).append(posting_id)
     problems = [f"the legs of posting {each} do not sum to zero" for each, parts in legs.items() if sum(parts.values())]
     for (encoded,) in database.execute("SELECT entry FROM cdrs"):
