@@ -85,7 +85,7 @@ class AccountBook:
         return sum((wallet.held for wallet in self.wallets.values() if wallet.contract_id == contract_id), ZERO)
 
     def spendable(self, contract: Contract, *, is_cut_off: bool) -> Decimal:
-        """What more a contract may spend here now; never negative. A postpaid one without limits: see `may_spend`."""
+        """What more a contract may spend here now; never negative, and infinite for a postpaid one without limits."""
         if contract.billing is Billing.PREPAID:
             money = -self.balance(contract.id)
         elif contract.credit_limit is not None:

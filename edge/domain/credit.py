@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from edge.domain.dues import Overdue
 from edge.domain.site import Site
 from protocols.money import ZERO
-from protocols.ocpi.customer import Billing, Contract
+from protocols.ocpi.customer import Billing
 from protocols.terms import AuthorizationStatus
 
 _A_DAY: Final = timedelta(days=1)
@@ -38,13 +38,6 @@ def is_closed(site: Site, contract_id: str, now: datetime) -> bool:
 def is_cut_off(site: Site) -> bool:
     """Whether what others spend of a shared wallet cannot be known here now."""
     return site.rules.has_uplink and not site.is_uplink_online
-
-
-def spend_limit_of(contract: Contract) -> str:
-    """In words, for people."""
-    if contract.billing is Billing.PREPAID:
-        return "what is paid in"
-    return f"{contract.credit_limit} {contract.currency}" if contract.credit_limit is not None else "no limit"
 
 
 # --- debts ---
