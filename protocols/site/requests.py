@@ -14,7 +14,7 @@ from protocols.charger.commands import AnyOperation
 from protocols.charger.jobs import MAX_STATIONS, AnyJob, FirmwareFile, StationName, StationPattern
 from protocols.ocpi.token import Token
 from protocols.site.bill_requests import BillRequest
-from protocols.site.customer_requests import CustomerRequest
+from protocols.site.customer_requests import AddCustomers, CustomerRequest
 from protocols.site.payment_requests import PaymentRequest
 from protocols.site.receipt_requests import ReceiptRequest
 from protocols.site.staff_requests import SignIn, SignOut, WhoAmI
@@ -277,6 +277,9 @@ REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(
 
 
 def encode_request(request: Request) -> str:
-    """A request as it is sent: without what its reader takes for granted, which is most of a long list."""
-    said = TypeAdapter(type(request)).dump_json(request, exclude_defaults=True).decode()
+    """A request as it is sent: a long list without what its reader takes for granted, which is most of it. Others hold
+    things that say by a default what they are, operations and jobs among them."""
+    if not isinstance(request, AddCustomers):
+        return TypeAdapter(type(request)).dump_json(request).decode()
+    said = TypeAdapter(AddCustomers).dump_json(request, exclude_defaults=True).decode()
     return f'{{"kind":"{request.kind}",{said[1:]}'
