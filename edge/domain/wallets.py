@@ -88,9 +88,8 @@ def _power_w(site: Site, transaction: Transaction, wallet: Wallet) -> int:
 
 
 def _stop(site: Site, decision: Decision, transaction: Transaction, wallet: Wallet, now: datetime) -> None:
-    """Told as by a remote stop. A station that is away is told when it is back."""
-    station = site.stations[transaction.station_id]
-    if not station.is_online and transaction.station_id not in site.runs:
+    """Told as by a remote stop. A station that is away is told when it is back: nobody knows what it gives."""
+    if not site.stations[transaction.station_id].is_online:
         return
     wallet.told_at, wallet.times = now, wallet.times + 1
     currency = transaction.tariff.currency

@@ -21,7 +21,7 @@ from protocols.sync.customers import WalletOverdrawn, WalletSpent
 from protocols.sync.down import DesiredAccounts
 from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmCleared, AlarmRaised, PostingMade, PostingReason, TransactionEnded
-from protocols.terms import AuthorizationStatus, Measurand
+from protocols.terms import AuthorizationStatus, ChargingState, Measurand
 from tests.edge.domain.bay import KWH, Bay
 from tests.edge.domain.site_kit import Play, issued, new_site, number, register
 from tests.edge.domain.wallet_kit import CUSTOMER, balances, posted, postpaid, prepaid, sign, top_up
@@ -270,6 +270,29 @@ def test_a_charger_without_transactions_is_ended_by_the_site() -> None:
     assert Decimal("5.60") < cdr.total_cost.incl_vat <= 6
     assert bay.limits[-1] == 0
     assert HELD not in balances(bay)
+
+
+def test_a_charger_that_is_away_is_not_billed_short() -> None:
+    bay = Bay()
+    bay.find()
+    bay.no_vehicle()
+    sign(bay, prepaid())
+    top_up(bay, "6.00")
+    bay.vehicle()
+    bay.card()
+    bay.charge(5 * KWH, minutes=30)
+    bay.lose()
+    bay.after(28)
+    bay.tell(Ticked())
+    assert len(bay.site.transactions) == 1
+    bay.find()
+    bay.register_wh = 5 * KWH + 10 * KWH
+    bay.vehicle(ChargingState.CHARGING)
+    bay.tell(Ticked())
+    assert bay.limits[-1] == 0
+    bay.idle()
+    bay.idle()
+    assert bay.bill().total_energy_wh == 10 * KWH
 
 
 def test_a_station_of_2_0_1_is_stopped_alike(play: Play) -> None:
