@@ -62,12 +62,12 @@ def beginning(epoch: str) -> bytes:
     return _sha256(VERSION + b"\n" + epoch.encode() + b"\n").digest()
 
 
-def genesis(epoch: str, older: Iterator[tuple[int, bytes]]) -> tuple[int, bytes]:
-    """Where an epoch's chain begins, after what is older: the number of the last of that, and the hash."""
-    hashed, after_seq = beginning(epoch), 0
-    for seq, entry in older:
-        after_seq, hashed = seq, link(hashed, entry)
-    return after_seq, hashed
+def genesis(epoch: str, older: Iterator[tuple[int, bytes]]) -> bytes:
+    """Where an epoch's chain begins, after all that is older."""
+    hashed = beginning(epoch)
+    for _, entry in older:
+        hashed = link(hashed, entry)
+    return hashed
 
 
 def chained(connection: sqlite3.Connection, after_seq: int, upto_seq: int) -> Iterator[tuple[int, bytes]]:
@@ -80,8 +80,9 @@ def open_chain(connection: sqlite3.Connection, epoch: str) -> ChainHead:
     sql = queries()
     (last_seq,) = connection.execute(sql["last_chained"]).fetchone()
     if connection.execute(sql["chain"], (epoch,)).fetchone() is None:
-        after_seq, begun = genesis(epoch, chained(connection, 0, last_seq))
-        connection.execute(sql["begin_chain"], (epoch, after_seq, begun))
+        begun = genesis(epoch, chained(connection, 0, last_seq))
+        (after_seq,) = connection.execute(sql["last_seq"], ("money",)).fetchone()  # seals of before are no seals of it
+        connection.execute(sql["begin_chain"], (epoch, max(after_seq, last_seq), begun))
     seal = last_seal(connection, epoch)
     (since,) = connection.execute(sql["chain_count"], (seal.seq,)).fetchone()
     if not since:

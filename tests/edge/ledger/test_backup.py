@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.domain.proof_events import ChainGrown
 from edge.domain.transaction import Doubt
 from edge.ledger.backup import LEDGER_RESTORED, back_up, put_back
 from edge.ledger.database import LedgerError, open_reader
@@ -20,6 +21,7 @@ from protocols.sync.topics import Stream
 from protocols.sync.up import CdrQuarantined
 from tests.edge.domain.site_kit import START, number
 from tests.edge.ledger.conftest import LedgerPlay
+from tests.edge.ledger.test_chain import seal_of
 
 NOW = START + timedelta(days=1)
 
@@ -121,6 +123,25 @@ def test_a_copy_without_any_money_is_put_back_twice_and_goes_on(tmp_path: Path) 
     with Ledger(path, "edge-1") as ledger:
         play = LedgerPlay(ledger)
         play.connect()
+        play.charge()
+    with closing(open_reader(path)) as reading:
+        assert Verifier(reading).run().findings == []
+
+
+def test_a_seal_of_before_the_copy_is_none_of_the_new_epoch(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path, "edge-1") as ledger:
+        play = LedgerPlay(ledger)
+        play.connect()
+        play.charge()
+        play.tell(ChainGrown(seal=seal_of(ledger)))
+    copy, _ = back_up(path, tmp_path, NOW)
+    put_back(copy, path, "edge-1", NOW, is_foreign=False)
+    with Ledger(path, "edge-1") as ledger:
+        assert ledger.chain.count == 0
+        play = LedgerPlay(ledger)
+        play.connect()
+        play.now = START + timedelta(hours=3)
         play.charge()
     with closing(open_reader(path)) as reading:
         assert Verifier(reading).run().findings == []
