@@ -64,6 +64,9 @@ class Outlet:
     async def begin(self, token: str | None) -> None:
         """A vehicle is plugged in, and a card shown or not."""
         count = len(self.past) + 1
+        # Two starts of one card at one register in the same millisecond are one start that is said twice.
+        self.world.now += timedelta(seconds=1, milliseconds=self.world.begun)
+        self.world.begun += 1
         session = Session(f"{self.station_id}{self.evse_id}-{count}", int(self.register_wh), self.world.now)
         session.is_plain = not self.clock_off
         self.session = session

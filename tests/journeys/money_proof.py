@@ -63,7 +63,7 @@ def _every_session_is_billed_once(world: World, outlets: list[Outlet]) -> None:
     sessions = [session for outlet in outlets for session in outlet.past]
     started, ended = _found(world, TransactionStarted), _found(world, TransactionEnded)
     assert Counter(each.transaction_id for each in started) == Counter(each.transaction_id for each in ended)
-    assert len(started) == len(sessions)
+    assert len(started) == len(sessions), (len(started), len(sessions))
     first = [cdr for cdr, _ in _bills(world) if not cdr.credit and cdr.replaces is None]
     assert Counter(cdr.session_id for cdr in first) == Counter(each.transaction_id for each in started)
     by_number = {(each.station_id, each.charger_transaction_id): each.transaction_id for each in started}

@@ -61,6 +61,7 @@ class World:
     site: Site = field(init=False)
     kill: Kill | None = None
     kills: int = 0
+    begun: int = 0
     reached: set[str] = field(default_factory=lambda: {"A", "B"})
     """Stations with a way to the agent."""
     unsaid: dict[str, list[Callable[[], Awaitable[None]]]] = field(default_factory=lambda: {"A": [], "B": []})
