@@ -229,8 +229,8 @@ class Site:
         )
 
     def tariff_of(self, evse: Evse, at: datetime, group_id: str | None, contract_id: str | None) -> Tariff:
-        """What a transaction costs that begins at that time at that EVSE, by whoever charges there: by the tariff of the
-        contract where that names one that is valid here then."""
+        """What a transaction costs that begins at that time at that EVSE, by whoever charges there: by the tariff of
+        the contract where that names one that is valid here then."""
         rules = self.rules
         if contract_id is not None and self.accounts:
             contract = self.accounts.find(contract_id)
