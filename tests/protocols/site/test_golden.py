@@ -16,8 +16,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from protocols.charger.jobs import GetLogJob
 from protocols.charger.operations.variables import Reset
+from protocols.ocpi.customer import Billing, Contract, Customer, Vehicle
 from protocols.ocpi.token import Token
-from protocols.site import bill_requests, payment_requests, requests, staff_requests, view
+from protocols.site import (
+    bill_requests,
+    customer_requests,
+    payment_requests,
+    receipt_requests,
+    requests,
+    staff_requests,
+    view,
+)
 from protocols.sync.payments import PaymentMethod
 from protocols.terms import BillDecision, EvseState
 from tests.protocols.sync.samples import FIRMWARE
@@ -119,6 +128,29 @@ ASKED: tuple[requests.Request, ...] = (
         tariff_id="standard",
         request_key="k-6",
     ),
+    customer_requests.AddCustomers(
+        id="44",
+        customers=(Customer(id="c-1", name="王小明", language="zh", vehicles=(Vehicle(plate="沪A12345"),)),),
+        contracts=(
+            Contract(
+                id="DE-OHM-C1",
+                customer_id="c-1",
+                billing=Billing.POSTPAID,
+                currency="EUR",
+                credit_limit=Decimal("200.00"),
+            ),
+        ),
+        tokens=(Token(uid="04AA", contract_id="DE-OHM-C1"),),
+    ),
+    customer_requests.ChangeContract(id="45", contract_id="DE-OHM-C1", credit_limit=Decimal("50.00")),
+    customer_requests.BlockContract(id="46", contract_id="DE-OHM-C1"),
+    customer_requests.GetCustomer(id="47", customer_id="c-1"),
+    customer_requests.GetBalance(id="48", contract_id="DE-OHM-C1", postings=20),
+    receipt_requests.IssueReceipt(id="49", ref="edge-1-0f6f1f6e-9", language="zh"),
+    receipt_requests.GetReceipts(id="50", limit=10),
+    receipt_requests.MakeStatement(id="51", contract_id="DE-OHM-C1", period="2026-02"),
+    receipt_requests.GetStatements(id="52", contract_id="DE-OHM-C1"),
+    receipt_requests.Find(id="53", text="沪A123"),
 )
 CASES = [(view.SHOWN, message) for message in SHOWN] + [(requests.REQUEST, message) for message in ASKED]
 
