@@ -147,6 +147,8 @@ def share_taxes(tariff: Tariff, lines: list[PriceLine]) -> None:
     if tariff.tax_included is TaxIncluded.NOT_APPLICABLE or sum([line.vat is not None for line in lines]) < 2:
         return
     is_included = tariff.tax_included is TaxIncluded.YES
+    if not is_included and _is_even(lines):
+        return
     told = [_cents(line.cost.excl_vat if is_included else line.cost.incl_vat) for line in lines]
     exact, per = _net(lines) if is_included else _gross(lines)
     odd = round_cents(sum(exact), 100 * per) - sum(told)
@@ -158,6 +160,17 @@ def share_taxes(tariff: Tariff, lines: list[PriceLine]) -> None:
         cost, cents = lines[n].cost, from_cents(told[n] + sign)
         excl, incl = (cents, cost.incl_vat) if is_included else (cost.excl_vat, cents)
         lines[n] = structs.replace(lines[n], cost=Price(excl_vat=excl, incl_vat=incl))
+
+
+def _is_even(lines: Sequence[PriceLine]) -> bool:
+    """Whether nothing is to be shared, told at a glance where all lines have one rate, as most bills have."""
+    vat = lines[0].vat
+    if vat is None or any(line.vat != vat for line in lines):
+        return False
+    percent, per = vat.as_integer_ratio()
+    excl = _cents(sum([line.cost.excl_vat for line in lines], ZERO))
+    incl = _cents(sum([line.cost.incl_vat for line in lines], ZERO))
+    return incl == round_cents(excl * (100 * per + percent), 10_000 * per)
 
 
 def _gross(lines: Sequence[PriceLine]) -> tuple[list[int], int]:
