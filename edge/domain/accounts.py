@@ -11,6 +11,8 @@ from protocols.sync.topics import Stream
 from protocols.sync.up import PostingLeg, PostingMade
 
 REVENUE = "revenue:charging"
+MIXED_VAT = "vat:mixed"
+"""What a minimum or maximum price changes in the taxes of a bill with several rates: of no one of them."""
 SUSPENSE_CONTRACT = "suspense"
 """The contract of energy that was delivered without a known token: somebody owes it, a person finds out who."""
 
@@ -31,7 +33,7 @@ def post_cdr(cdr: Cdr, posting_id: str) -> PostingMade:
     vat: dict[str, Decimal] = {}
     for line in cdr.lines:
         if tax := line.cost.incl_vat - line.cost.excl_vat:
-            account = f"vat:{line.vat}"
+            account = f"vat:{line.vat}" if line.vat is not None else MIXED_VAT
             vat[account] = vat[account] + tax if account in vat else tax
     legs = [
         PostingLeg(account=customer_account(cdr.contract_id), amount=cdr.total_cost.incl_vat),

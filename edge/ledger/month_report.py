@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.domain.accounts import REVENUE
+from edge.domain.accounts import MIXED_VAT, REVENUE
 from edge.domain.statement_periods import Period, month_of
 from edge.ledger.queries import queries
 from protocols.money import ZERO
@@ -26,6 +26,7 @@ from protocols.sync.up import PostingReason
 
 NO_VAT: Final = "none"
 _CUSTOMER, _VAT, _TILL_DIFFERENCE = "customer:", "vat:", "till_difference:"
+_MIXED = MIXED_VAT.removeprefix(_VAT)
 _METHODS: Final = ("cash", "card", "qr", "bank")
 _PAYMENTS: Final = (PostingReason.PAYMENT.value, PostingReason.REFUND.value, PostingReason.VOID.value)
 
@@ -236,12 +237,12 @@ def _differences(report: MonthReport, posted: _Posted) -> Iterator[str]:
         *(
             (f"VAT {rate} %", report.by_vat[rate].tax if rate in report.by_vat else ZERO, posted.vat.get(rate, ZERO))
             for rate in sorted(posted.vat.keys() | {r for r, taxed in report.by_vat.items() if taxed.tax})
-            if rate not in (NO_VAT, str(None))
+            if rate not in (NO_VAT, _MIXED)
         ),
         (
             "VAT of several rates",
             report.by_vat[NO_VAT].tax if NO_VAT in report.by_vat else ZERO,
-            posted.vat.get(str(None), ZERO),
+            posted.vat.get(_MIXED, ZERO),
         ),
     ):
         if by_bills != by_postings:
