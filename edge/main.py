@@ -57,6 +57,7 @@ from edge.report_commands import report_app
 from edge.staff_commands import staff_app
 from edge.statement_commands import statements_app
 from edge.status_board import board
+from edge.tariff_commands import tariffs_app
 from edge.till_commands import till_app
 from protocols.charger.operation_reader import operation_names, read_operation
 from protocols.errors import BadText, OhmsteadError
@@ -86,6 +87,7 @@ alarms_app = typer.Typer(help="The open alarms.", no_args_is_help=True)
 app.add_typer(charger_app)
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(cdrs_app, name="cdrs")
+app.add_typer(tariffs_app, name="tariffs")
 app.add_typer(customers_app, name="customers")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(accounts_app, name="accounts")

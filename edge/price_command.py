@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
-from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -16,16 +14,14 @@ from edge.described_session import DescribedSession, read_session
 from edge.domain.pricing.lines import Bill
 from edge.domain.pricing.price import ENGINE, price_reservation, price_session
 from edge.ocpi_session import from_ocpi, is_ocpi
+from edge.tariff_files import one_tariff, read_file
 from protocols.errors import BadText
 from protocols.money import ROUNDING_RULE
 from protocols.ocpi.cdr import PriceLine
 from protocols.ocpi.tariff import Tariff, TariffDimensionType
-from protocols.ocpi.tariff_document import BadTariff, read_tariff
-from protocols.ocpi.time_of_use import read_sheet
 
 _BASE_UNITS = {"ENERGY": "Wh", "TIME": "s", "PARKING_TIME": "s", "FLAT": "session"}
 _PER = {"ENERGY": 1000, "TIME": 3600, "PARKING_TIME": 3600, "FLAT": 1}
-_SHEET = "time_of_use"
 
 
 def price(
@@ -35,8 +31,8 @@ def price(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Price a described session by a tariff (docs/pricing.md): its lines, and the total before and after taxes."""
-    chosen = _told(tariff, lambda: _tariff(_read(tariff), tariff_id))
-    described = _told(session, lambda: _session(_read(session), chosen))
+    chosen = _told(tariff, lambda: one_tariff(read_file(tariff), tariff_id))
+    described = _told(session, lambda: _session(read_file(session), chosen))
     bill = _bill(chosen, described)
     if as_json:
         print(json.dumps(_document(chosen, described, bill), ensure_ascii=False, indent=2))
@@ -54,50 +50,8 @@ def _told(path: Path, made: Any) -> Any:
         raise SystemExit(2) from None
 
 
-def _read(path: Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadText(f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadText("is not UTF-8 text") from error
-    is_json = path.suffix == ".json" or (path.suffix != ".toml" and text.lstrip()[:1] in ("{", "["))
-    try:
-        return json.loads(text, parse_float=Decimal) if is_json else tomllib.loads(text, parse_float=Decimal)
-    except json.JSONDecodeError as error:
-        raise BadText(f"line {error.lineno} is not JSON: {error.msg}") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadText(f"is neither JSON nor TOML: {error}" if not path.suffix else f"is not TOML: {error}") from error
-
-
-def _tariff(document: Any, tariff_id: str | None) -> Tariff:
-    """The one tariff of a file: alone, in OCPI's answer under `data`, or one of `[[tariffs]]`, as in the settings."""
-    sheets: list[Any] = []
-    listed = document
-    currency = None
-    if isinstance(document, dict) and "elements" not in document:
-        currency = document.get("currency")
-        sheets = _listed(document.get(_SHEET))
-        listed = document.get("data", document.get("tariffs", [] if sheets else document))
-    found: list[tuple[Any, bool]] = [(each, False) for each in _listed(listed)] + [(each, True) for each in sheets]
-    if tariff_id is not None:
-        found = [(each, is_sheet) for each, is_sheet in found if isinstance(each, dict) and each.get("id") == tariff_id]
-    if len(found) != 1:
-        raise BadTariff([f"has {len(found)} tariffs{f' {tariff_id!r}' if tariff_id else ''}; choose one with --id"])
-    told, is_sheet = found[0]
-    if isinstance(told, dict):
-        told = {"id": "tariff", "currency": currency or "XXX", "last_updated": datetime(1970, 1, 1, tzinfo=UTC)} | told
-    return read_sheet(told) if is_sheet else read_tariff(told)
-
-
 def _session(document: Any, tariff: Tariff) -> DescribedSession:
     return read_session(from_ocpi(document) if is_ocpi(document) else document, tariff)
-
-
-def _listed(told: Any) -> list[Any]:
-    if told is None:
-        return []
-    return list(told) if isinstance(told, list | tuple) else [told]
 
 
 def _bill(tariff: Tariff, session: DescribedSession) -> Bill:

@@ -17,7 +17,6 @@ from edge.domain import (
     firmware_catalogue,
     guessing,
     handover,
-    hub_tariffs,
     idle_fees,
     jobs,
     local_lists,
@@ -34,6 +33,7 @@ from edge.domain import (
     sessions,
     smart_charging,
     stations,
+    tariff_lists,
     unbilled,
     vehicle_plans,
     wallets,
@@ -63,6 +63,7 @@ from edge.domain.events import (
     SiteEvent,
     StationLetIn,
     StationsClaimed,
+    TariffsImported,
     Ticked,
     TokenBlocked,
     TokensImported,
@@ -251,7 +252,9 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
         case DesiredAccounts():
             customers.apply_accounts(site, decision, event, now)
         case DesiredTariffs():
-            hub_tariffs.apply_tariffs(site, decision, event, now)
+            tariff_lists.apply_tariffs(site, decision, event, now)
+        case TariffsImported():
+            tariff_lists.import_tariffs(site, decision, event, now)
         case CustomersImported():
             customers.import_customers(site, decision, event, now)
         case ContractAltered():

@@ -17,6 +17,7 @@ from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, Operation, Reply
 from protocols.charger.events import ChargerEvent
 from protocols.charger.jobs import FirmwareFile
+from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import Token
 from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
 from protocols.sync.up import UnknownStopReceived
@@ -27,6 +28,15 @@ class TokensImported:
     """The staff brought a token list; `replaces_all` drops the site's other own tokens."""
 
     tokens: tuple[Token, ...]
+    replaces_all: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffsImported:
+    """The staff brought tariffs; `replaces_all` drops those that it brought before."""
+
+    tariffs: tuple[Tariff, ...]
+    by: str
     replaces_all: bool = False
 
 
@@ -235,6 +245,7 @@ SiteEvent = (
     | CustomerEvent
     | DocumentUnreadable
     | TokensImported
+    | TariffsImported
     | TokenBlocked
     | RawCallAnswered
     | FirmwareFileAdded

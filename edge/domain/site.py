@@ -76,9 +76,11 @@ class Site:
     alarms: dict[str, AlarmRaised] = field(default_factory=dict)
     commands: dict[str, OpenCommand] = field(default_factory=dict)
     documents: dict[str, int] = field(default_factory=dict)
+    site_tariffs: dict[str, Tariff] = field(default_factory=dict)
+    """Those that the staff brought in."""
     hub_tariffs: dict[str, Tariff] = field(default_factory=dict)
     tariffs: dict[str, Tariff] = field(init=False)
-    """Those of the settings and, before them, the hub's."""
+    """All of them by id: see `take_tariffs`."""
     refused_tariffs: int = 0
     """The version of the hub's tariffs that was refused last."""
     firmware: dict[str, FirmwareFile] = field(default_factory=dict)
@@ -145,10 +147,13 @@ class Site:
     def __post_init__(self) -> None:
         self.tariffs = self.rules.tariffs
 
-    def take_tariffs(self, of_hub: dict[str, Tariff]) -> None:
-        """The hub's tariffs are these from now on."""
-        self.hub_tariffs = of_hub
-        self.tariffs = {**self.rules.tariffs, **of_hub}
+    def take_tariffs(
+        self, *, of_site: dict[str, Tariff] | None = None, of_hub: dict[str, Tariff] | None = None
+    ) -> None:
+        """The tariffs of a source are these from now on. The hub's win by id, then those that the staff brought in."""
+        self.site_tariffs = self.site_tariffs if of_site is None else of_site
+        self.hub_tariffs = self.hub_tariffs if of_hub is None else of_hub
+        self.tariffs = {**self.rules.tariffs, **self.site_tariffs, **self.hub_tariffs}
 
     def keep_present_of(self, before: Site) -> None:
         """This site was just read from the ledger while the agent runs: what is only true of now comes from before."""

@@ -170,8 +170,8 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
                 rows.add("tokens", "put_token", changed.source, token.key, encode(token))
             rows.add("meta", "set_meta", "tokens_version", str(entry.seq))
             rows.add("meta", "set_meta", "tokens_changed_at", at)
-        case TariffsChanged() as of_hub:
-            keep_tariffs(rows, of_hub)
+        case TariffsChanged() as tariffs:
+            keep_tariffs(rows, tariffs)
         case CustomersChanged() | ElsewhereTold() | WalletSpent() | WalletOverdrawn() | DunningStepTaken():
             keep_customers(rows, entry.body, at)
         case DocumentApplied() as applied:

@@ -673,15 +673,15 @@ INSERT INTO customers (source, customer_id, name, words, document) VALUES (?, ?,
 ON CONFLICT (source, customer_id) DO UPDATE SET name = excluded.name, words = excluded.words,
     document = excluded.document
 
--- name: drop_hub_tariffs
-DELETE FROM hub_tariffs
+-- name: drop_tariffs
+DELETE FROM tariffs WHERE source = ?
 
--- name: put_hub_tariff
-INSERT INTO hub_tariffs (tariff_id, document) VALUES (?, ?)
-ON CONFLICT (tariff_id) DO UPDATE SET document = excluded.document
+-- name: put_tariff
+INSERT INTO tariffs (source, tariff_id, document) VALUES (?, ?, ?)
+ON CONFLICT (source, tariff_id) DO UPDATE SET document = excluded.document
 
--- name: hub_tariffs
-SELECT document FROM hub_tariffs ORDER BY tariff_id
+-- name: tariffs
+SELECT source, document FROM tariffs ORDER BY source, tariff_id
 
 -- name: drop_contracts
 DELETE FROM contracts WHERE source = ?

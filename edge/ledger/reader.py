@@ -11,7 +11,9 @@ from edge.ledger.bill_tables import bill_of
 from edge.ledger.database import LedgerError, open_reader
 from edge.ledger.projections import TOKEN
 from edge.ledger.queries import queries
+from edge.ledger.tariff_tables import tariffs_in
 from protocols.ocpi.cdr import Cdr
+from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import Token
 from protocols.sync.codec import decode_entry
 
@@ -25,6 +27,13 @@ class LedgerReader:
     def tokens(self) -> list[tuple[str, Token]]:
         """All tokens with their source, "site" or "hub", in the order of their uids."""
         return [(source, TOKEN.validate_json(document)) for source, document in self._select("tokens")]
+
+    def tariffs(self) -> dict[str, dict[str, Tariff]]:
+        """Those that the staff brought in ("site") and the hub's ("hub"), by id."""
+        try:
+            return tariffs_in(self._connection)
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(f"the ledger cannot be read: {error}") from error
 
     def cdrs(self, since: datetime, until: datetime) -> Iterator[Cdr]:
         """The bills of sessions that ended from `since` to before `until`, oldest first, one at a time."""

@@ -1,4 +1,4 @@
-"""The hub's tariffs in the ledger: what journal entries do to their table, and what the site reads back of it."""
+"""Tariffs in the ledger: what journal entries do to their table, and what the site reads back of it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,22 @@ _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 def keep_tariffs(rows: Rows, changed: TariffsChanged) -> None:
     """Bring the table up to a journal entry."""
     if changed.is_complete:
-        rows.add("hub_tariffs", "drop_hub_tariffs")
+        rows.add("tariffs", "drop_tariffs", changed.source)
     for tariff in changed.tariffs:
-        rows.add("hub_tariffs", "put_hub_tariff", tariff.id, _encode(tariff))
+        rows.add("tariffs", "put_tariff", changed.source, tariff.id, _encode(tariff))
+
+
+def tariffs_in(connection: sqlite3.Connection) -> dict[str, dict[str, Tariff]]:
+    """Those of each source, "site" and "hub", by id."""
+    found: dict[str, dict[str, Tariff]] = {"site": {}, "hub": {}}
+    for source, document in connection.execute(queries()["tariffs"]):
+        tariff = _TARIFF.validate_json(document)
+        found[source][tariff.id] = tariff
+    return found
 
 
 def restore_tariffs(site: Site, connection: sqlite3.Connection) -> None:
     """The tariffs as they were at the last commit."""
-    found = [_TARIFF.validate_json(document) for (document,) in connection.execute(queries()["hub_tariffs"])]
-    if found:
-        site.take_tariffs({tariff.id: tariff for tariff in found})
+    found = tariffs_in(connection)
+    if found["site"] or found["hub"]:
+        site.take_tariffs(of_site=found["site"], of_hub=found["hub"])

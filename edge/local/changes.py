@@ -9,23 +9,27 @@ from edge.domain.events import (
     FirmwareFileRemoved,
     SiteEvent,
     StationLetIn,
+    TariffsImported,
     TokenBlocked,
     TokensImported,
 )
 from edge.local import customer_requests
 from protocols.site.customer_requests import AddCustomers, BlockContract, ChangeContract, CustomerChange
-from protocols.site.requests import AcceptStation, AddFirmware, BlockToken, ImportTokens, RemoveFirmware
+from protocols.site.requests import AcceptStation, AddFirmware, BlockToken, ImportTariffs, ImportTokens, RemoveFirmware
 from protocols.site.staff import OPERATOR
 
-Change = ImportTokens | BlockToken | AcceptStation | AddFirmware | RemoveFirmware | CustomerChange
+Change = ImportTokens | BlockToken | ImportTariffs | AcceptStation | AddFirmware | RemoveFirmware | CustomerChange
 
 
-def event_of(change: Change) -> SiteEvent:
+def event_of(change: Change, by: str = OPERATOR.staff_id) -> SiteEvent:
+    """`by` is the member of staff who asks."""
     match change:
         case ImportTokens(tokens=tokens, replaces_all=replaces_all):
             return TokensImported(tokens=tokens, replaces_all=replaces_all)
         case BlockToken(uid=uid, is_blocked=is_blocked):
             return TokenBlocked(uid=uid, is_blocked=is_blocked)
+        case ImportTariffs(tariffs=tariffs, replaces_all=replaces_all):
+            return TariffsImported(tariffs=tariffs, replaces_all=replaces_all, by=by)
         case AcceptStation(station_id=station_id):
             return StationLetIn(station_id=station_id)
         case AddFirmware(file=file):
@@ -33,6 +37,6 @@ def event_of(change: Change) -> SiteEvent:
         case RemoveFirmware(file_id=file_id):
             return FirmwareFileRemoved(file_id=file_id)
         case AddCustomers() | ChangeContract() | BlockContract():
-            return customer_requests.event_of(change, OPERATOR.staff_id)
+            return customer_requests.event_of(change, by)
         case _:
             assert_never(change)

@@ -68,6 +68,7 @@ NEEDS: Final[MappingProxyType[type, Act | None]] = MappingProxyType(
         receipts.Find: Act.SEE_MONEY,
         asked.ImportTokens: Act.SERVE_CUSTOMERS,
         asked.BlockToken: Act.SERVE_CUSTOMERS,
+        asked.ImportTariffs: Act.SET_LIMITS,
     }
 )
 WHO: Final = "the site has staff: sign in first, with `--staff ID` on the command line"

@@ -60,6 +60,7 @@ from protocols.site.requests import (
     GetJobs,
     GetStations,
     GetStatus,
+    ImportTariffs,
     ImportTokens,
     OperateStation,
     ReadReport,
@@ -82,6 +83,7 @@ Asked = (
     | OperateStation
     | ImportTokens
     | BlockToken
+    | ImportTariffs
     | AcceptStation
     | DismissAlarm
     | ChangePassword
@@ -159,8 +161,8 @@ class Desk:
                 return await self._call(request)
             case OperateStation():
                 return await self._operate(request)
-            case ImportTokens() | BlockToken() | AcceptStation() | AddFirmware() | RemoveFirmware():
-                return await self._ask(request.id, event_of(request))
+            case ImportTokens() | BlockToken() | ImportTariffs() | AcceptStation() | AddFirmware() | RemoveFirmware():
+                return await self._ask(request.id, event_of(request, actor.staff_id))
             case DismissAlarm(id=id_, alarm_id=alarm_id):
                 return await self._ask(id_, AlarmDismissed(alarm_id=alarm_id))
             case RevokeCertificate(id=id_, station_id=station_id, serial_number=serial_number):

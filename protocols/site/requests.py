@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Discriminator, Field, TypeAdapter
 
 from protocols.charger.commands import AnyOperation
 from protocols.charger.jobs import MAX_STATIONS, AnyJob, FirmwareFile, StationName, StationPattern
+from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import Token
 from protocols.site.bill_requests import BillRequest
 from protocols.site.customer_requests import AddCustomers, CustomerRequest
@@ -93,6 +94,17 @@ class BlockToken:
     uid: str
     is_blocked: bool = True
     kind: Literal["block_token"] = "block_token"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportTariffs:
+    """Add tariffs, or put them in the place of those with the same ids; all of them or none. `replaces_all` drops those
+    that the staff brought in before; those of the settings and of the hub stay."""
+
+    id: str
+    tariffs: tuple[Tariff, ...]
+    replaces_all: bool = False
+    kind: Literal["import_tariffs"] = "import_tariffs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +261,7 @@ Request = (
     | OperateStation
     | ImportTokens
     | BlockToken
+    | ImportTariffs
     | AcceptStation
     | DismissAlarm
     | ChangePassword

@@ -1,4 +1,4 @@
-"""Journal body about the tariffs that the hub wants a site to have."""
+"""Journal body about the tariffs that a site has beside those of its settings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from protocols.ocpi.tariff import Tariff
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffsChanged:
-    """The tariffs of the hub changed here. `is_complete`: all others of the hub go; many come in several entries, of
-    which only the first is complete and the others add to it. What runs already keeps the tariff that it began with."""
+    """Tariffs were brought in by the staff (`source` "site", `by` whom), or are wanted by the hub's document.
+    `is_complete`: all others of that source go; many come in several entries, of which only the first is complete and
+    the others add to it. What runs already keeps the tariff that it began with."""
 
     tariffs: tuple[Tariff, ...]
+    source: Literal["site", "hub"] = "hub"
     is_complete: bool = False
+    by: str | None = None
     kind: Literal["tariffs_changed"] = "tariffs_changed"

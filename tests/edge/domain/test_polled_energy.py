@@ -90,7 +90,7 @@ def test_an_estimate_is_billed_where_the_tariff_says_so_or_does_not_price_energy
         rules = replace(rules, tariffs={"standard": tariff(component("FLAT", "2.00"))})
     site = new_site()
     site.rules = rules
-    site.take_tariffs({})
+    site.take_tariffs()
     bay = Bay(site=site, energy=EnergySource.POWER, register_wh=None)
     bay.find()
     bay.vehicle()

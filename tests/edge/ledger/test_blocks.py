@@ -31,7 +31,7 @@ RESERVE = ReserveNow(token_uid="GOOD", evse_id=1, expires_at=START + timedelta(h
 
 def with_rules(play: LedgerPlay, **changes: Any) -> LedgerPlay:
     play.site.rules = replace(play.site.rules, **changes)
-    play.site.take_tariffs(play.site.hub_tariffs)
+    play.site.take_tariffs()
     for station_id, rules in play.site.rules.stations.items():
         play.site.stations[station_id].rules = rules
     return play

@@ -29,7 +29,7 @@ from protocols.site import (
 )
 from protocols.sync.payments import PaymentMethod
 from protocols.terms import BillDecision, EvseState
-from tests.protocols.sync.samples import FIRMWARE
+from tests.protocols.sync.samples import FIRMWARE, TARIFF
 
 FRAMES = Path(__file__).parents[2] / "frames" / "site"
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -70,6 +70,7 @@ ASKED: tuple[requests.Request, ...] = (
     requests.OperateStation(id="8", station_id="CS-1", operation=Reset(type="Immediate", evse_id=1)),
     requests.ImportTokens(id="5", tokens=(Token(uid="04AA", contract_id="C1"),)),
     requests.BlockToken(id="6", uid="04AA"),
+    requests.ImportTariffs(id="54", tariffs=(TARIFF,)),
     requests.AcceptStation(id="14", station_id="CS-1"),
     requests.DismissAlarm(id="11", alarm_id="security_event_TamperDetectionActivated:CS-1"),
     requests.ChangePassword(id="12", station_id="CS-1"),

@@ -1,4 +1,5 @@
-"""Tariffs of the hub stand beside the site's and win by id; one that is wrong leaves the last good ones."""
+"""Tariffs of the hub, and those that the staff brings in, stand beside those of the settings and win by id; one that is
+wrong leaves the last good ones."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from pathlib import Path
 from msgspec import structs
 
 from edge.domain.customer_events import CustomersImported
-from edge.domain.events import Done, Refused
+from edge.domain.events import Done, Refused, TariffsImported
 from edge.ledger.ledger import Ledger
 from edge.ledger.restore import restore
 from edge.ports import Commit
@@ -24,6 +25,10 @@ NIGHT = tariff(component("ENERGY", "0.20", "19"), tariff_id="night")
 
 def tell(play: Play, version: int, *tariffs: Tariff) -> object:
     return play.tell(DesiredTariffs(version=version, tariffs=tariffs)).reply
+
+
+def bring(play: Play, *tariffs: Tariff, replaces_all: bool = False) -> object:
+    return play.tell(TariffsImported(tariffs=tariffs, by="anna", replaces_all=replaces_all)).reply
 
 
 def price_at(play: Play, contract_id: str | None = None) -> str:
@@ -96,9 +101,38 @@ async def test_a_new_agent_on_the_same_ledger_knows_them(tmp_path: Path) -> None
         play = Play()
         tell(play, 1, NIGHT)
         tell(play, 2, DEAR, structs.replace(NIGHT, id="later"))
+        bring(play, NIGHT)
         await ledger.commit(Commit(entries=play.entries))
     with Ledger(path, "edge-1") as ledger:
         site = restore(ledger, new_site().rules)
-    assert site.hub_tariffs == play.site.hub_tariffs
+    assert (site.site_tariffs, site.hub_tariffs) == (play.site.site_tariffs, play.site.hub_tariffs)
     assert site.tariffs == play.site.tariffs
     assert site.documents["tariffs"] == 2
+
+
+def test_what_the_staff_brings_in_wins_over_the_settings_and_the_hub_over_that() -> None:
+    play = Play()
+    cheap = tariff(component("ENERGY", "0.30", "19"))
+    assert bring(play, cheap) == Done(text="1 tariffs imported, 2 known in all")
+    assert price_at(play) == "0.30"
+    tell(play, 1, DEAR)
+    assert price_at(play) == "0.90"
+    assert bring(play, cheap) == Done(text="1 tariffs imported, 2 known in all; of standard the hub's holds")
+    tell(play, 2)
+    assert price_at(play) == "0.30"
+    bring(play, NIGHT, replaces_all=True)
+    assert (price_at(play), set(play.site.tariffs)) == ("0.50", {"standard", "time", "night"})
+    assert [each.by for each in play.found(TariffsChanged) if each.source == "site"] == ["anna"] * 3
+
+
+def test_all_that_the_staff_brings_in_or_none_of_it() -> None:
+    play = Play()
+    for wrong, why in (
+        (structs.replace(NIGHT, currency="CNY"), "tariff night is in CNY, the site in EUR"),
+        (structs.replace(NIGHT, elements=()), "tariff night: there is no element"),
+    ):
+        reply = bring(play, DEAR, wrong)
+        assert isinstance(reply, Refused)
+        assert why in reply.reason
+    assert price_at(play) == "0.50"
+    assert not play.found(TariffsChanged)
