@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib.metadata import version
-from types import MappingProxyType
 
 from edge.account_config import account_rules
 from edge.certificates import authority_files
@@ -87,7 +86,7 @@ def rules_of(config: EdgeConfig) -> SiteRules:
 
 def _payment_rules(config: EdgeConfig) -> PaymentRules:
     return PaymentRules(
-        providers=MappingProxyType({each.id: PaymentMethod(each.method) for each in config.payments.providers}),
+        providers={each.id: PaymentMethod(each.method) for each in config.payments.providers},
         answer_within=timedelta(seconds=config.payments.answer_within_s),
         max_amount=config.payments.max_amount,
     )

@@ -6,12 +6,11 @@ Everything else is in the ledger, and is looked up there before an event about i
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final, TypeVar, assert_never
 
 from edge.domain.payment_states import MOVED, OPEN
@@ -28,7 +27,7 @@ class PaymentRules:
     """`providers` says which method each serves. A payment that its provider says nothing of is unknown after
     `answer_within`."""
 
-    providers: MappingProxyType[str, PaymentMethod] = field(default_factory=lambda: MappingProxyType({}))
+    providers: Mapping[str, PaymentMethod] = field(default_factory=dict)
     answer_within: timedelta = timedelta(minutes=3)
     max_amount: Decimal = Decimal("10000.00")
 
