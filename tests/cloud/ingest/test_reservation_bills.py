@@ -9,10 +9,10 @@ from msgspec import structs
 from sqlalchemy import select
 
 from cloud.cdrs.api import Cdr as ShownCdr
-from cloud.cdrs.queries import shown
+from cloud.cdrs.queries import CdrQuery, many, shown
 from cloud.ingest.batches import store_batch
 from cloud.store.engine import Store
-from cloud.store.tables import cdrs, posting_legs, sessions
+from cloud.store.tables import posting_legs, sessions
 from protocols.money import Price
 from protocols.ocpi.cdr import ChargingPeriod
 from protocols.sync.topics import EdgeAddress, Stream
@@ -57,7 +57,8 @@ async def test_it_is_there_once_and_shown_whole(store: Store) -> None:
     for _ in range(2):
         stored = await store_batch(store, EdgeAddress(0, "edge-1"), batch(entries, EPOCH), minute(120))
         assert (stored.ack.seq, stored.dead) == (2, 0)
-    (bill,) = await rows(store, cdrs)
+    async with store.read() as connection:
+        (bill,) = (await connection.execute(many(0, CdrQuery()))).mappings()
     told = ShownCdr.model_validate_json(shown(bill))
     assert told.total_reservation_cost == COST
     assert told.charging_periods[0].reservation_time_s == 3600
