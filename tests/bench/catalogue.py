@@ -12,8 +12,9 @@ from tests.bench.boot import BootSizes, boot_storm
 from tests.bench.fleets import FLEET_30000, FLEET_100000, FleetSizes, fleet_30000, fleet_100000
 from tests.bench.memory import MemorySizes, steady_memory
 from tests.bench.modbus import LineSizes, PollSizes, modbus_line, modbus_poll
-from tests.bench.money import FindSizes, MonthSizes, find_customer, month_report_of
-from tests.bench.money_proof import ProofSizes, verify_year
+from tests.bench.money import FindSizes, find_customer, month_report_of
+from tests.bench.money_ledger import MoneyLedger, MoneySizes
+from tests.bench.money_proof import verify_year
 from tests.bench.pairs import PacedSizes, start_stop_paced
 from tests.bench.prices import PriceSizes, price_cdr_96_periods, running_cost_1000
 from tests.bench.result import Result
@@ -37,10 +38,10 @@ class Suite:
     memory: MemorySizes = field(default_factory=MemorySizes)
     big_ledger: BigLedgerSizes = field(default_factory=BigLedgerSizes)
     retention: RetentionSizes = field(default_factory=RetentionSizes)
-    proof: ProofSizes = field(default_factory=ProofSizes)
+    money: MoneySizes = field(default_factory=MoneySizes)
+    month_rounds: int = 3
     prices: PriceSizes = field(default_factory=PriceSizes)
     find: FindSizes = field(default_factory=FindSizes)
-    month: MonthSizes = field(default_factory=MonthSizes)
     poll: PollSizes = field(default_factory=PollSizes)
     line: LineSizes = field(default_factory=LineSizes)
 
@@ -56,6 +57,7 @@ FULL: Final = Suite(
 
 def catalogue(suite: Suite) -> dict[str, Callable[[], Result]]:
     """Benchmarks to be called."""
+    bills = MoneyLedger(suite.money)
     return {
         **{benchmark.name: partial(benchmark.run, suite.throughput) for benchmark in THROUGHPUT},
         "start_stop_paced": partial(start_stop_paced, suite.paced),
@@ -67,11 +69,11 @@ def catalogue(suite: Suite) -> dict[str, Callable[[], Result]]:
         "steady_memory": partial(steady_memory, suite.memory),
         "big_ledger": partial(big_ledger, suite.big_ledger),
         "trim_beside_commits": partial(trim_beside_commits, suite.retention),
-        "verify_year": partial(verify_year, suite.proof),
+        "verify_year": partial(verify_year, bills),
         "price_cdr_96_periods": partial(price_cdr_96_periods, suite.prices),
         "running_cost_1000": partial(running_cost_1000, suite.prices),
         "find_customer": partial(find_customer, suite.find),
-        "month_report": partial(month_report_of, suite.month),
+        "month_report": partial(month_report_of, bills, suite.month_rounds),
         "modbus_poll": partial(modbus_poll, suite.poll),
         "modbus_line_9600": partial(modbus_line, 9_600, suite.line),
         "modbus_line_19200": partial(modbus_line, 19_200, suite.line),

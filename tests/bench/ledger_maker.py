@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.domain.accounts import post_cdr
+from edge.domain.phases import Phase
 from edge.domain.pricing.price import ENGINE, price_session
-from edge.domain.transaction import Phase, Transaction
+from edge.domain.transaction import Transaction
 from edge.ledger.chain import link
 from edge.ledger.ledger import Ledger
 from edge.ledger.projections import encode
@@ -42,6 +44,8 @@ from protocols.sync.up import (
 from protocols.terms import ChargingState, ConnectorStatus, Measurand
 
 _AT: Final = datetime(2001, 1, 1, tzinfo=UTC)
+_TARIFF_OF: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""One tariff prices all bills, as at a site: it is not of the time of each of them."""
 _SEQ: Final = 2**53 - 77
 _REPLACED: Final = (
     (b"%", b"%%"),
@@ -56,6 +60,8 @@ _REPLACED: Final = (
 STATUS_CHANGES: Final = 6
 """Of the connector, per transaction."""
 _CHUNK: Final = 500
+_TELL_EVERY: Final = 20_000
+"""Transactions; below that nobody has to wait."""
 _STATEMENTS: Final = ("append", "checkpoint", "keep_past", "drop_open", "add_cdr", "add_posting")
 """In the order in which a chunk's rows must be written."""
 
@@ -77,7 +83,8 @@ class LedgerSizes:
 
 
 def make_ledger(path: Path, edge_id: str, sizes: LedgerSizes, until: datetime) -> None:
-    """Make a new ledger whose newest entry is from `until` and its oldest `days` before."""
+    """Make a new ledger whose newest entry is from `until` and its oldest `days` before. A long one tells on standard
+    error how far it is."""
     with Ledger(path, edge_id) as ledger:
         epoch = ledger.epoch
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -93,6 +100,8 @@ def make_ledger(path: Path, edge_id: str, sizes: LedgerSizes, until: datetime) -
             rows = maker.chunk(range(first, min(first + _CHUNK, sizes.transactions)))
             for statement, values in rows.items():
                 connection.executemany(queries()[statement], values)
+            if first and first % _TELL_EVERY == 0:
+                print(f"ledger: {first} of {sizes.transactions} transactions", file=sys.stderr, flush=True)
         connection.execute(queries()["set_meta"], ("last_charger_number", str(sizes.transactions)))
         connection.execute("COMMIT")
     with closing(sqlite3.connect(path)) as connection:
@@ -253,7 +262,8 @@ def _tariff() -> Tariff:
         PriceComponent(type=TariffDimensionType.FLAT, price=Decimal("0.50"), vat=Decimal(19)),
         PriceComponent(type=TariffDimensionType.ENERGY, price=Decimal("0.49"), vat=Decimal(19)),
     )
-    return Tariff(id="ac", currency="EUR", elements=(TariffElement(price_components=components),), last_updated=_AT)
+    elements = (TariffElement(price_components=components),)
+    return Tariff(id="ac", currency="EUR", elements=elements, last_updated=_TARIFF_OF)
 
 
 def _open_transaction() -> Transaction:

@@ -29,14 +29,13 @@ from protocols.sync.customers import CustomersChanged
 from protocols.sync.topics import Stream
 from protocols.sync.up import Entry, TokensChanged
 from tests.bench import machine
-from tests.bench.ledger_maker import LedgerSizes, make_ledger
+from tests.bench.money_ledger import MoneyLedger
 from tests.bench.processes import run_folder
 from tests.bench.result import Result
 from tests.bench.throughput import say
 
 _EDGE_ID: Final = "bench"
 _AT: Final = datetime(2026, 10, 1, tzinfo=UTC)
-_MONTH_ENDS: Final = datetime(2026, 10, 31, 23, 59, tzinfo=UTC)
 _AT_ONCE: Final = 500
 _SURNAMES: Final = ("Müller", "Schröder", "Weiß", "Jansen", "Kowalski", "Nguyen", "王", "李", "Öztürk", "O'Brien")
 _SCAN: Final = """
@@ -52,15 +51,6 @@ class FindSizes:
 
     customers: int = 50_000
     looks: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonthSizes:
-    """All bills are of one month."""
-
-    bills: int = 200_000
-    stations: int = 1_000
-    rounds: int = 3
 
 
 def find_customer(sizes: FindSizes) -> Result:
@@ -96,20 +86,14 @@ def find_customer(sizes: FindSizes) -> Result:
     )
 
 
-def month_report_of(sizes: MonthSizes) -> Result:
+def month_report_of(made: MoneyLedger, rounds: int) -> Result:
     """A month's report, beside a plain sum over the bills and postings as JSON documents."""
-    with run_folder() as folder:
-        path = folder / "ledger.sqlite"
-        ledger = LedgerSizes(
-            entries=0, transactions=sizes.bills, open_transactions=0, stations=sizes.stations, days=30.9
-        )
-        make_ledger(path, _EDGE_ID, ledger, _MONTH_ENDS)
-        took: dict[str, list[float]] = {"report": [], "sum": []}
-        with closing(open_reader(path)) as reading:
-            for _ in range(sizes.rounds):
-                took["sum"].append(_timed(lambda: _plain_sum(reading)))
-                took["report"].append(_timed(lambda: _reported(reading, sizes.bills)))
-        size_bytes = path.stat().st_size
+    took: dict[str, list[float]] = {"report": [], "sum": []}
+    bills = made.sizes.bills
+    with closing(open_reader(made.path())) as reading:
+        for _ in range(rounds):
+            took["sum"].append(_timed(lambda: _plain_sum(reading)))
+            took["report"].append(_timed(lambda: _reported(reading, bills)))
     value, baseline = (median(took[name]) for name in ("report", "sum"))
     say(f"month_report: {value:.2f} s, a plain sum {baseline:.2f} s")
     return Result(
@@ -120,8 +104,8 @@ def month_report_of(sizes: MonthSizes) -> Result:
         baseline_value=baseline,
         ratio=median(one / other for one, other in zip(took["report"], took["sum"], strict=True)),
         is_better="lower",
-        details={"rounds_s": took, "ledger_mb": size_bytes / 1e6},
-        conditions=machine.describe() | {"load": f"{sizes.bills} bills at {sizes.stations} stations in one month"},
+        details={"rounds_s": took, "ledger_mb": made.size_mb()},
+        conditions=machine.describe() | {"load": f"{bills} bills at {made.sizes.stations} stations in one month"},
     )
 
 

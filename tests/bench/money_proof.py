@@ -7,8 +7,6 @@ import json
 import resource
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -16,37 +14,21 @@ from edge.ledger.chain import chained
 from edge.ledger.database import open_reader
 from edge.ledger.verify import Verifier
 from tests.bench import machine
-from tests.bench.ledger_maker import STATUS_CHANGES, LedgerSizes, make_ledger
-from tests.bench.processes import run_folder
+from tests.bench.money_ledger import MoneyLedger
 from tests.bench.result import Result
 from tests.bench.throughput import say
 
-_YEAR: Final = 200_000
-_EDGE_ID: Final = "bench"
+_TELL_EVERY: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProofSizes:
-    """So many bills, each with its posting; nothing but what they need is in the ledger."""
-
-    ledger: LedgerSizes = field(
-        default_factory=lambda: LedgerSizes(
-            entries=_YEAR * (STATUS_CHANGES + 4), transactions=_YEAR, open_transactions=0, days=365
-        )
-    )
-
-
-def verify_year(sizes: ProofSizes) -> Result:
+def verify_year(made: MoneyLedger) -> Result:
     """Every hash, every posting, and every bill made again."""
-    with run_folder() as folder:
-        path = folder / "ledger.sqlite"
-        make_ledger(path, _EDGE_ID, sizes.ledger, datetime.now(UTC))  # noqa: TID251 - what it is of does not matter
-        plain_s = _plain_s(path)
-        begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
-        with closing(open_reader(path)) as reading:
-            result = Verifier(reading).run()
-        took_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - begun_cpu_s
-        size_mb = path.stat().st_size / 1e6
+    path = made.path()
+    plain_s = _plain_s(path)
+    begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
+    with closing(open_reader(path)) as reading:
+        result = Verifier(reading, _tell).run()
+    took_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - begun_cpu_s
     if result.findings:
         raise RuntimeError(f"the ledger that was made is not sound: {result.findings[0]}")
     say(f"verify_year: {result.bills} bills in {took_s:.1f} s")
@@ -62,12 +44,17 @@ def verify_year(sizes: ProofSizes) -> Result:
             "cpu_s": cpu_s,
             "us_per_bill": 1e6 * cpu_s / max(1, result.bills),
             "chained": result.chained,
-            "ledger_mb": size_mb,
+            "ledger_mb": made.size_mb(),
             "peak_resident_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
         },
         conditions=machine.describe()
-        | {"load": f"{result.bills} bills of one line or two, made once, read beside nothing"},
+        | {"load": f"{result.bills} bills of two lines by one tariff, as many as a year has"},
     )
+
+
+def _tell(done: int, entries: int) -> None:
+    if done % _TELL_EVERY == 0:
+        say(f"verify_year: {done} of {entries} entries")
 
 
 def _plain_s(path: Path) -> float:

@@ -27,8 +27,8 @@ from tests.bench.ledger_maker import LedgerSizes
 from tests.bench.load import Load, Plan
 from tests.bench.memory import MemorySizes, is_flat, slope_per_min
 from tests.bench.modbus import LineSizes, PollSizes
-from tests.bench.money import FindSizes, MonthSizes
-from tests.bench.money_proof import ProofSizes
+from tests.bench.money import FindSizes
+from tests.bench.money_ledger import MoneySizes
 from tests.bench.pairs import PacedSizes
 from tests.bench.prices import PriceSizes
 from tests.bench.processes import ROOT
@@ -61,10 +61,10 @@ TINY = catalogue(
             every_s=0.01,
             window_s=0.3,
         ),
-        proof=ProofSizes(ledger=LedgerSizes(entries=500, transactions=50, open_transactions=0, stations=3)),
+        money=MoneySizes(bills=40, stations=3),
+        month_rounds=1,
         prices=PriceSizes(bills=2, sessions=3, rounds=1),
         find=FindSizes(customers=60, looks=5),
-        month=MonthSizes(bills=40, stations=3, rounds=1),
         poll=PollSizes(devices=4, every_s=0.2, rounds=1, window_s=0.6),
         line=LineSizes(devices=2, window_s=1.0),
     )
