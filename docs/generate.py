@@ -14,6 +14,7 @@ from cloud.config import described
 from cloud.metrics import Metrics
 from docs import quirk_table
 from docs.ocpp_coverage import coverage
+from docs.sync_contract import asyncapi
 from edge.chargers.charger_metrics import ChargerMetrics
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
 from edge.config import EdgeConfig
@@ -39,6 +40,7 @@ def documents() -> dict[str, str]:
         "ocpp.md": _MADE + _ocpp(),
         "devices.md": _MADE + _devices(),
         "quirks.md": _MADE + quirk_table.TITLE + _table(quirk_table.HEAD, quirk_table.rows()),
+        "asyncapi.json": asyncapi(),
     }
 
 

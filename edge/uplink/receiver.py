@@ -20,7 +20,7 @@ from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.publisher import Publisher
 from protocols.errors import BadEntry, BadText
 from protocols.sync import codec
-from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
+from protocols.sync.down import DOCUMENTS, Ack, AnyDocument, Command
 from protocols.sync.topics import EdgeAddress, parse_topic
 
 RETRY_FIRST_S: Final = 0.1
@@ -142,14 +142,9 @@ class Receiver:
         self._log.warning("uplink_message_refused", branch=branch, problem=problem[:MAX_PROBLEM], **ids)
 
 
-def _read_document(document: str, payload: bytes) -> DesiredTokens | DesiredAccounts | DesiredTariffs:
+def _read_document(document: str, payload: bytes) -> AnyDocument:
     """Raises BadEntry."""
-    match document:
-        case "tokens":
-            return codec.decode(DesiredTokens, payload)
-        case "accounts":
-            return codec.decode(DesiredAccounts, payload)
-        case "tariffs":
-            return codec.decode(DesiredTariffs, payload)
-        case _:
-            raise BadEntry("this version of the edge knows no such document")
+    kind = DOCUMENTS.get(document)
+    if kind is None:
+        raise BadEntry("this version of the edge knows no such document")
+    return codec.decode(kind, payload)

@@ -40,6 +40,11 @@ _MESSAGES: Final[dict[type, TypeAdapter[Any]]] = {
 }
 
 
+class ForeignVersion(BadEntry):
+    """A whole message of a schema version that is not read here. Nothing of it is taken, and nothing acknowledged: who
+    sent it keeps it until one side is updated."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """An entry of a batch that does not decode; `raw` is what arrived."""
@@ -95,13 +100,13 @@ def encode_batch(epoch: str, stream: Stream, first_seq: int, encoded: Sequence[b
 
 
 def decode_batch(payload: bytes) -> Batch:
-    """Read a batch; an entry that does not decode becomes a dead letter. Raises BadEntry for a bad batch."""
+    """Read a batch; an entry that does not decode becomes a dead letter. Raises BadEntry for a bad batch,
+    ForeignVersion for one of another schema version."""
     try:
         document = json.loads(_decompress(payload))
         version, epoch, stream = document["v"], document["epoch"], Stream(document["stream"])
         first_seq, items = document["first_seq"], document["entries"]
-        if version != SCHEMA_VERSION:
-            raise ValueError(f"schema version {version!r}, {SCHEMA_VERSION} is expected")
+        _check_version(version)
         if not isinstance(epoch, str) or not isinstance(items, list) or not items:
             raise ValueError("no epoch or no entries")
         if type(first_seq) is not int or not 1 <= first_seq <= MAX_SEQ - len(items):
@@ -140,16 +145,20 @@ def encode(
 
 
 def decode(kind: type[M], payload: bytes) -> M:
-    """Read a message of a known kind. Raises BadEntry."""
+    """Read a message of a known kind. Raises BadEntry, ForeignVersion where it is of another schema version."""
     body = _decompress(payload)
     try:
-        version = _VERSION.validate_json(body).v
-        if version != SCHEMA_VERSION:
-            raise BadEntry(f"not a {kind.__name__}: schema version {version!r}, {SCHEMA_VERSION} is expected")
+        _check_version(_VERSION.validate_json(body).v)
         message: M = _MESSAGES[kind].validate_json(body)
     except ValidationError as error:
         raise BadEntry(f"not a {kind.__name__}: {_first_problem(error)}") from error
     return message
+
+
+def _check_version(version: object) -> None:
+    if version != SCHEMA_VERSION:
+        remedy = "update this side" if type(version) is int and version > SCHEMA_VERSION else "update whoever sent it"
+        raise ForeignVersion(f"schema version {version!r}, and this side reads {SCHEMA_VERSION}: {remedy}")
 
 
 def _storable(raw: str) -> str:

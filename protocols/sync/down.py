@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, Discriminator, Field
 
@@ -68,6 +68,15 @@ class DesiredTariffs:
     version: Count
     tariffs: tuple[Tariff, ...]
     document: Literal["tariffs"] = "tariffs"
+
+
+AnyDocument = DesiredTokens | DesiredAccounts | DesiredTariffs
+DOCUMENTS: Final[dict[str, type[AnyDocument]]] = {
+    "tokens": DesiredTokens,
+    "accounts": DesiredAccounts,
+    "tariffs": DesiredTariffs,
+}
+"""Desired documents by the name that their topic ends with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

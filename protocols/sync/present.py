@@ -13,6 +13,9 @@ from protocols.sync.topics import Count, Stream
 from protocols.terms import BalancePart, EvseState, MeterRole
 
 SCHEMA_VERSION = 1
+"""Of every message. Another one is refused, whole: raised only where a message would be misread."""
+CONTRACT_VERSION = "1.0"
+"""Of the contract as docs/asyncapi.json has it; rises with every field and message that is added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from protocols.sync.up import PostingMade
 from tests.edge.domain.site_kit import START
 from tests.edge.ledger.conftest import LedgerPlay
 from tests.edge.test_config import GOOD
-from tests.protocols.sync.samples import CDR
+from tests.protocols.sync.sample_things import CDR
 
 OCPI_REQUIRED = (
     *("country_code", "party_id", "id", "start_date_time", "end_date_time", "cdr_token", "auth_method"),

@@ -13,7 +13,7 @@ from edge.domain.rerating import credit_of, rated
 from protocols.ocpi.cdr import Cdr, ChargingPeriod
 from protocols.ocpi.tariff import Tariff, TariffElement, TariffRestrictions
 from tests.edge.domain.site_kit import START, component, reserving
-from tests.protocols.sync.samples import CDR
+from tests.protocols.sync.sample_things import CDR
 
 DAY = TariffElement(
     price_components=(component("ENERGY", "0.50", "19", 100), component("PARKING_TIME", "6.00", "19", 60)),

@@ -29,7 +29,7 @@ from protocols.site import (
 )
 from protocols.sync.payments import PaymentMethod
 from protocols.terms import BillDecision, EvseState
-from tests.protocols.sync.samples import FIRMWARE, TARIFF
+from tests.protocols.sync.sample_things import FIRMWARE, TARIFF
 
 FRAMES = Path(__file__).parents[2] / "frames" / "site"
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)

@@ -26,7 +26,8 @@ from protocols.sync.down import Ack, Command, DesiredTokens
 from protocols.sync.present import Birth, EdgeState, Live
 from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmRaised, Entry, EventBody, MoneyBody, Severity, stream_of
-from tests.protocols.sync.samples import ENTRIES, EPOCH, MESSAGES, T0
+from tests.protocols.sync.sample_things import EPOCH, T0
+from tests.protocols.sync.samples import ENTRIES, MESSAGES
 
 KINDS = (Birth, EdgeState, Live, Ack, DesiredTokens, Command)
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))

@@ -14,7 +14,8 @@ import pytest
 
 from protocols.sync import codec, up
 from protocols.sync.topics import Stream
-from tests.protocols.sync.samples import ENTRIES, EPOCH, MESSAGES
+from tests.protocols.sync.sample_things import EPOCH
+from tests.protocols.sync.samples import ENTRIES, MESSAGES
 
 FRAMES = Path(__file__).parents[2] / "frames" / "sync"
 BY_KIND = {entry.body.kind: entry for entry in ENTRIES}
