@@ -25,10 +25,17 @@ class DunningSettings(Strict):
 class AccountSettings(Strict):
     """Prepaid and postpaid contracts."""
 
-    hold: Money = Field(default=Decimal("20.00"), gt=0, description="set aside for a prepaid transaction at a time")
+    hold: Money = Field(
+        default=Decimal("20.00"),
+        gt=0,
+        description="set aside at a time for a transaction of a prepaid contract, or one with a limit",
+    )
     least: Money = Field(default=Decimal("1.00"), description="with less no prepaid transaction begins")
     margin_s: int = Field(
-        default=60, ge=0, le=3_600, description="a prepaid transaction is stopped when what is left lasts no longer"
+        default=60, ge=0, le=3_600, description="such a transaction is stopped when what is left lasts no longer"
+    )
+    warn_s: int = Field(
+        default=300, ge=0, le=86_400, description="its driver is warned when what is left lasts no longer; 0: never"
     )
     again_s: int = Field(default=60, ge=10, le=3_600, description="a station that goes on is told so again")
     dunning: tuple[DunningSettings, ...] = Field(
@@ -49,6 +56,7 @@ def account_rules(chosen: AccountSettings) -> AccountRules:
         hold=chosen.hold,
         least=chosen.least,
         margin=timedelta(seconds=chosen.margin_s),
+        warning=timedelta(seconds=chosen.warn_s),
         again=timedelta(seconds=chosen.again_s),
         dunning=tuple(
             DunningStep(after_days=step.after_days, action=step.action, blocks=step.blocks) for step in chosen.dunning

@@ -16,16 +16,18 @@ from edge.domain.dues import Dues
 from edge.domain.rules import SiteRules
 from protocols.money import ZERO
 from protocols.ocpi.customer import Billing, Contract
-from protocols.sync.up import PostingMade
+from protocols.sync.up import PostingMade, PostingReason
 
 CUSTOMER: Final = "customer:"
 HELD: Final = "held:"
+SET_ASIDE: Final = frozenset({PostingReason.HOLD, PostingReason.RELEASE})
+"""What these move is spoken for, and not owed: it is no debt, and on no statement."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Wallet:
-    """A prepaid transaction: what is set aside for it, in so many postings. The register when it was looked at last,
-    and how fast it had risen. `told_at`: it was told to end, `times` by now."""
+    """A transaction of a contract whose money can come to an end: what is set aside for it, in so many postings. The
+    register when it was looked at last, and how fast it had risen. `told_at`: it was told to end, `times` by now."""
 
     contract_id: str
     held: Decimal = ZERO
@@ -110,13 +112,16 @@ class AccountBook:
                 if self.site or self.hub:
                     contract = self.find(contract_id)
                     if contract is not None:
-                        self._note(contract, leg.amount, seq, at, rules)
+                        self._note(contract, leg.amount, posting.reason, seq, at, rules)
 
-    def _note(self, contract: Contract, amount: Decimal, seq: int, at: datetime, rules: SiteRules) -> None:
+    def _note(
+        self, contract: Contract, amount: Decimal, reason: PostingReason, seq: int, at: datetime, rules: SiteRules
+    ) -> None:
         if contract.offline_limit is not None and rules.has_uplink:
             self.note_unsent(contract.id, amount, seq)
         if contract.billing is Billing.POSTPAID:
-            self.dues.note(contract, amount, at, rules.location.time_zone)
+            if reason not in SET_ASIDE:
+                self.dues.note(contract, amount, at, rules.location.time_zone)
         elif self.balance(contract.id) > 0:
             self.overdrawn.add(contract.id)
 

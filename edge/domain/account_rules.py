@@ -19,12 +19,14 @@ class DunningStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRules:
-    """`hold` is set aside for a prepaid transaction at a time, where so much is there. One that has less than `least`
-    may not begin. It is stopped where what is left would be spent within `margin`, and told so again every `again`.
-    `dunning` in the order of its days."""
+    """`hold` is set aside at a time for a transaction of a wallet or of a contract with a limit, where so much is
+    there. A wallet with less than `least` may not begin. The driver is warned where what is left would be spent within
+    `warning`; within `margin` the transaction is stopped, and told so again every `again`. `dunning` in the order of
+    its days."""
 
     hold: Decimal = Decimal("20.00")
     least: Decimal = Decimal("1.00")
     margin: timedelta = timedelta(seconds=60)
+    warning: timedelta = timedelta(minutes=5)
     again: timedelta = timedelta(seconds=60)
     dunning: tuple[DunningStep, ...] = ()

@@ -69,6 +69,7 @@ def alter(site: Site, decision: Decision, event: ContractAltered, now: datetime)
     shut = closed_contracts.closed(site, (contract.id,), now)
     site.accounts.site[contract.id] = changed
     _journal(site, decision, "site", (), (changed,), event.by, now)
+    _take_up(site, decision, (changed,), now)
     closed_contracts.note(site, decision, (contract.id,), shut, now)
     if event.is_blocked is False and hubs is not None and not hubs.valid:
         decision.reply = Refused(
@@ -142,13 +143,16 @@ def _journal(
 def _take_up(site: Site, decision: Decision, contracts: Iterable[Contract], now: datetime) -> None:
     """What runs already, and what is owed already, of contracts that were only ids."""
     new = {each.id: each for each in contracts}
+    held: dict[str, Decimal] = {}
+    for wallet in site.accounts.wallets.values():
+        held[wallet.contract_id] = held.get(wallet.contract_id, ZERO) + wallet.held
+    for contract_id, contract in new.items():
+        owed = site.accounts.balances.get(contract_id, ZERO) - held.get(contract_id, ZERO)
+        if contract.billing is Billing.POSTPAID and owed and not site.accounts.dues.knows(contract_id):
+            site.accounts.dues.note(contract, owed, now, site.rules.location.time_zone)
     for transaction in site.transactions.values():
         if transaction.contract_id in new and transaction.transaction_id not in site.accounts.wallets:
             holds.begin(site, decision, transaction, now)
-    for contract_id, contract in new.items():
-        owed = site.accounts.balances.get(contract_id, ZERO)
-        if contract.billing is Billing.POSTPAID and owed and not site.accounts.dues.knows(contract_id):
-            site.accounts.dues.note(contract, owed, now, site.rules.location.time_zone)
 
 
 def _problems(site: Site, event: CustomersImported) -> list[str]:

@@ -1,5 +1,5 @@
-"""What is set aside of a wallet for a transaction, by postings alone: held when it begins and while it runs, released
-when it ends, and only then does its bill take what it costs."""
+"""What is set aside for a transaction, of a wallet or of what is left of a limit, by postings alone: held when it
+begins and while it runs, released when it ends, and only then does its bill take what it costs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ from protocols.sync.up import PostingLeg, PostingMade, PostingReason, Severity
 
 OVERDRAWN: Final = "wallet_overdrawn"
 NOT_OBEYED: Final = "wallet_stop_ignored"
+LOW: Final = "wallet_low"
 OUT_OF_CREDIT: Final = "LocalOutOfCredit"
 """OCPP 2.0.1 ReasonEnumType."""
 _BY_ORDER: Final = frozenset({"Remote", "Other"})
 
 
 def begin(site: Site, decision: Decision, transaction: Transaction, now: datetime) -> None:
-    """A transaction has begun, or has become somebody's: of a prepaid contract money is set aside for it."""
+    """A transaction has begun, or has become somebody's: where the contract's money can come to an end, some of it is
+    set aside."""
     contract = site.accounts.find(transaction.contract_id)
-    if contract is None or contract.billing is not Billing.PREPAID:
+    if contract is None or not contract.is_limited:
         return
     wallet = site.accounts.wallets[transaction.transaction_id] = Wallet(contract_id=contract.id)
     hold(site, decision, transaction, wallet, site.rules.accounts.hold, now)
@@ -55,6 +57,7 @@ def release(site: Site, decision: Decision, transaction: Transaction, wallet: Wa
         name = f"release:{transaction.transaction_id}:{transaction.moves}"
         _post(site, decision, transaction, wallet, PostingReason.RELEASE, name, -wallet.held, now)
         wallet.held = ZERO
+    decision.clear_alarm(site, now, LOW, transaction.ref)
 
 
 def _post(

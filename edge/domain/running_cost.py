@@ -23,7 +23,7 @@ AT_ONCE: Final = 100
 """Stations that are told in one tick; the others come with the next."""
 FRESH: Final = timedelta(minutes=5)
 """What a transaction cost that ended longer ago, while its station was away, is nothing for its display any more."""
-_SHOWN_BY: Final = frozenset({"2.0.1", "2.1"})
+SHOWN_BY: Final = frozenset({"2.0.1", "2.1"})
 
 
 def running_cost(transaction: Transaction, now: datetime) -> Decimal:
@@ -47,7 +47,7 @@ def tell_costs(site: Site, decision: Decision, now: datetime) -> None:
         station = site.stations.get(transaction.station_id)
         if told == AT_ONCE or station is None or not station.is_online or station.abilities is None:
             continue
-        if station.abilities.ocpp_version in _SHOWN_BY:
+        if station.abilities.ocpp_version in SHOWN_BY:
             if now - site.cost_told.get(transaction.transaction_id, transaction.started_at) < every:
                 continue
             update = UpdateCost(

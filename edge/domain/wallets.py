@@ -1,23 +1,28 @@
-"""Prepaid transactions while they run: more is set aside while there is more, and they are stopped before it is spent.
+"""Transactions of wallets, and of contracts with a limit, while they run: more is set aside while there is more, and
+they are stopped before it is spent.
 
 Looked at with each reading and with time, a few seconds apart: what would it cost by the end of the margin, at the
-power that flows now? Whoever does not obey is told again, and somebody is told of it; what flows beyond is a debt.
+power that flows now? The driver is warned some minutes before. Whoever does not obey is told again, and somebody is
+told of it; what flows beyond is a debt.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from edge.domain import holds, polled
 from edge.domain.account_book import Wallet
-from edge.domain.asking import ask
+from edge.domain.asking import ask, number
+from edge.domain.credit import is_cut_off
 from edge.domain.decision import Decision
-from edge.domain.running_cost import running_cost
+from edge.domain.running_cost import SHOWN_BY, running_cost
 from edge.domain.site import Site
 from edge.domain.transaction import Transaction
+from protocols.charger.operations.messages import DisplayMessage, SetDisplayMessage
 from protocols.charger.operations.transactions import StopTransaction
-from protocols.ocpi.customer import Billing
+from protocols.ocpi.customer import Contract
 from protocols.sync.customers import WalletSpent
 from protocols.sync.up import Severity
 
@@ -44,28 +49,63 @@ def tick(site: Site, decision: Decision, now: datetime) -> None:
 
 
 def _look(site: Site, decision: Decision, transaction: Transaction, wallet: Wallet, now: datetime) -> None:
-    contract = site.accounts.find(wallet.contract_id)
-    if contract is None or contract.billing is not Billing.PREPAID:
+    contract, rules = site.accounts.find(wallet.contract_id), site.rules.accounts
+    if contract is None or not contract.is_limited:
         return
-    until = now + site.rules.accounts.margin
-    ahead = running_cost(_foreseen(site, transaction, wallet, now, until), until)
+    wallet.looked_at, power_w = now, _power_w(site, transaction, wallet)
+    ahead = _cost_by(transaction, power_w, now + rules.margin)
     if ahead > wallet.held:
-        holds.hold(site, decision, transaction, wallet, max(site.rules.accounts.hold, ahead - wallet.held), now)
-    if ahead > wallet.held and (wallet.told_at is None or now - wallet.told_at >= site.rules.accounts.again):
+        holds.hold(site, decision, transaction, wallet, max(rules.hold, ahead - wallet.held), now)
+    if ahead <= wallet.held:
+        _warn(site, decision, transaction, wallet, contract, power_w, now)
+    elif wallet.told_at is None or now - wallet.told_at >= rules.again:
         _stop(site, decision, transaction, wallet, now)
 
 
-def _foreseen(site: Site, transaction: Transaction, wallet: Wallet, now: datetime, until: datetime) -> Transaction:
-    """The transaction as it will be then, if nothing changes: with what flows from the last reading on."""
-    power_w = _power_w(site, transaction, wallet)
-    wallet.looked_at = now
+def _warn(
+    site: Site,
+    decision: Decision,
+    transaction: Transaction,
+    wallet: Wallet,
+    contract: Contract,
+    power_w: int,
+    now: datetime,
+) -> None:
+    """Once, when the last of it is set aside and will be spent soon; taken back when there is more again."""
+    rules = site.rules.accounts
+    left = site.accounts.spendable(contract, is_cut_off=is_cut_off(site))
+    if left >= rules.hold:
+        decision.clear_alarm(site, now, holds.LOW, transaction.ref)
+        return
+    if not rules.warning or f"{holds.LOW}:{transaction.ref}" in site.alarms:
+        return
+    if _cost_by(transaction, power_w, now + rules.warning) <= wallet.held + left:
+        return
+    left += wallet.held - running_cost(transaction, now)
+    minutes = max(1, round(rules.warning.total_seconds() / 60))
+    text = f"the vehicle at {transaction.ref} is stopped within {minutes} min: {left} {contract.currency} are left"
+    decision.raise_alarm(site, now, holds.LOW, Severity.INFO, f"{text} of contract {contract.id}", transaction.ref)
+    abilities = site.stations[transaction.station_id].abilities
+    if abilities is not None and abilities.ocpp_version in SHOWN_BY:
+        message = DisplayMessage(
+            content=f"{left} {contract.currency} are left: charging stops within {minutes} min",
+            priority="InFront",
+            state="Charging",
+            charger_transaction_id=transaction.charger_transaction_id,
+            message_id=number(site, now),
+        )
+        ask(site, decision, transaction.station_id, SetDisplayMessage(message=message), now)
+
+
+def _cost_by(transaction: Transaction, power_w: int, until: datetime) -> Decimal:
+    """What it will cost then, if nothing changes: with what flows from the last reading on."""
     ahead = transaction.copied()
     read_wh = transaction.last_wh if transaction.last_wh is not None else transaction.meter_start_wh
     if read_wh is not None and power_w:
         passed_s = max(0.0, (until - transaction.last_heard_at).total_seconds())
         ahead.last_wh = read_wh + -int(-power_w * passed_s // 3600)
         ahead.last_at = until
-    return ahead
+    return running_cost(ahead, until)
 
 
 def _power_w(site: Site, transaction: Transaction, wallet: Wallet) -> int:
@@ -106,7 +146,9 @@ def _stop(site: Site, decision: Decision, transaction: Transaction, wallet: Wall
     decision.journal(site, now, spent)
     decision.shown.add(transaction.ref)
     if wallet.times > _PATIENCE:
-        text = f"{transaction.ref} goes on though the wallet {wallet.contract_id} is spent and it was told to stop"
+        text = (
+            f"{transaction.ref} goes on though nothing is left of contract {wallet.contract_id} and it was told to stop"
+        )
         decision.raise_alarm(site, now, holds.NOT_OBEYED, Severity.WARNING, text, transaction.ref)
     if transaction.station_id in site.runs:
         polled.stop(site, decision, transaction.ref, holds.OUT_OF_CREDIT, now)

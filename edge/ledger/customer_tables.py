@@ -12,7 +12,7 @@ from typing import Final, assert_never
 import msgspec
 from pydantic import TypeAdapter
 
-from edge.domain.account_book import CUSTOMER, Wallet
+from edge.domain.account_book import CUSTOMER, HELD, SET_ASIDE, Wallet
 from edge.domain.customer_words import words_of
 from edge.domain.dues import due_on
 from edge.domain.holds import OVERDRAWN
@@ -108,9 +108,10 @@ def _lean(contract: Contract, limits: dict[Decimal | None, Decimal | None]) -> C
 
 def _restore_dues(site: Site, connection: sqlite3.Connection) -> None:
     """Payments settle the oldest part first, so what is open are the newest parts that make up the balance."""
-    zone = site.rules.location.time_zone
+    zone, set_aside = site.rules.location.time_zone, account_totals.balances(connection, HELD)
     for contract_id in site.accounts.site.keys() | site.accounts.hub.keys():
-        contract, left = site.accounts.find(contract_id), site.accounts.balances.get(contract_id, ZERO)
+        contract = site.accounts.find(contract_id)
+        left = site.accounts.balances.get(contract_id, ZERO) + set_aside.get(HELD + contract_id, ZERO)
         if contract is None or contract.billing is not Billing.POSTPAID or not left:
             continue
         if left < 0:
@@ -118,7 +119,7 @@ def _restore_dues(site: Site, connection: sqlite3.Connection) -> None:
             continue
         parts = []
         for entry in account_totals.entries_of(connection, CUSTOMER + contract_id, newest_first=True):
-            if entry.amount > 0 and entry.posted_at is not None:
+            if entry.amount > 0 and entry.posted_at is not None and entry.reason not in SET_ASIDE:
                 parts.append((due_on(contract, entry.posted_at, zone), min(entry.amount, left)))
                 left -= parts[-1][1]
             if not left:
@@ -146,7 +147,7 @@ def _restore_wallets(site: Site, connection: sqlite3.Connection) -> None:
         contract = site.accounts.find(transaction.contract_id)
         begins = f"hold:{transaction.transaction_id}:{transaction.moves}:"
         holds = connection.execute(queries()["holds_of"], (begins, begins[:-1] + ";")).fetchall()
-        if holds or (contract is not None and contract.billing is Billing.PREPAID):
+        if holds or (contract is not None and contract.is_limited):
             wallet = Wallet(contract_id=transaction.contract_id, holds=len(holds))
             for (legs,) in holds:
                 wallet.held += sum((leg.amount for leg in _LEGS.decode(legs) if leg.amount > 0), ZERO)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
+from edge.domain.account_book import SET_ASIDE
 from edge.domain.receipt_events import Reckoning
 from edge.domain.statement_periods import Due, Period, last_complete
 from edge.ledger.account_totals import AccountEntry, entries_of
@@ -107,13 +108,13 @@ def _parted(
     through_seq: int,
 ) -> tuple[Decimal, list[AccountEntry]]:
     """The balance before, and what the statement holds: each posting is on one statement, also when the clock was put
-    back or a first statement is asked for long after the beginning."""
+    back or a first statement is asked for long after the beginning. What is set aside is not owed, and on none."""
     since, until = period.since(zone), period.until(zone)
     opening = before.closing if before is not None else ZERO
     lines: list[AccountEntry] = []
     for entry in entries_of(connection, f"customer:{contract_id}"):
         at = entry.posted_at
-        if at is None or at >= until or entry.money_seq > through_seq:
+        if at is None or at >= until or entry.money_seq > through_seq or entry.reason in SET_ASIDE:
             continue
         if before is not None:
             if entry.money_seq > before.through_seq or at >= before.until:

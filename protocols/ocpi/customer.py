@@ -68,3 +68,8 @@ class Contract:
     payment_days: int = 14
     valid: bool = True
     expires_at: AwareDatetime | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether its money can come to an end: what it may spend is set aside for what runs, and stops it."""
+        return self.billing is Billing.PREPAID or self.credit_limit is not None or self.offline_limit is not None

@@ -41,8 +41,8 @@ class ElsewhereTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletSpent:
-    """A prepaid transaction was told to end: it costs `cost` so far, and what is left of `held` would not last for the
-    margin. `times`: how often it was told by now."""
+    """A transaction of a wallet or of a contract with a limit was told to end: it costs `cost` so far, and what is left
+    of `held` would not last for the margin. `times`: how often it was told by now."""
 
     transaction_id: str
     contract_id: str

@@ -153,7 +153,7 @@ class PostingReason(StrEnum):
 
     CDR = "cdr"
     HOLD = "hold"
-    """Money of a prepaid contract is set aside for a transaction."""
+    """Money of a wallet, or of what is left of a limit, is set aside for a transaction."""
     RELEASE = "release"
     """What was set aside is free again."""
     PAYMENT = "payment"

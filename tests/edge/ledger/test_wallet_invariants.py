@@ -27,17 +27,20 @@ from protocols.sync.topics import Stream
 from protocols.sync.up import PostingMade
 from protocols.terms import Measurand
 from tests.edge.domain.site_kit import number, register
-from tests.edge.domain.wallet_kit import balances, posted, prepaid, sign
+from tests.edge.domain.wallet_kit import balances, posted, postpaid, prepaid, sign
 from tests.edge.ledger.conftest import LedgerPlay
 
 STEP = timedelta(seconds=30)
 BEYOND = Decimal("0.25")
 """What flows within the margin at full power, where the power was none when it was looked at: 22 kW for a minute."""
-TOKENS = {"GOOD": "C-GOOD", "OTHER": "C-OTHER"}
+TOKENS = {"GOOD": "C-GOOD", "OTHER": "C-OTHER", "LATER": "C-LATER"}
+LIMIT = Decimal("12.00")
+"""Of C-LATER: what it may owe."""
 
 
 class Wallets(RuleBasedStateMachine):
-    """Two wallets, one of them bounded while the hub is away; two EVSEs of 22 kW that obey within half a minute."""
+    """Two wallets, one of them bounded while the hub is away, and a contract that pays later, up to a limit; two EVSEs
+    of 22 kW that obey within half a minute."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +49,8 @@ class Wallets(RuleBasedStateMachine):
         self.play = LedgerPlay(self.ledger)
         self.play.connect()
         tokens = tuple(Token(uid=uid, contract_id=contract_id) for uid, contract_id in TOKENS.items())
-        contracts = (prepaid("C-GOOD"), prepaid("C-OTHER", offline_limit=Decimal("5.00")))
+        shared, later = prepaid("C-OTHER", offline_limit=Decimal("5.00")), postpaid("C-LATER", credit_limit=LIMIT)
+        contracts = (prepaid("C-GOOD"), shared, later)
         sign(self.play, *contracts, tokens=tokens)
         self.running: dict[int, str] = {}
         self.told: set[str] = set()
@@ -80,7 +84,11 @@ class Wallets(RuleBasedStateMachine):
     @rule(evse=st.sampled_from([1, 2]), token=st.sampled_from(sorted(TOKENS)))
     def start(self, evse: int, token: str) -> None:
         contract = self.play.site.accounts.find(TOKENS[token])
-        if evse not in self.running and contract is not None and self.play.site.accounts.balance(contract.id) <= -1:
+        if (
+            evse not in self.running
+            and contract is not None
+            and self.play.site.accounts.balance(contract.id) <= (LIMIT if contract.credit_limit else 0) - 1
+        ):
             self.running[evse] = number(self.play.start(int(self.registers[evse]), token=token, evse=evse))
 
     @precondition(lambda self: self.running)
@@ -149,7 +157,14 @@ class Wallets(RuleBasedStateMachine):
     @invariant()
     def nobody_spends_what_is_not_there(self) -> None:
         for contract in TOKENS.values():
-            assert self.play.site.accounts.balance(contract) <= BEYOND
+            assert self.play.site.accounts.balance(contract) <= BEYOND + (LIMIT if contract == "C-LATER" else ZERO)
+
+    @invariant()
+    def what_is_set_aside_is_no_debt(self) -> None:
+        book = self.play.site.accounts
+        owed = book.balance("C-LATER") - book.held("C-LATER")
+        open_parts = sum((amount for _, amount in book.dues.open.get("C-LATER", ())), ZERO)
+        assert open_parts - book.dues.paid_ahead.get("C-LATER", ZERO) == owed
 
     @invariant()
     def balances_are_the_sums_of_postings(self) -> None:
