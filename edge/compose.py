@@ -51,13 +51,10 @@ from edge.security_parts import security_parts
 from edge.site_rules import rules_of
 from edge.supervise import run_together
 from edge.token_file import ensure_token, read_token
-from edge.uplink.metrics import UplinkMetrics
-from edge.uplink.settings import TlsSettings, UplinkSettings
-from edge.uplink.uplink import MqttUplink
+from edge.uplink_parts import uplink_of
 from protocols.charger import operation_reader
 from protocols.ocpp.vocabulary import words
 from protocols.site.requests import REQUEST
-from protocols.sync.topics import EdgeAddress
 
 log = structlog.get_logger("edge")
 
@@ -124,7 +121,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till, receipts)
         doorkeeper = Doorkeeper(staff_path(config), agent)
         local = LocalServer(local_settings, token, agent, desk, registry, doorkeeper)
-        uplink = _uplink(config, ledger, agent, registry)
+        uplink = uplink_of(config, ledger, agent, agent, registry)
         agent.attach(chargers=chargers, screens=local, uplink=uplink, errands=Errands(security.notary, payments))
         ports = _Ports(listening_path(config), 2 if config.files is None else 3)
         ready = asyncio.Event()
@@ -207,7 +204,7 @@ def _log_start(config: EdgeConfig, agent: Agent) -> None:
         stations=len(agent.site.stations),
         open_transactions=len(agent.site.transactions),
         tokens=len(agent.site.tokens),
-        uplink=f"{config.uplink.host}:{config.uplink.port}" if config.uplink else None,
+        uplink=[f"{each.host}:{each.port}" for each in config.uplink.endpoints] if config.uplink else None,
         timeline=config.timeline,
     )
 
@@ -268,24 +265,3 @@ def _peers(config: EdgeConfig, agent: Agent, ledger: Ledger) -> Peers | None:
         for peer in config.peers
     ]
     return Peers(config.edge_id, peers, agent, ledger)
-
-
-def _uplink(config: EdgeConfig, ledger: Ledger, agent: Agent, registry: CollectorRegistry) -> MqttUplink | None:
-    if config.uplink is None:
-        return None
-    chosen = config.uplink
-    tls = TlsSettings(ca_file=chosen.ca_file, certificate_file=chosen.certificate_file, key_file=chosen.key_file)
-    settings = UplinkSettings(
-        host=chosen.host,
-        port=chosen.port,
-        username=chosen.username,
-        password_file=chosen.password_file,
-        tls=tls if chosen.tls else None,
-        keepalive_s=chosen.keepalive_s,
-        reconnect_min_s=chosen.reconnect_min_s,
-        reconnect_max_s=chosen.reconnect_max_s,
-        ack_timeout_s=chosen.ack_timeout_s,
-        silent_after_s=chosen.silent_after_s,
-    )
-    address = EdgeAddress(config.domain, config.edge_id)
-    return MqttUplink(settings, address, ledger, agent, agent, UplinkMetrics(registry))

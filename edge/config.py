@@ -27,11 +27,13 @@ from edge.bill_config import BillSettings
 from edge.certificate_config import CertificateSettings, Iso15118Settings
 from edge.config_contradictions import contradictions
 from edge.config_fields import EvseSettings, Name, Port, StationId, Strict
+from edge.disk_config import DiskSettings
 from edge.modbus_config import ModbusSettings
 from edge.payment_config import PaymentSettings
 from edge.receipt_config import ReceiptSettings
 from edge.tariff_config import Sheet, TariffRuleSettings, TariffSettings
 from edge.toml_lines import key_lines, line_of
+from edge.uplink_config import UplinkSettings
 from protocols.errors import BadText
 from protocols.ocpp.version import Version
 from protocols.timeline import Timeline
@@ -133,26 +135,6 @@ class PeerSettings(Strict):
     edge_id: Name = Field(description="the other agent's edge_id")
     url: str = Field(pattern=r"^ws://[^/]+/$", description="its local WebSocket, such as ws://127.0.0.1:9011/")
     token_file: Path = Field(description="`local.token` in its data folder; both agents run as one user")
-
-
-class UplinkSettings(Strict):
-    """The broker between this site and the hub. Without this table the site runs on its own."""
-
-    host: Name = Field(description="the broker's name or address")
-    port: Port = Field(default=1883, description="the broker's port; 8883 is usual with TLS")
-    username: str | None = Field(default=None, description="the broker's account for this edge")
-    password_file: Path | None = Field(default=None, description="file with the account's password")
-    tls: bool = Field(default=False, description="encrypt, and check the broker's certificate")
-    ca_file: Path | None = Field(default=None, description="certificates to trust instead of the system's")
-    certificate_file: Path | None = Field(default=None, description="client certificate")
-    key_file: Path | None = Field(default=None, description="the client certificate's key")
-    keepalive_s: int = Field(default=20, ge=2, le=3600, description="MQTT keepalive")
-    reconnect_min_s: float = Field(default=1, gt=0, description="first pause before a new attempt, with full jitter")
-    reconnect_max_s: float = Field(default=300, gt=0, description="longest pause before a new attempt")
-    ack_timeout_s: float = Field(
-        default=10, gt=0, description="send again when the hub has acknowledged nothing so long"
-    )
-    silent_after_s: float = Field(default=30, gt=0, description="without an Ack so long the hub counts as away")
 
 
 class StationSettings(Strict):
@@ -370,6 +352,7 @@ class EdgeConfig(BaseSettings):
     bills: BillSettings = Field(default_factory=BillSettings, description="decisions upon bills")
     accounts: AccountSettings = Field(default_factory=AccountSettings, description="wallets and debts")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="retention")
+    disk: DiskSettings = Field(default_factory=DiskSettings, description="what gives way when the disk fills")
     frame_log: FrameLogSettings = Field(default_factory=FrameLogSettings, description="the log of OCPP frames")
     certificates: CertificateSettings = Field(default_factory=CertificateSettings, description="the site CA")
     iso15118: Iso15118Settings = Field(default_factory=Iso15118Settings, description="certificates of vehicles")
@@ -424,7 +407,8 @@ def load(path: Path) -> EdgeConfig:
     if config is None or found:
         problems = [Problem(path, line_of(lines, at), f"{_dotted(at)}: {what}" if at else what) for at, what in found]
         raise BadConfig(sorted(set(problems), key=lambda p: (p.line or 0, p.text)))
-    return config.model_copy(update={"data_dir": path.parent / config.data_dir})
+    uplink = config.uplink and config.uplink.beside(path.parent)
+    return config.model_copy(update={"data_dir": path.parent / config.data_dir, "uplink": uplink})
 
 
 def _reason(message: str) -> str:

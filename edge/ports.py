@@ -223,6 +223,10 @@ class Journal(Protocol):
         ...
 
 
+    async def next_session(self) -> int:
+        """A number for a session with a broker, higher than any before in this epoch, also after a restart."""
+        ...
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """All that a group of decisions wants kept, in order: one transaction, or nothing of it."""

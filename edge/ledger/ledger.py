@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -91,6 +91,7 @@ class Ledger:
 
     # --- port Ledger ---
 
+        self._uplink_session = int(meta.get("uplink_session", "0"))
     async def commit(self, commit: Commit) -> None:
         """Encode here, where nothing else changes the values meanwhile; write in the writer's thread.
 
@@ -263,8 +264,35 @@ class Ledger:
 
     def _recall(self, keys: Sequence[PastKey | MoneyKey]) -> list[PastTransaction | BillRecord | Recalled]:
         found: list[PastTransaction | BillRecord | Recalled] = []
+    async def next_session(self) -> int:
+        self._uplink_session += 1
+        row = ("uplink_session", str(self._uplink_session))
+        # On a full disk it is not kept, and the number is given again after a restart: better than no way to the hub.
+        with suppress(sqlite3.OperationalError):
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._write_meta, row)
+        return self._uplink_session
+
         for key in keys:
             if isinstance(key, MoneyKey):
+    def _write_meta(self, row: tuple[str, str]) -> None:
+        with self._transaction():
+            self.connection.execute(queries()["set_meta"], row)
+
+    def _write_surely(self, rows: Rows, newest: Mapping[Stream, int]) -> None:
+        """Write once; after a failed write or fsync, look at the disk again and write once more what is not there."""
+        chain = rows.chain(self._chain) if rows.head is None else rows.head
+        rows.head = chain
+        try:
+            self._write(rows)
+        except sqlite3.OperationalError as error:
+            if not is_broken(error):
+                raise
+            log.critical("ledger_write_failed", reason=str(error))
+            if not self._begin_anew(newest):
+                self._write(rows)
+        self._chain = chain
+        self._wal.grew(len(rows))
+
                 found += recall_money(self.connection, (key,))
                 continue
             if key.cdr_id is not None:

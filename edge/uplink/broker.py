@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.uplink.settings import UplinkSettings
+from edge.uplink.settings import BrokerSettings, UplinkSettings
 
 T = TypeVar("T")
 
@@ -53,20 +53,23 @@ class _Client(aiomqtt.Client):
 
 
 @contextlib.asynccontextmanager
-async def broker_session(settings: UplinkSettings, client_id: str, will: aiomqtt.Will) -> AsyncIterator[aiomqtt.Client]:
+async def broker_session(
+    broker: BrokerSettings, settings: UplinkSettings, client_id: str, will: aiomqtt.Will | None
+) -> AsyncIterator[aiomqtt.Client]:
     """Connect, and leave cleanly whatever happens. Raises aiomqtt.MqttError, BadText for unusable settings.
 
-    The session is persistent, so that a command finds its way also when it is sent while the link blinks.
+    The session is persistent, so that a command finds its way also when it is sent while the link blinks. One without
+    a will only looks whether it is let in, and leaves nothing behind.
     """
     client = _Client(
-        settings.host,
-        settings.port,
+        broker.host,
+        broker.port,
         identifier=client_id,
-        username=settings.username,
-        password=settings.read_password(),
-        tls_context=settings.tls.context() if settings.tls else None,
+        username=broker.username,
+        password=broker.read_password(),
+        tls_context=broker.tls.context() if broker.tls else None,
         will=will,
-        clean_session=False,
+        clean_session=will is None,
         timeout=settings.reply_timeout_s,
         keepalive=settings.keepalive_s,
         max_queued_incoming_messages=INTAKE_LIMIT,

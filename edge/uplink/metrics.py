@@ -12,6 +12,13 @@ class UplinkMetrics:
         self.connected = Gauge("ohmstead_edge_uplink_connected", "1 while a broker session stands", registry=registry)
         self.online = Gauge("ohmstead_edge_uplink_online", "1 while the hub is known to be there", registry=registry)
         self.connects = Counter("ohmstead_edge_uplink_connects", "Broker sessions begun", registry=registry)
+        self.broker = Gauge(
+            "ohmstead_edge_uplink_broker", "Number of the broker last connected to; 0 is the primary", registry=registry
+        )
+        self.switches = Counter(
+            "ohmstead_edge_uplink_broker_switches", "Times that another broker was chosen", ["reason"],
+            registry=registry,
+        )  # fmt: skip
         self.batches = Counter(
             "ohmstead_edge_uplink_batches",
             "Batches handed to the broker, repeats included",

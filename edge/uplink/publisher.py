@@ -7,6 +7,7 @@ for their Ack, however long the backlog is. A PUBACK says that the broker is ali
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ class Publisher:
         window: Window,
         presence: Presence,
         metrics: UplinkMetrics,
+        on_progress: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._address = address
@@ -47,6 +49,8 @@ class Publisher:
         self._site = window
         self._presence = presence
         self._metrics = metrics
+        self._on_progress = on_progress
+        self._session = 0
         self._wake = asyncio.Event()
         self._streams: dict[Stream, SendWindow] = {}
         self._passed_over = 0
@@ -80,7 +84,18 @@ class Publisher:
     def state(self, status: str) -> bytes:
         """The state document, also for the last will."""
         is_online = status == "online"
-        return codec.encode(EdgeState(status="online" if is_online else "offline", epoch=self._journal.epoch))
+        return codec.encode(
+            EdgeState(status="online" if is_online else "offline", epoch=self._journal.epoch, session=self._session)
+        )
+
+    async def new_session(self) -> None:
+        """Before each connect: so that what an older session says of itself later is known to be old."""
+        self._session = await self._journal.next_session()
+
+    def waiting_since_s(self) -> float | None:
+        """Since when entries wait for the hub without any progress; None where nothing waits."""
+        waiting = (window.waiting_since_s for window in self._streams.values())
+        return min((since_s for since_s in waiting if since_s is not None), default=None)
 
     async def send(self, client: aiomqtt.Client) -> None:
         """Send all that is not acknowledged, and what comes, until cancelled. Raises aiomqtt.MqttError."""
@@ -120,6 +135,7 @@ class Publisher:
         self._metrics.backlog.labels(ack.stream).set(self._journal.last_seq(ack.stream) - ack.seq)
         if is_progress:
             self._presence.set(is_online=True)
+            self._on_progress()
         self._wake.set()
 
     # --- inside ---

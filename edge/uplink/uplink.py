@@ -1,7 +1,8 @@
-"""The way to the hub over MQTT 3.1.1: keeps a session with the broker and runs publisher and receiver on it.
+"""The way to the hub over MQTT 3.1.1: keeps a session with one broker and runs publisher and receiver on it.
 
 A dead link is found three ways: the broker does not answer a PUBLISH or PING in time, the socket breaks, or the hub
-acknowledges nothing although entries wait (then the link stays and the site is told, see presence.py).
+acknowledges nothing although entries wait (then the site is told, see presence.py, and another broker is tried where
+there is one). Which broker, see broker_choice.py. Whatever the hub has not acknowledged is sent again to the next one.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ import structlog
 
 from edge.ports import Inbox, Journal, Window
 from edge.uplink.broker import broker_session, subscribe
+from edge.uplink.broker_choice import BrokerChoice
+from edge.uplink.failback import Leave, until_another_is_better
 from edge.uplink.live import LivePublisher
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.presence import Presence
 from edge.uplink.publisher import Publisher
 from edge.uplink.receiver import IntakeOverflowed, Receiver
-from edge.uplink.settings import UplinkSettings
+from edge.uplink.settings import BrokerSettings, UplinkSettings
 from protocols.errors import BadText
 from protocols.sync.topics import EdgeAddress
 from protocols.terms import EvseRef
 
 
 class MqttUplink:
-    """The Uplink port over one MQTT broker."""
+    """The Uplink port over one MQTT broker at a time."""
 
     def __init__(
         self,
@@ -43,10 +46,19 @@ class MqttUplink:
         self._address = address
         self._metrics = metrics
         self._presence = Presence(inbox, metrics)
-        self._publisher = Publisher(settings, address, journal, window, self._presence, metrics)
+        self._publisher = Publisher(settings, address, journal, window, self._presence, metrics, self._hub_spoke)
         self._live = LivePublisher(settings, address, window, metrics)
         self._receiver = Receiver(address, journal, inbox, self._publisher, metrics)
-        self._jitter = random.SystemRandom()
+        self._client_id = f"ohmstead-{address.domain:02x}-{address.edge_id}"
+        self._choice = BrokerChoice(
+            brokers=len(settings.brokers),
+            reconnect_min_s=settings.reconnect_min_s,
+            reconnect_max_s=settings.reconnect_max_s,
+            stable_after_s=settings.stable_after_s,
+            failback_after_s=settings.failback_after_s,
+            silent_after_s=settings.silent_after_s,
+            jitter=random.SystemRandom().uniform,
+        )
         self._log: Any = structlog.get_logger("edge.uplink").bind(edge_id=address.edge_id)
 
     @property
@@ -66,32 +78,50 @@ class MqttUplink:
             tasks.create_task(self._presence.report(), name="uplink-presence")
             await self._stay_connected()
 
+    def _hub_spoke(self) -> None:
+        self._choice.heard()
+
+    @property
+    def broker(self) -> BrokerSettings:
+        """The broker that is used, or tried next."""
+        return self._settings.brokers[self._choice.current]
+
     async def _stay_connected(self) -> None:
-        clock = asyncio.get_running_loop().time
-        failures = 0
         while True:
-            began_s = clock()
             # A task of its own: in Python 3.11 a TaskGroup that failed leaves its task marked as being cancelled, and
             # so a true cancellation could not be told from a broken session in one and the same task.
             async with asyncio.TaskGroup() as tasks:
                 session = tasks.create_task(self._one_session(), name="uplink-session")
-            problem = session.result()
-            self._presence.set(is_online=False)
-            failures = 1 if clock() - began_s >= self._settings.stable_after_s else failures + 1
-            pause_s = self._pause_s(failures)
-            self._log.warning("uplink_lost", problem=problem, failures=failures, next_try_s=round(pause_s, 1))
+            pause_s = self._look_on(session.result())
             await asyncio.sleep(pause_s)
 
-    def _pause_s(self, failures: int) -> float:
-        """Full jitter: a random time below a bound that doubles, so that a thousand sites do not come as one."""
-        lowest_s, highest_s = self._settings.reconnect_min_s, self._settings.reconnect_max_s
-        return self._jitter.uniform(lowest_s, max(lowest_s, min(highest_s, lowest_s * 2 ** min(failures, 32))))
+    def _look_on(self, end: str | Leave) -> float:
+        """Choose the next broker; how long to wait before it is tried."""
+        left, choice = self.broker.name, self._choice
+        pause_s = 0.0
+        match end:
+            case Leave.PRIMARY_IS_BACK:
+                choice.returned()
+            case Leave.HUB_IS_SILENT:
+                pause_s = choice.silent()
+                self._presence.set(is_online=False)
+            case problem:
+                pause_s = choice.lost(asyncio.get_running_loop().time())
+                self._presence.set(is_online=False)
+                self._log.warning(
+                    "uplink_lost", problem=problem, failures=choice.failures, next_try_s=round(pause_s, 1)
+                )
+        if self.broker.name != left:
+            reason = end if isinstance(end, Leave) else "lost"
+            self._metrics.switches.labels(reason).inc()
+            self._log.warning("uplink_broker_switched", broker=self.broker.name, left=left, reason=reason)
+        return pause_s
 
-    async def _one_session(self) -> str:
-        """Connect and serve until the session breaks; why it did."""
+    async def _one_session(self) -> str | Leave:
+        """Connect and serve until the session breaks or is left; why it was."""
         problem = ""
         try:
-            await self._connect_and_serve()
+            return await self._connect_and_serve()
         except* (aiomqtt.MqttError, IntakeOverflowed, BadText, OSError) as group:
             problem = "; ".join(_leaves(group))
         except* Exception as group:
@@ -102,33 +132,43 @@ class MqttUplink:
             self._log.exception("uplink_fault", problem=problem)
         return problem
 
-    async def _connect_and_serve(self) -> None:
+    async def _connect_and_serve(self) -> Leave:
+        await self._publisher.new_session()
         will = aiomqtt.Will(self._address.state, self._publisher.state("offline"), qos=1, retain=True)
-        client_id = f"ohmstead-{self._address.domain:02x}-{self._address.edge_id}"
-        async with broker_session(self._settings, client_id, will) as client:
+        async with broker_session(self.broker, self._settings, self._client_id, will) as client:
+            self._choice.begun(asyncio.get_running_loop().time())
             self._metrics.connects.inc()
             self._metrics.connected.set(1)
+            self._metrics.broker.set(self._choice.current)
             try:
-                await self._serve(client)
+                reason = await self._serve(client)
             except asyncio.CancelledError:
                 await self._say_goodbye(client)
                 raise
             finally:
                 self._live.end()
                 self._metrics.connected.set(0)
+            await self._say_goodbye(client)
+            return reason
 
-    async def _serve(self, client: aiomqtt.Client) -> None:
+    async def _serve(self, client: aiomqtt.Client) -> Leave:
         self._publisher.begin()
         await subscribe(client, self._address.edge_listens)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._receiver.receive(client), name="uplink-receiver")
+            serving = [tasks.create_task(self._receiver.receive(client), name="uplink-receiver")]
             self._live.begin()
             await self._publisher.introduce(client)
-            self._log.info("uplink_connected", host=self._settings.host, port=self._settings.port)
+            self._log.info("uplink_connected", host=self.broker.host, port=self.broker.port)
             if not self._publisher.has_backlog:
                 self._presence.set(is_online=True)
-            tasks.create_task(self._publisher.send(client), name="uplink-publisher")
-            tasks.create_task(self._live.send(client), name="uplink-live")
+            serving.append(tasks.create_task(self._publisher.send(client), name="uplink-publisher"))
+            serving.append(tasks.create_task(self._live.send(client), name="uplink-live"))
+            reason = await until_another_is_better(
+                self._settings, self._choice, self._client_id, self._publisher.waiting_since_s
+            )
+            for task in serving:
+                task.cancel()
+        return reason
 
     async def _say_goodbye(self, client: aiomqtt.Client) -> None:
         """A clean end discards the last will, so say `offline` in its place; on a dead link the will speaks."""

@@ -127,7 +127,12 @@ class Birth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeState:
-    """Retained, and the connection's last will. `epoch` tells whose will it is."""
+    """Retained, and the connection's last will. `epoch` tells whose will it is.
+
+    `session` counts the edge's connections in this epoch, over all brokers: what an older one says, such as the last
+    will at a broker that was left, is void. 0: an edge that does not count.
+    """
 
     status: Literal["online", "offline"]
     epoch: str
+    session: Count = 0

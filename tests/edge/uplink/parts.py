@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from edge.domain.events import Done, Refused, SiteEvent, SiteReply, UplinkChanged
 from edge.ports import Overloaded
 from edge.uplink.metrics import UplinkMetrics
-from edge.uplink.settings import UplinkSettings
+from edge.uplink.settings import BrokerSettings, UplinkSettings
 from edge.uplink.uplink import MqttUplink
 from protocols.ocpi.location import Location
 from protocols.site.view import EvseView, SiteTotals, Snapshot
@@ -54,6 +54,11 @@ class FakeJournal:
     acked: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
     trimmed: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
     reads: list[int] = field(default_factory=list)
+    sessions: int = 0
+
+    async def next_session(self) -> int:
+        self.sessions += 1
+        return self.sessions
 
     def grow(self, stream: Stream, count: int) -> None:
         first = len(self.rows[stream]) + 1
@@ -178,6 +183,7 @@ class FakeHub:
     batches: list[codec.Batch] = field(default_factory=list)
     batch_bytes: list[int] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
+    numbers: list[tuple[str, int]] = field(default_factory=list)
     births: list[Birth] = field(default_factory=list)
     lives: list[Live] = field(default_factory=list)
     is_acking: bool = True
@@ -200,7 +206,9 @@ class FakeHub:
             case "birth":
                 self.births.append(codec.decode(Birth, payload))
             case "state":
-                self.states.append(codec.decode(EdgeState, payload).status)
+                state = codec.decode(EdgeState, payload)
+                self.states.append(state.status)
+                self.numbers.append((state.status, state.session))
             case "live":
                 self.lives.append(codec.decode(Live, payload))
             case "up":
@@ -232,9 +240,10 @@ async def fake_hub(broker: Broker) -> AsyncIterator[FakeHub]:
 
 
 def quick(port: int, **changes: Any) -> UplinkSettings:
-    """Settings for a link on loopback."""
+    """Settings for a link on loopback; what belongs to the broker goes there."""
+    own = {name: changes.pop(name) for name in ("username", "password", "password_file", "tls") if name in changes}
     defaults: dict[str, Any] = {
-        "port": port,
+        "brokers": (BrokerSettings(port=port, **own),),
         "reply_timeout_s": 2.0,
         "reconnect_min_s": 0.02,
         "reconnect_max_s": 0.2,

@@ -16,7 +16,9 @@ from tests.kit import Broker
 async def test_a_publish_that_is_cancelled_as_it_is_confirmed_is_cancelled(broker: Broker, turns: int) -> None:
     """asyncio.wait_for of Python 3.11 loses such a cancellation, and the agent would not end on SIGTERM."""
     will = aiomqtt.Will("test/will", b"", qos=1)
-    async with broker_session(quick(broker.port), f"test-{turns}", will) as client, asyncio.TaskGroup() as tasks:
+    settings = quick(broker.port)
+    session = broker_session(settings.brokers[0], settings, f"test-{turns}", will)
+    async with session as client, asyncio.TaskGroup() as tasks:
         reached_the_end = False
 
         async def publish() -> None:
