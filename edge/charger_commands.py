@@ -15,6 +15,7 @@ from edge.places import clock_of
 from edge.status_board import flows_text
 from protocols.charger.commands import Operation
 from protocols.charger.operations.transactions import StartTransaction, StopTransaction
+from protocols.site.code_requests import StartByCode
 from protocols.site.requests import GetStations, GetStatus, OperateStation
 
 charger_app = typer.Typer()
@@ -113,14 +114,21 @@ def meters(
 
 @charger_app.command()
 def start(
-    evse: EvseArgument,
+    evse: Annotated[
+        str, typer.Argument(metavar="EVSE", help="Its label, STATION*NUMBER, or the address that its code holds.")
+    ],
     token: Annotated[str, typer.Option("--token", "-t", help="The token that charges and pays.")],
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Begin a transaction for a token: at once where a vehicle is there, otherwise when one comes."""
+    """Begin a transaction for a token: at once where a vehicle is there, otherwise when one comes. By the code of a
+    connector it begins at that connector or not at all."""
     settings = load_settings(config)
-    bay = _bay(settings, evse)
-    told = _operate(settings, bay, StartTransaction(evse_id=bay.evse_id, token_uid=token))
+    if evse.startswith("https://"):
+        request = StartByCode(id="1", url=evse, token_uid=token, timeout_s=_TIMEOUT_S)
+        told = ask(settings, request, timeout_s=_TIMEOUT_S + 5).result
+    else:
+        bay = _bay(settings, evse)
+        told = _operate(settings, bay, StartTransaction(evse_id=bay.evse_id, token_uid=token))
     begun = (told["result"] or {}).get("transaction_id")
     print(f"transaction {begun} has begun" if begun else told["detail"] or "accepted")
 

@@ -26,3 +26,4 @@ class EvseSettings(Strict):
     label: Name = Field(description="what is painted on the bay")
     max_power_kw: Decimal = Field(default=Decimal(22), gt=0, le=2000, decimal_places=3, description="rated power")
     tariff: str | None = Field(default=None, description="a tariff's id; the default tariff without it")
+    connectors: int = Field(default=1, ge=1, le=8, description="how many plugs it has; each has a QR code of its own")

@@ -9,17 +9,19 @@ from urllib.parse import urlsplit
 import typer
 
 from edge.config import EdgeConfig
-from edge.config_fields import EvseSettings
 from edge.console import DEFAULT_CONFIG, ConfigOption, fail, load_settings, plain
 from protocols.errors import BadText
+from protocols.terms import EvseRef
 
 Station = Annotated[str, typer.Argument(help="The charging station's id.")]
 EvseId = Annotated[int, typer.Argument(min=1, help="The EVSE's number in its station.")]
+ConnectorId = Annotated[int, typer.Argument(min=1, help="The connector's number in its EVSE.")]
 
 
 def qr(
     station: Station,
     evse: EvseId,
+    connector: ConnectorId = 1,
     png: Annotated[Path | None, typer.Option("--png", help="Write the code alone into this file.")] = None,
     svg: Annotated[
         Path | None, typer.Option("--svg", help="Write a label with the host's name into this file.")
@@ -32,9 +34,9 @@ def qr(
     from edge.payments.qr_codes import ConnectorCode, code_url, ensure_key, label_svg
 
     settings = load_settings(config)
-    page, label = _page(settings), _label(settings, station, evse)
+    page, label = _page(settings), _label(settings, EvseRef(station, evse), connector)
     try:
-        code = ConnectorCode(edge_id=settings.edge_id, station_id=station, evse_id=evse)
+        code = ConnectorCode(edge_id=settings.edge_id, station_id=station, evse_id=evse, connector_id=connector)
         url = code_url(page, ensure_key(settings.data_dir), code)
         if png is not None:
             segno.make(url, error="m").save(str(png), kind="png", scale=8, border=4)
@@ -52,22 +54,22 @@ def qr_check(
     url: Annotated[str, typer.Argument(help="What the code on the connector holds, as a phone reads it.")],
     station: Annotated[str | None, typer.Argument(help="Where it was found.")] = None,
     evse: Annotated[int | None, typer.Argument(min=1, help="Where it was found.")] = None,
+    connector: Annotated[int | None, typer.Argument(min=1, help="Where it was found.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Say whether a code is the site's, and belongs where it was found. Exit status 1 where it does not."""
-    from edge.payments.qr_codes import ensure_key, read_code
+    from edge.code_parts import code_reader
 
     settings = load_settings(config)
     try:
-        found = read_code(url, _page(settings), ensure_key(settings.data_dir).public_key())
+        found = code_reader(settings).place(url)
     except (BadText, OSError) as error:
-        fail(str(error))
-    where = f"{found.station_id} EVSE {found.evse_id}"
-    if found.edge_id != settings.edge_id:
-        fail(f"this code belongs to another site, {plain(found.edge_id)}: take it off")
-    if station is not None and (found.station_id, found.evse_id) != (station, evse or found.evse_id):
-        fail(f"this code belongs to {plain(where)}, where somebody else would be charged for it: put it back there")
-    print(f"good: the code of {plain(where)}")
+        fail(plain(str(error)))
+    where = (*found.evse, found.connector_id)
+    words = f"{where[0]} EVSE {where[1]} connector {where[2]}"
+    if station is not None and where != (station, evse or where[1], connector or where[2]):
+        fail(f"this code belongs to {plain(words)}, where somebody else would be charged for it: put it back there")
+    print(f"good: the code of {plain(words)}")
 
 
 def qr_key(config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -86,13 +88,19 @@ def _page(settings: EdgeConfig) -> str:
     return settings.payments.qr_url
 
 
-def _label(settings: EdgeConfig, station: str, evse: int) -> str:
-    """What is painted on the bay. Ends the program where there is no such EVSE."""
-    bays: dict[str, tuple[EvseSettings, ...]] = {each.id: each.evses for each in settings.stations}
-    bays |= {each.id: each.evses for each in settings.modbus}
-    if station not in bays:
-        fail(f"there is no station {station!r} in the settings", code=2)
-    labels = {bay.id: bay.label for bay in bays[station]}
-    if evse not in labels:
-        fail(f"{station} has no EVSE {evse}; it has {', '.join(map(str, labels)) or 'none'}", code=2)
-    return f"{labels[evse]} ({station} EVSE {evse})"
+def _label(settings: EdgeConfig, ref: EvseRef, connector: int) -> str:
+    """What is painted on the bay, and which connector it is. Ends the program where there is none such."""
+    from edge.code_parts import bays_of
+
+    bays = bays_of(settings)
+    numbers = [str(known.evse_id) for known in bays if known.station_id == ref.station_id]
+    if not numbers:
+        fail(f"there is no station {ref.station_id!r} in the settings", code=2)
+    bay = bays.get(ref)
+    if bay is None:
+        fail(f"{ref.station_id} has no EVSE {ref.evse_id}; it has {', '.join(numbers)}", code=2)
+    if connector > bay.connectors:
+        has = f"{ref.station_id} EVSE {ref.evse_id} has {bay.connectors} by the settings"
+        fail(f"there is no connector {connector}: {has} (`connectors`)", code=2)
+    which = f" connector {connector}" if bay.connectors > 1 else ""
+    return f"{bay.label}{which} ({ref.station_id} EVSE {ref.evse_id}{which})"

@@ -19,6 +19,7 @@ from edge.domain import (
     running_cost,
     smart_charging,
     vehicle_plans,
+    wanted_connectors,
 )
 from edge.domain.asking import ask, number
 from edge.domain.authorization import judge
@@ -126,7 +127,9 @@ def note(
             smart_charging.note_set(site, decision, station, asked, answer, now)
             if answer.is_accepted and asked.profile.purpose != "TxProfile":
                 vehicle_plans.note_limits_changed(site, decision, station, now)
-        case StartTransaction(evse_id=evse_id, profile=ChargingProfile() as profile) if answer.is_accepted:
+        case StartTransaction() as start if not answer.is_accepted:
+            wanted_connectors.forget(site, station, start)
+        case StartTransaction(evse_id=evse_id, profile=ChargingProfile() as profile):
             smart_charging.note_start_with(site, decision, station, evse_id, profile, now)
         case ClearChargingProfile() as cleared if answer.is_accepted:
             smart_charging.note_cleared(site, decision, station, cleared, now)
@@ -173,6 +176,9 @@ def _prepare_start(site: Site, station: Station, start: StartTransaction, now: d
     kept = reservations.keeper_of(site, ref, start.token_uid, now)
     if kept is not None:
         return Refused(reason=f"EVSE {ref} is reserved for somebody else until {kept.expires_at.isoformat()}")
+    misplaced = wanted_connectors.refusal(site, station, start)
+    if misplaced is not None:
+        return misplaced
     token = site.tokens.find(start.token_uid)
     verdict = judge(
         token,
@@ -188,7 +194,9 @@ def _prepare_start(site: Site, station: Station, start: StartTransaction, now: d
     if profile is not None:
         profile_id = number(site, now) if profile.profile_id is None else profile.profile_id
         profile = smart_charging.in_whole_seconds(replace(profile, profile_id=profile_id))
-    return replace(start, remote_start_id=number(site, now), profile=profile)
+    asked = replace(start, remote_start_id=number(site, now), profile=profile)
+    wanted_connectors.expect(site, station, asked)
+    return asked
 
 
 def _speaks_16(station: Station) -> bool:

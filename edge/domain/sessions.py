@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from edge.domain import holds, reservations
+from edge.domain import holds, reservations, wanted_connectors
 from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.billing import SUPERSEDED, doubt_order, end_transaction, money_id
 from edge.domain.clock import believed
@@ -70,6 +70,9 @@ def begin(site: Site, decision: Decision, event: TransactionBegan, now: datetime
             _adopt_start(site, decision, running, event, now)
             return
     transaction, id_token = _open(site, decision, event, key, now)
+    if site.wanted_connectors and id_token is not None:
+        place, start_id = event.connector_id, event.remote_start_id
+        id_token = wanted_connectors.judge(site, decision, transaction, place, start_id, id_token, now)
     decision.reply = TransactionAnswer(
         charger_transaction_id=transaction.charger_transaction_id, id_token=id_token if event.token_uid else None
     )
@@ -115,6 +118,9 @@ def continue_(site: Site, decision: Decision, event: TransactionContinued, now: 
     id_token = None
     if event.token_uid is not None and transaction.token_uid is None:
         id_token = identify(site, decision, transaction, event.token_uid, now)
+        if site.wanted_connectors:
+            place, start_id = event.connector_id, event.remote_start_id
+            id_token = wanted_connectors.judge(site, decision, transaction, place, start_id, id_token, now)
         if id_token.status is AuthorizationStatus.ACCEPTED:
             reservations.use(site, decision, transaction, event.reservation_id, now)
     elif event.token_uid is not None:

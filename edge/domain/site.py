@@ -30,6 +30,7 @@ from edge.domain.transaction import Transaction
 from edge.domain.unbilled_book import UnbilledBook
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.jobs import FirmwareFile
+from protocols.charger.operations.transactions import StartTransaction
 from protocols.ocpi.location import Evse
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import token_key
@@ -100,6 +101,8 @@ class Site:
     cost_told: dict[str, datetime] = field(default_factory=dict)
     """When the station of a transaction was last told what it costs so far."""
     displays: CostDisplays = field(default_factory=CostDisplays)
+    wanted_connectors: dict[EvseRef, StartTransaction] = field(default_factory=dict)
+    """Starts that were asked for and must begin at one connector of their EVSE."""
     over_limit: dict[EvseRef, datetime] = field(default_factory=dict)
     """EVSEs that draw more than they may, since when."""
     reservations: ReservationBook = field(default_factory=ReservationBook)
@@ -169,6 +172,7 @@ class Site:
         self.booted, self.runs, self.meters, self.unbilled = before.booted, before.runs, before.meters, before.unbilled
         self.lists.keep_present_of(before.lists)
         self.displays = before.displays
+        self.wanted_connectors = before.wanted_connectors
         self.reservations.back_at = before.reservations.back_at
         self.inventory = before.inventory
         self.vehicle_offers = before.vehicle_offers

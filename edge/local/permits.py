@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from protocols.site import bill_requests as bills
+from protocols.site import code_requests as codes
 from protocols.site import customer_requests as customers
 from protocols.site import payment_requests as paid
 from protocols.site import receipt_requests as receipts
@@ -33,6 +34,7 @@ NEEDS: Final[MappingProxyType[type, Act | None]] = MappingProxyType(
         asked.ClaimStations: None,  # between the agents of a node
         asked.CallStation: Act.STEER_CHARGERS,
         asked.OperateStation: Act.STEER_CHARGERS,
+        codes.StartByCode: Act.STEER_CHARGERS,
         asked.AcceptStation: Act.STEER_CHARGERS,
         asked.DismissAlarm: Act.STEER_CHARGERS,
         asked.ChangePassword: Act.STEER_CHARGERS,

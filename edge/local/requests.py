@@ -25,6 +25,7 @@ from edge.ports import (
     Chargers,
     Claims,
     Clock,
+    Codes,
     Commands,
     Inbox,
     Overloaded,
@@ -33,8 +34,11 @@ from edge.ports import (
     Reports,
     Window,
 )
+from protocols.charger.commands import AnyOperation
+from protocols.charger.operations.transactions import StartTransaction
 from protocols.errors import BadText
 from protocols.site.bill_requests import DecideBill, GetBill, GetBills
+from protocols.site.code_requests import StartByCode
 from protocols.site.customer_requests import (
     AddCustomers,
     BlockContract,
@@ -81,6 +85,7 @@ Asked = (
     | GetDeviations
     | CallStation
     | OperateStation
+    | StartByCode
     | ImportTokens
     | BlockToken
     | ImportTariffs
@@ -124,6 +129,7 @@ class Desk:
         profiles: Profiles | None = None,
         payments: PaymentDesk | None = None,
         receipts: ReceiptDesk | None = None,
+        codes: Codes | None = None,
     ) -> None:
         self._window = window
         self._commands = commands
@@ -136,6 +142,7 @@ class Desk:
         self._profiles = profiles
         self._payments = payments
         self._receipts = receipts
+        self._codes = codes
 
     async def answer(self, request: Asked, actor: Actor = OPERATOR) -> Answer:
         """`actor` is who asks, and may: see edge.local.permits."""
@@ -160,7 +167,9 @@ class Desk:
             case CallStation():
                 return await self._call(request)
             case OperateStation():
-                return await self._operate(request)
+                return await self._operate(request.id, request.station_id, request.operation, request.timeout_s)
+            case StartByCode():
+                return await self._start_by_code(request)
             case ImportTokens() | BlockToken() | ImportTariffs() | AcceptStation() | AddFirmware() | RemoveFirmware():
                 return await self._ask(request.id, event_of(request, actor.staff_id))
             case DismissAlarm(id=id_, alarm_id=alarm_id):
@@ -194,28 +203,39 @@ class Desk:
             return Answer(id=request.id, problem=str(failed), result=facts)
         return Answer(id=request.id, result=result)
 
-    async def _operate(self, request: OperateStation) -> Answer:
-        if not 0 < request.timeout_s <= MAX_CALL_S:
-            return Answer(id=request.id, problem=f"timeout_s {request.timeout_s}; expected up to {MAX_CALL_S:.0f} s")
+    async def _start_by_code(self, request: StartByCode) -> Answer:
+        if self._codes is None:
+            problem = 'no payment page is configured: set qr_url = "https://…" under [payments]'
+            return Answer(id=request.id, problem=problem)
+        try:
+            (station_id, evse_id), connector_id = self._codes.place(request.url)
+        except BadText as error:
+            return Answer(id=request.id, problem=str(error))
+        start = StartTransaction(evse_id=evse_id, connector_id=connector_id, token_uid=request.token_uid)
+        return await self._operate(request.id, station_id, start, request.timeout_s)
+
+    async def _operate(self, request_id: str, station_id: str, operation: AnyOperation, timeout_s: float) -> Answer:
+        if not 0 < timeout_s <= MAX_CALL_S:
+            return Answer(id=request_id, problem=f"timeout_s {timeout_s}; expected up to {MAX_CALL_S:.0f} s")
         now = self._clock()
         command = Command(
             id=f"local-{uuid4()}",
             issued_at=now,
-            expires_at=now + timedelta(seconds=request.timeout_s),
-            body=Operate(station_id=request.station_id, operation=request.operation),
+            expires_at=now + timedelta(seconds=timeout_s),
+            body=Operate(station_id=station_id, operation=operation),
         )
         try:
-            async with asyncio.timeout(request.timeout_s):
+            async with asyncio.timeout(timeout_s):
                 finished = await self._commands.carry_out(command)
         except Overloaded:
-            return Answer(id=request.id, problem="the agent is too busy and has changed nothing; try again")
+            return Answer(id=request_id, problem="the agent is too busy and has changed nothing; try again")
         except TimeoutError:
-            problem = f"no outcome within {request.timeout_s:g} s; command {command.id} goes on and is journaled"
-            return Answer(id=request.id, problem=problem)
+            problem = f"no outcome within {timeout_s:g} s; command {command.id} goes on and is journaled"
+            return Answer(id=request_id, problem=problem)
         facts = {"outcome": finished.outcome, "detail": finished.detail, "result": finished.result}
         is_done = finished.outcome is Outcome.ACCEPTED
         return Answer(
-            id=request.id, result=facts, problem=None if is_done else f"{finished.outcome}: {finished.detail}"
+            id=request_id, result=facts, problem=None if is_done else f"{finished.outcome}: {finished.detail}"
         )
 
     async def _change_password(self, request: ChangePassword) -> Answer:

@@ -1,13 +1,17 @@
-"""The codes on connectors: an address of the payment page that names site, station and EVSE, signed by the site.
+"""The codes on connectors: an address of the payment page that names site, station, EVSE and connector, signed by the
+site.
 
-A sticker over a code leads elsewhere, or is not signed; a code that was moved names another EVSE. Whoever has the
+A sticker over a code leads elsewhere, or is not signed; a code that was moved names another connector. Whoever has the
 site's public key can tell, the page above all: it shows a driver nothing to pay for an address that is not signed.
 The signature is Ed25519 (RFC 8032) over each part with its length, the page's own address among them.
+
+Codes of before name no connector. They are good for as long as their EVSE has one: there is nothing to confuse.
 """
 
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from edge.token_file import ensure_token
 from protocols.errors import BadText
+from protocols.site.code_requests import ConnectorRef
+from protocols.terms import EvseRef
 
 KEY_FILE: Final = "qr.key"
 PURPOSE: Final = "ohmstead-qr-1"
@@ -26,17 +32,46 @@ MAX_URL: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorCode:
-    """Where a code belongs."""
+    """Where a code belongs; `connector_id` None: it was made when codes named an EVSE alone."""
 
     edge_id: str
     station_id: str
     evse_id: int
+    connector_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeReader:
+    """Reads the codes that are presented at the site. `connectors`: how many each EVSE has."""
+
+    edge_id: str
+    page: str
+    key: Ed25519PublicKey
+    connectors: Mapping[EvseRef, int]
+
+    def place(self, url: str) -> ConnectorRef:
+        found = read_code(url, self.page, self.key)
+        if found.edge_id != self.edge_id:
+            raise BadText(f"this code belongs to another site, {found.edge_id}: take it off")
+        ref = EvseRef(found.station_id, found.evse_id)
+        count = self.connectors.get(ref)
+        if count is None:
+            raise BadText(f"this code belongs to {ref}, which the site does not have any more: take it off")
+        if found.connector_id is None and count > 1:
+            raise BadText(
+                f"this code names no connector, and {ref} has {count}: print one for each with `ohmstead-edge qr`"
+            )
+        if found.connector_id is not None and found.connector_id > count:
+            raise BadText(
+                f"this code belongs to connector {found.connector_id} of {ref}, which has {count}: take it off"
+            )
+        return ConnectorRef(ref, found.connector_id or 1)
 
 
 def code_url(page: str, key: Ed25519PrivateKey, code: ConnectorCode) -> str:
     """The address that a connector's code holds; `page` is the payment page's."""
     base = page.rstrip("/")
-    parts = (code.edge_id, code.station_id, str(code.evse_id))
+    parts = _parts(code)
     signature = urlsafe_b64encode(key.sign(_signed(base, *parts))).decode().rstrip("=")
     return f"{base}/{'/'.join(quote(part, safe='') for part in parts)}?s={signature}"
 
@@ -56,15 +91,16 @@ def read_code(url: str, page: str, key: Ed25519PublicKey) -> ConnectorCode:
     path = found.path.removeprefix(ours.path).removeprefix("/").split("/")
     name, _, signature = found.query.partition("=")
     not_ours = f"this code leads to {expected}, but this site did not make it: take it off"
-    if len(path) != 3 or name != "s" or found.fragment or not found.path.startswith(ours.path):
+    if len(path) not in (3, 4) or name != "s" or found.fragment or not found.path.startswith(ours.path):
         raise BadText(not_ours)
     parts = [unquote(part) for part in path]
     try:
         key.verify(urlsafe_b64decode(signature + "=" * (-len(signature) % 4)), _signed(base, *parts))
-        evse_id = int(parts[2])
+        evse_id, *connector = (int(part) for part in parts[2:])
     except (InvalidSignature, ValueError) as error:
         raise BadText(not_ours) from error
-    return ConnectorCode(edge_id=parts[0], station_id=parts[1], evse_id=evse_id)
+    connector_id = connector[0] if connector else None
+    return ConnectorCode(edge_id=parts[0], station_id=parts[1], evse_id=evse_id, connector_id=connector_id)
 
 
 def ensure_key(folder: Path) -> Ed25519PrivateKey:
@@ -96,6 +132,11 @@ def label_svg(url: str, host: str, title: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
         f'<rect width="100%" height="100%" fill="#fff"/>{drawing}{texts}</svg>\n'
     )
+
+
+def _parts(code: ConnectorCode) -> tuple[str, ...]:
+    parts = (code.edge_id, code.station_id, str(code.evse_id))
+    return parts if code.connector_id is None else (*parts, str(code.connector_id))
 
 
 def _escaped(text: str) -> str:

@@ -15,6 +15,7 @@ from protocols.charger.jobs import MAX_STATIONS, AnyJob, FirmwareFile, StationNa
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import Token
 from protocols.site.bill_requests import BillRequest
+from protocols.site.code_requests import StartByCode
 from protocols.site.customer_requests import AddCustomers, CustomerRequest
 from protocols.site.payment_requests import PaymentRequest
 from protocols.site.receipt_requests import ReceiptRequest
@@ -259,6 +260,7 @@ Request = (
     | GetDeviations
     | CallStation
     | OperateStation
+    | StartByCode
     | ImportTokens
     | BlockToken
     | ImportTariffs

@@ -227,10 +227,11 @@ def test_the_code_of_a_connector_is_made_and_checked(till: Till, tmp_path: Path)
     url, where, *_ = till.run("qr", "A", "1").stdout.splitlines()
     assert url.startswith("https://pay.example.com/q/")
     assert "leads to pay.example.com" in where
-    assert "good: the code of A EVSE 1" in till.run("qr-check", url, "A", "1").stdout
+    assert "good: the code of A EVSE 1 connector 1" in till.run("qr-check", url, "A", "1").stdout
     assert "put it back there" in till.run("qr-check", url, "A", "2").stderr
     assert "not ours" in till.run("qr-check", url.replace("pay.", "pay-"), "A", "1").stderr
     assert till.run("qr", "A", "1", "--png", str(tmp_path / "a.png"), "--svg", str(tmp_path / "a.svg")).returncode == 0
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert "pay.example.com</text>" in (tmp_path / "a.svg").read_text()
     assert "has no EVSE 9" in till.run("qr", "A", "9").stderr
+    assert "has 1 by the settings" in till.run("qr", "A", "1", "2").stderr

@@ -18,7 +18,9 @@ DisplayText = Annotated[str, Field(min_length=1, max_length=512)]
 class StartTransaction:
     """OCPP 1.6 RemoteStartTransaction, 2.0.1 RequestStartTransaction (F01). `remote_start_id` is the site's, unique
     for the station; it is given where it is None. The token is authorised here, so it is Central where no `token_type`
-    is given: the station need not ask (C05). Result: {"charger_transaction_id"} where one runs already (F02)."""
+    is given: the station need not ask (C05). `connector_id`: there or nowhere; no version of OCPP can
+    say so to the station, so what begins at another one is ended again. Result: {"charger_transaction_id"} where one
+    runs already (F02)."""
 
     evse_id: EvseNumber
     token_uid: TokenUid
@@ -26,6 +28,7 @@ class StartTransaction:
     profile: ChargingProfile | None = None
     token_type: TokenKind | None = None
     group_id: TokenUid | None = None
+    connector_id: ConnectorNumber | None = None
     operation: Literal["start_transaction"] = "start_transaction"
 
 

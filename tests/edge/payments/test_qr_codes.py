@@ -10,17 +10,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.payments.qr_codes import ConnectorCode, code_url, ensure_key, label_svg, public_key, read_code
+from edge.payments.qr_codes import CodeReader, ConnectorCode, code_url, ensure_key, label_svg, public_key, read_code
 from protocols.errors import BadText
+from protocols.terms import EvseRef
 
 PAGE = "https://pay.example.com/q"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-CODE = ConnectorCode(edge_id="edge-1", station_id="CP*01/b", evse_id=2)
+CODE = ConnectorCode(edge_id="edge-1", station_id="CP*01/b", evse_id=2, connector_id=3)
+OLD = ConnectorCode(edge_id="edge-1", station_id="CP*01/b", evse_id=2, connector_id=None)
 URL = code_url(PAGE, KEY, CODE)
 
 
 def test_a_code_of_ours_says_where_it_belongs() -> None:
-    assert URL.startswith("https://pay.example.com/q/edge-1/CP%2A01%2Fb/2?s=")
+    assert URL.startswith("https://pay.example.com/q/edge-1/CP%2A01%2Fb/2/3?s=")
     assert read_code(URL, PAGE, KEY.public_key()) == CODE
     assert read_code(URL, PAGE + "/", KEY.public_key()) == CODE
 
@@ -49,7 +51,10 @@ def test_a_sticker_that_leads_elsewhere_is_found_out(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        URL.replace("/2?s=", "/3?s="),
+        URL.replace("/3?s=", "/2?s="),
+        URL.replace("/2/3?s=", "/2?s="),
+        URL.replace("/3?s=", "/3/1?s="),
+        code_url(PAGE, KEY, OLD).replace("/2?s=", "/2/1?s="),
         URL.replace("edge-1", "edge-2"),
         URL.partition("?")[0],
         URL + "&next=https://evil.test",
@@ -67,10 +72,35 @@ def test_one_that_is_not_signed_by_the_site_is_found_out(url: str) -> None:
 
 @given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
 def test_no_two_places_have_the_same_code(edge: str, station: str, other_edge: str, other_station: str) -> None:
-    one = ConnectorCode(edge_id=edge, station_id=station, evse_id=1)
-    other = ConnectorCode(edge_id=other_edge, station_id=other_station, evse_id=1)
+    one = ConnectorCode(edge_id=edge, station_id=station, evse_id=1, connector_id=1)
+    other = ConnectorCode(edge_id=other_edge, station_id=other_station, evse_id=1, connector_id=1)
     same = code_url(PAGE, KEY, one).partition("?")[2] == code_url(PAGE, KEY, other).partition("?")[2]
     assert same == (one == other)
+
+
+def reader(connectors: int) -> CodeReader:
+    plugs = {EvseRef("CP*01/b", 2): connectors}
+    return CodeReader(edge_id="edge-1", page=PAGE, key=KEY.public_key(), connectors=plugs)
+
+
+def test_a_code_says_at_which_connector_it_belongs() -> None:
+    assert reader(3).place(URL) == (("CP*01/b", 2), 3)
+    with pytest.raises(BadText, match="connector 3 of CP"):
+        reader(2).place(URL)
+    with pytest.raises(BadText, match="does not have any more"):
+        reader(1).place(code_url(PAGE, KEY, ConnectorCode(edge_id="edge-1", station_id="X", evse_id=1, connector_id=1)))
+    with pytest.raises(BadText, match="another site, edge-2"):
+        other = ConnectorCode(edge_id="edge-2", station_id="CP*01/b", evse_id=2, connector_id=1)
+        reader(1).place(code_url(PAGE, KEY, other))
+
+
+def test_a_code_from_before_is_good_while_its_evse_has_one_connector() -> None:
+    url = code_url(PAGE, KEY, OLD)
+    assert url.startswith("https://pay.example.com/q/edge-1/CP%2A01%2Fb/2?s=")
+    assert read_code(url, PAGE, KEY.public_key()) == OLD
+    assert reader(1).place(url) == (("CP*01/b", 2), 1)
+    with pytest.raises(BadText, match="names no connector, and CP"):
+        reader(2).place(url)
 
 
 @given(st.text())

@@ -20,6 +20,7 @@ from protocols.ocpi.customer import Billing, Contract, Customer, Vehicle
 from protocols.ocpi.token import Token
 from protocols.site import (
     bill_requests,
+    code_requests,
     customer_requests,
     payment_requests,
     receipt_requests,
@@ -68,6 +69,7 @@ ASKED: tuple[requests.Request, ...] = (
     requests.GetDeviations(id="9"),
     requests.CallStation(id="4", station_id="CS-1", action="Reset", payload={"type": "Soft"}),
     requests.OperateStation(id="8", station_id="CS-1", operation=Reset(type="Immediate", evse_id=1)),
+    code_requests.StartByCode(id="55", url="https://pay.example.com/q/edge-1/CS-1/1/2?s=AA", token_uid="04AA"),
     requests.ImportTokens(id="5", tokens=(Token(uid="04AA", contract_id="C1"),)),
     requests.BlockToken(id="6", uid="04AA"),
     requests.ImportTariffs(id="54", tariffs=(TARIFF,)),
