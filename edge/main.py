@@ -156,12 +156,12 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check the configuration file and name every problem with its line."""
     from edge.site_rules import rules_of  # and with it the decisions
-
     from edge.uplink_parts import broker_problems
+
     settings = load_settings(config)
-    stations, evses = len((rules := rules_of(settings)).stations), len(rules.location.evses)
     if problems := broker_problems(settings):
         fail("\n".join(f"{config}: {problem}" for problem in problems), code=2)
+    stations, evses = len((rules := rules_of(settings)).stations), len(rules.location.evses)
     print(f"{config}: good. {stations} stations with {evses} EVSEs, {len(rules.tariffs)} tariffs.")
     if settings.ocpp.allow_unknown:
         print("Note: ocpp.allow_unknown lets any station in. Turn it off after commissioning.")

@@ -21,7 +21,6 @@ from edge.domain.transaction import Transaction
 from protocols.charger.commands import ChargerCommand, Reply
 from protocols.charger.events import ChargerEvent
 from protocols.charger.inquiries import Inquiry
-from protocols.site.code_requests import ConnectorRef
 from protocols.site.requests import ClaimStations
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import Command, RejectedEntry
@@ -223,10 +222,10 @@ class Journal(Protocol):
         """Committed entries behind `after_seq` in order, as they were encoded: at least one where there is one."""
         ...
 
-
     async def next_session(self) -> int:
         """A number for a session with a broker, higher than any before in this epoch, also after a restart."""
         ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
@@ -409,14 +408,6 @@ class Providers(Protocol):
 
     async def reconcile(self, provider: str, day: date, by: str) -> ProviderReconciled:
         """Hold a day against a provider's list. Raises BadText with what to do."""
-        ...
-
-
-class Codes(Protocol):
-    """Who knows the codes on the site's connectors."""
-
-    def place(self, url: str) -> ConnectorRef:
-        """Where a code belongs. Raises BadText, for a person, for one that the site did not make or has no use for."""
         ...
 
 

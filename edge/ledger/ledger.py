@@ -67,6 +67,7 @@ class Ledger:
         with self._transaction():
             self._chain = open_chain(self.connection, self._epoch)
         self._charger_number = int(meta.get("last_charger_number", "0"))
+        self._uplink_session = int(meta.get("uplink_session", "0"))
         self._last_seq = {stream: self._number("last_seq", stream) for stream in Stream}
         self._first_seq = {stream: self._number("first_seq", stream) for stream in Stream}
         self._acked_seq = dict.fromkeys(Stream, 0)
@@ -91,7 +92,6 @@ class Ledger:
 
     # --- port Ledger ---
 
-        self._uplink_session = int(meta.get("uplink_session", "0"))
     async def commit(self, commit: Commit) -> None:
         """Encode here, where nothing else changes the values meanwhile; write in the writer's thread.
 
@@ -225,55 +225,16 @@ class Ledger:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._reader, self._read, stream, after_seq, max_entries, max_bytes)
 
+    async def next_session(self) -> int:
+        self._uplink_session += 1
+        row = ("uplink_session", str(self._uplink_session))
+        # On a full disk it is not kept, and the number is given again after a restart: better than no way to the hub.
+        with suppress(sqlite3.OperationalError):
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._write_meta, row)
+        return self._uplink_session
+
     # --- in the threads ---
 
-    def _write(self, rows: Rows) -> None:
-        chain = rows.chain(self._chain)
-        with self._metrics.write_seconds.time(), self._transaction():
-            rows.write(self.connection)
-        self._chain = chain
-        self._wal.grew(len(rows))
-
-    def _add_up(self, most: int) -> int:
-        with self._transaction():
-            count = account_totals.add_up(self.connection, most)
-        self._wal.grew(count)
-        return count
-
-    def _trim(self, table: str, drop: Callable[[sqlite3.Connection], int]) -> Step:
-        begun_s = time.monotonic()
-        with self._transaction():
-            rows = drop(self.connection)
-        took_s = time.monotonic() - begun_s
-        self._metrics.trim_seconds.observe(took_s)
-        self._metrics.trimmed_rows.labels(table).inc(rows)
-        self._wal.grew(rows)
-        return Step(rows, took_s)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All of it or nothing, and on the disk at the end."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.connection.execute("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
-
-    def _recall(self, keys: Sequence[PastKey | MoneyKey]) -> list[PastTransaction | BillRecord | Recalled]:
-        found: list[PastTransaction | BillRecord | Recalled] = []
-    async def next_session(self) -> int:
-        self._uplink_session += 1
-        row = ("uplink_session", str(self._uplink_session))
-        # On a full disk it is not kept, and the number is given again after a restart: better than no way to the hub.
-        with suppress(sqlite3.OperationalError):
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._write_meta, row)
-        return self._uplink_session
-
-        for key in keys:
-            if isinstance(key, MoneyKey):
     def _write_meta(self, row: tuple[str, str]) -> None:
         with self._transaction():
             self.connection.execute(queries()["set_meta"], row)
@@ -315,35 +276,8 @@ class Ledger:
 
     def _recall(self, keys: Sequence[PastKey | MoneyKey]) -> list[PastTransaction | BillRecord | Recalled]:
         found: list[PastTransaction | BillRecord | Recalled] = []
-    async def next_session(self) -> int:
-        self._uplink_session += 1
-        row = ("uplink_session", str(self._uplink_session))
-        # On a full disk it is not kept, and the number is given again after a restart: better than no way to the hub.
-        with suppress(sqlite3.OperationalError):
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._write_meta, row)
-        return self._uplink_session
-
         for key in keys:
             if isinstance(key, MoneyKey):
-    def _write_meta(self, row: tuple[str, str]) -> None:
-        with self._transaction():
-            self.connection.execute(queries()["set_meta"], row)
-
-    def _write_surely(self, rows: Rows, newest: Mapping[Stream, int]) -> None:
-        """Write once; after a failed write or fsync, look at the disk again and write once more what is not there."""
-        chain = rows.chain(self._chain) if rows.head is None else rows.head
-        rows.head = chain
-        try:
-            self._write(rows)
-        except sqlite3.OperationalError as error:
-            if not is_broken(error):
-                raise
-            log.critical("ledger_write_failed", reason=str(error))
-            if not self._begin_anew(newest):
-                self._write(rows)
-        self._chain = chain
-        self._wal.grew(len(rows))
-
                 found += recall_money(self.connection, (key,))
                 continue
             if key.cdr_id is not None:
