@@ -83,11 +83,12 @@ class Postgres:
         """`immediate` is a crash."""
         self._run("pg_ctl", "-D", str(self._data), "-w", "-m", mode, "stop")
 
-    def new_database(self) -> str:
-        """The URL of a fresh, empty database."""
+    def new_database(self, like_url: str | None = None) -> str:
+        """The URL of a fresh database: empty, or a copy of another one, to which nobody may be connected."""
         self._names += 1
         name = f"test_{self._names}"
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "ohmstead", name)
+        template = ["-T", like_url.rpartition("/")[2]] if like_url else []
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "ohmstead", *template, name)
         return f"postgresql+asyncpg://ohmstead@127.0.0.1:{self.port}/{name}"
 
     def close(self) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import httpx
 import pytest
@@ -24,6 +26,8 @@ from tests.cloud.rest_kit import OWN, as_key, client_over
 from tests.cloud.samples import minute
 from tests.kit import Broker, Postgres, postgres_binaries, start_broker, start_postgres
 
+DATABASES: Final = ("sqlite", "postgresql")
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
@@ -33,8 +37,8 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=DATABASES)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of either kind."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'hub.db'}"
@@ -42,11 +46,36 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.new_database()
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of SQLite that was migrated, to be copied: that is a fifth of the work."""
+    path = tmp_path_factory.mktemp("migrated") / "hub.db"
+    asyncio.run(_migrate(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Postgres) -> str:
+    """The same at PostgreSQL."""
+    url = postgres.new_database()
+    asyncio.run(_migrate(url))
+    return url
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database of either kind."""
+    if request.param == "sqlite":
+        copied = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "hub.db")
+        return f"sqlite+aiosqlite:///{copied}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database(request.getfixturevalue("migrated_postgres"))
+
+
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
-    """A migrated database of either kind."""
+    """The open database."""
     async with contextlib.aclosing(Store.open(database_url)) as opened:
-        await migrate(opened)
         yield opened
 
 
@@ -105,6 +134,11 @@ class RunningHub:
     @property
     def stream_url(self) -> str:
         return self.url.replace("http://", "ws://") + "/v1/stream"
+
+
+async def _migrate(url: str) -> None:
+    async with contextlib.aclosing(Store.open(url)) as opened:
+        await migrate(opened)
 
 
 StartHub = Callable[[Broker], AbstractAsyncContextManager[RunningHub]]

@@ -54,7 +54,7 @@ async def test_a_database_of_a_newer_version_is_refused(store: Store) -> None:
         await migrate(store)
 
 
-async def test_postings_of_before_are_added_up(database_url: str) -> None:
+async def test_postings_of_before_are_added_up(empty_database_url: str) -> None:
     """Exactly, and by edge: they were made before there were totals."""
 
     def before(connection: Connection) -> None:
@@ -64,7 +64,7 @@ async def test_postings_of_before_are_added_up(database_url: str) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "0010")
 
-    async with contextlib.aclosing(Store.open(database_url)) as opened:
+    async with contextlib.aclosing(Store.open(empty_database_url)) as opened:
         async with opened.write() as connection:
             await connection.run_sync(before)
             for number, (edge_id, amount) in enumerate((("e1", "0.10"), ("e1", "0.20"), ("e2", "-5.00"))):
