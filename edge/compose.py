@@ -27,6 +27,7 @@ from edge.chargers.hardware import Hardware
 from edge.chargers.ocpp_server import OcppServer, OcppServerSettings
 from edge.chargers.password_change import PasswordChange
 from edge.chargers.profile_change import ProfileChange
+from edge.code_parts import presented_codes
 from edge.config import EdgeConfig
 from edge.files_parts import file_server, offers_of
 from edge.ledger.account_totals import Totaller
@@ -118,7 +119,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         payments = collecting(config, agent, ledger, clock)
         till = payment_desk(ledger, agent, payments)
         receipts = receipt_desk(config, ledger, agent, clock)
-        desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till, receipts)
+        codes = presented_codes(config)
+        desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till, receipts, codes)
         doorkeeper = Doorkeeper(staff_path(config), agent)
         local = LocalServer(local_settings, token, agent, desk, registry, doorkeeper)
         uplink = uplink_of(config, ledger, agent, agent, registry)

@@ -21,6 +21,7 @@ from edge.domain.transaction import Transaction
 from protocols.charger.commands import ChargerCommand, Reply
 from protocols.charger.events import ChargerEvent
 from protocols.charger.inquiries import Inquiry
+from protocols.site.code_requests import ConnectorRef
 from protocols.site.requests import ClaimStations
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import Command, RejectedEntry
@@ -408,6 +409,14 @@ class Providers(Protocol):
 
     async def reconcile(self, provider: str, day: date, by: str) -> ProviderReconciled:
         """Hold a day against a provider's list. Raises BadText with what to do."""
+        ...
+
+
+class Codes(Protocol):
+    """Who knows the codes on the site's connectors."""
+
+    def place(self, url: str) -> ConnectorRef:
+        """Where a code belongs. Raises BadText, for a person, for one that the site did not make or has no use for."""
         ...
 
 
