@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from cloud.clock import Clock
-from cloud.ingest import presence
+from cloud.ingest import presence, schema_versions
 from cloud.ingest.batches import prune_telemetry, store_batch
 from cloud.ingest.downlink import Downlink
 from cloud.ingest.live_values import LiveValues
@@ -28,7 +28,7 @@ from cloud.metrics import Metrics
 from cloud.store import feed
 from cloud.store.engine import Store, is_database_away
 from protocols.errors import BadEntry, BadText
-from protocols.sync.codec import decode, decode_batch, encode
+from protocols.sync.codec import ForeignVersion, decode, decode_batch, encode
 from protocols.sync.down import Ack
 from protocols.sync.present import Birth, EdgeState, Live
 from protocols.sync.topics import HUB_LISTENS, EdgeAddress, Heard, Stream, parse_topic
@@ -191,6 +191,10 @@ class Ingest:
         try:
             heard = parse_topic(topic)
             branch = heard.branch
+        except BadText as error:
+            self._leave(branch, topic, error)
+            return
+        try:
             match heard:
                 case Heard(branch="up", rest=(stream,)):
                     await self._take_batch(client, heard.address, Stream(stream), payload)
@@ -206,9 +210,17 @@ class Ingest:
                     self._remember_live(heard.address, decode(Live, payload))
                 case _:
                     raise BadText("not a topic that the hub listens to")
+        except ForeignVersion as error:
+            self._leave(branch, topic, error)
+            reason = error.reason
+            await self._patiently(lambda: schema_versions.refuse(self._store, heard.address, reason, self._clock()))
+            self._feed_bell.ring()
         except (BadEntry, BadText, SQLAlchemyError, ValueError, OverflowError) as error:
-            self._metrics.unreadable.labels(branch).inc()
-            _log.warning("message_unreadable", topic=topic, reason=str(error)[:300])
+            self._leave(branch, topic, error)
+
+    def _leave(self, branch: str, topic: str, error: Exception) -> None:
+        self._metrics.unreadable.labels(branch).inc()
+        _log.warning("message_unreadable", topic=topic, reason=str(error)[:300])
 
     async def _take_batch(self, client: aiomqtt.Client, address: EdgeAddress, stream: Stream, payload: bytes) -> None:
         batch = decode_batch(payload)
@@ -240,6 +252,7 @@ class Ingest:
         )
         for ack in met.acks:
             await self._acknowledge(client, address, ack)
+        await self._patiently(lambda: schema_versions.settle(self._store, address, self._clock()))
         self._met.add((address, birth.epoch))
         _log.info("edge_met", edge=address.prefix, epoch=birth.epoch, software=birth.software_version)
         downlink.forget(address)
