@@ -29,12 +29,14 @@ from edge.chargers.password_change import PasswordChange
 from edge.chargers.profile_change import ProfileChange
 from edge.code_parts import presented_codes
 from edge.config import EdgeConfig
+from edge.disk_parts import ballast_of, shedder
 from edge.files_parts import file_server, offers_of
 from edge.ledger.account_totals import Totaller
 from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.restore import restore
 from edge.ledger.sealing import Sealer
+from edge.ledger.staff_tables import wrong_pins
 from edge.ledger.trim import Retention, Trimmer
 from edge.local.doorkeeper import Doorkeeper
 from edge.local.requests import Desk
@@ -65,12 +67,14 @@ and, with 10,000 stations connected, through all of their state every few second
 everything here ends by its reference count; what does not, a closed connection, can wait some minutes."""
 BEGUN_AGAIN: Final = (
     "payments",
+    "staff",
     "modbus",
     "files",
     "frames",
     "relay",
     "notary",
     "trim",
+    "disk",
     "seal",
     "accounts",
     "statements",
@@ -84,7 +88,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
     """Run until SIGTERM or SIGINT. Raises LedgerError, BadText or OSError when it cannot start."""
     registry = CollectorRegistry()
     token = ensure_token(token_path(config))
-    with Ledger(ledger_path(config), config.edge_id, LedgerMetrics(registry)) as ledger:
+    ballast, ledger_metrics = ballast_of(config), LedgerMetrics(registry)
+    with Ledger(ledger_path(config), config.edge_id, ledger_metrics, ballast) as ledger:
         ledger.forget_commands(clock())
         ledger.forget_jobs(clock())
         rules = replace(rules_of(config), offers=offers_of(config))
@@ -121,7 +126,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         receipts = receipt_desk(config, ledger, agent, clock)
         codes = presented_codes(config)
         desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till, receipts, codes)
-        doorkeeper = Doorkeeper(staff_path(config), agent)
+        remembered = wrong_pins(ledger.connection, clock())
+        doorkeeper = Doorkeeper(staff_path(config), agent, remembered=remembered)
         local = LocalServer(local_settings, token, agent, desk, registry, doorkeeper)
         uplink = uplink_of(config, ledger, agent, agent, registry)
         agent.attach(chargers=chargers, screens=local, uplink=uplink, errands=Errands(security.notary, payments))
@@ -131,7 +137,9 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "agent": lambda: agent.run(ready),
             "ocpp": lambda: _after(ready, lambda: server.serve(lambda port: ports.note("ocpp", port))),
             "local": lambda: _after(ready, lambda: local.run(lambda: ports.note("local", local.port))),
+            "staff": lambda: _after(ready, doorkeeper.run),
             "seal": lambda: _after(ready, Sealer(ledger, inbox, clock).run),
+            "disk": lambda: _after(ready, shedder(config, agent, ledger, ballast, ledger_metrics).run),
             "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),
             "accounts": lambda: _after(ready, Totaller(ledger).run),
             "statements": lambda: _after(ready, receipts.run),

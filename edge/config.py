@@ -27,6 +27,7 @@ from edge.bill_config import BillSettings
 from edge.certificate_config import CertificateSettings, Iso15118Settings
 from edge.config_contradictions import contradictions
 from edge.config_fields import EvseSettings, Name, Port, StationId, Strict
+from edge.disk_config import DiskSettings
 from edge.modbus_config import ModbusSettings
 from edge.payment_config import PaymentSettings
 from edge.receipt_config import ReceiptSettings
@@ -351,6 +352,7 @@ class EdgeConfig(BaseSettings):
     bills: BillSettings = Field(default_factory=BillSettings, description="decisions upon bills")
     accounts: AccountSettings = Field(default_factory=AccountSettings, description="wallets and debts")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="retention")
+    disk: DiskSettings = Field(default_factory=DiskSettings, description="what gives way when the disk fills")
     frame_log: FrameLogSettings = Field(default_factory=FrameLogSettings, description="the log of OCPP frames")
     certificates: CertificateSettings = Field(default_factory=CertificateSettings, description="the site CA")
     iso15118: Iso15118Settings = Field(default_factory=Iso15118Settings, description="certificates of vehicles")

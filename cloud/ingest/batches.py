@@ -24,6 +24,7 @@ from cloud.store.tables import alarms, dead_letters, edges, entries, stream_posi
 from protocols.errors import BadEntry
 from protocols.sync.codec import Batch, DeadLetter
 from protocols.sync.down import Ack, RejectedEntry
+from protocols.sync.keeping import EntriesShed
 from protocols.sync.topics import EdgeAddress, Stream
 from protocols.sync.up import AlarmRaised, Entry, Severity
 
@@ -86,6 +87,8 @@ async def _store(
         await connection.execute(insert_missing(connection, entries), rows)
     if taken.changes.seals:
         taken.events += await chain_seals.take(connection, origin, taken.changes.seals)
+    for shed in taken.changes.shed:
+        await _pass_over_shed(connection, origin, shed)
     if taken.dead:
         taken.events += await _bury(connection, origin, key, taken.dead)
     await connection.execute(
@@ -131,6 +134,7 @@ async def _take_carefully(
             taken.events += events
             taken.good.append(entry.seq)
             taken.changes.seals += changes.seals
+            taken.changes.shed += changes.shed
             taken.changes.newest_at = max(entry.at, taken.changes.newest_at or entry.at)
         except (BadEntry, SQLAlchemyError, ValueError, OverflowError) as error:
             if is_database_away(error):
@@ -190,6 +194,24 @@ async def _origin(connection: AsyncConnection, address: EdgeAddress, epoch: str,
     heard = update(edges).where(mine).values(heard_at=now).returning(edges.c.location_id)
     location_id = (await connection.execute(heard)).scalar_one()
     return Origin(address=address, epoch=epoch, location_id=location_id, received_at=now)
+
+
+async def _pass_over_shed(connection: AsyncConnection, origin: Origin, shed: EntriesShed) -> None:
+    """Go on behind what the edge has given up: it is listed, and cannot be asked for. What is here already stays."""
+    if shed.first_seq is None or shed.last_seq is None:
+        return
+    position, _ = await lock_position(connection, origin.address, origin.epoch, shed.stream, origin.received_at)
+    if shed.first_seq - 1 <= position < shed.last_seq:
+        await connection.execute(
+            update(stream_positions)
+            .where(
+                stream_positions.c.domain == origin.address.domain,
+                stream_positions.c.edge_id == origin.address.edge_id,
+                stream_positions.c.epoch == origin.epoch,
+                stream_positions.c.stream == shed.stream.value,
+            )
+            .values(seq=shed.last_seq, updated_at=origin.received_at)
+        )
 
 
 async def _bury(

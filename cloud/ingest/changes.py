@@ -25,6 +25,7 @@ from protocols.sync.customers import (
     WalletOverdrawn,
     WalletSpent,
 )
+from protocols.sync.keeping import EntriesShed
 from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
 from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptIssued, StatementMade
@@ -117,6 +118,8 @@ class Changes:
     bills_decided: list[BillDecided] = field(default_factory=list)
     seals: list[tuple[int, datetime, ChainSealed]] = field(default_factory=list)
     """With number and time of the entry: chain_seals takes them when the batch's entries are stored."""
+    shed: list[EntriesShed] = field(default_factory=list)
+    """What the edge has given up: batches.py goes on behind it."""
     postings: list[Row] = field(default_factory=list)
     posting_legs: list[Row] = field(default_factory=list)
     boots: dict[str, Row] = field(default_factory=dict)
@@ -174,6 +177,8 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             pass  # the raw entry is kept, and the alarm beside it is shown
         case TillMoved() | ProviderReconciled():
             pass  # kept as they came; what moved are the postings beside them
+        case EntriesShed() as body:
+            changes.shed.append(body)
         case SignInRefused():
             pass  # the alarm beside it is shown
         case ConnectorStatusChanged() as body:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from edge.domain.decision import Decision
+from edge.domain.disk import inform
 from edge.domain.site import Site
 from protocols.charger.events import DeviationNoticed
 from protocols.sync.upkeep import DeviationSeen
@@ -13,8 +14,9 @@ from protocols.sync.upkeep import DeviationSeen
 def note(site: Site, decision: Decision, event: DeviationNoticed, now: datetime) -> None:
     """Journal it. How often that may happen is bounded where it is noticed (edge.chargers.habits)."""
     station = site.stations.get(event.station_id)
-    decision.journal(
+    inform(
         site,
+        decision,
         now,
         DeviationSeen(
             station_id=event.station_id,

@@ -15,6 +15,7 @@ from zlib import crc32
 from edge.domain import local_lists
 from edge.domain.asking import ask, number
 from edge.domain.decision import Decision
+from edge.domain.disk import inform
 from edge.domain.inventory import OpenReport
 from edge.domain.reported_variables import in_parts, reading_of_result, readings_of_report
 from edge.domain.site import Site
@@ -301,7 +302,7 @@ def note_monitors(site: Site, decision: Decision, event: MonitorsTriggered, now:
     """OCPP 2.0.1 N07, N08: every event is journaled, what is severe is an alarm until the station clears it."""
     events = tuple(each for each in event.events[:MAX_ITEMS] if len(str(each)) <= MAX_ITEM_CHARS)
     is_cut = len(events) < len(event.events)
-    decision.journal(site, now, MonitorEventsReported(station_id=event.station_id, events=events, is_cut=is_cut))
+    inform(site, decision, now, MonitorEventsReported(station_id=event.station_id, events=events, is_cut=is_cut))
     for each in events:
         _alarm(site, decision, event.station_id, each, now)
 

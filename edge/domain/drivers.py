@@ -11,6 +11,8 @@ from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.authorization import answer, judge
 from edge.domain.credit import judge_contract as judge_money
 from edge.domain.decision import Decision
+from edge.domain.disk import inform
+from edge.domain.disk_events import DiskLevel
 from edge.domain.reservations import keeper_of, use
 from edge.domain.rules import Admission
 from edge.domain.running_cost import tell_price
@@ -36,7 +38,9 @@ def present(
         for running in (site.at_evse(ref) for ref in site.refs_of(station_id))
     )
     elsewhere = bool(charging) and not is_here
-    verdict = decision.reply = _judge(site, decision, station_id, token_uid, now, elsewhere=elsewhere, ref=ref)
+    verdict = decision.reply = _judge(
+        site, decision, station_id, token_uid, now, elsewhere=elsewhere, ref=ref, begins=not is_here
+    )
     if verdict.status is AuthorizationStatus.ACCEPTED and not is_here:
         tell_price(site, decision, site.station(station_id), token_uid, now)
 
@@ -110,24 +114,28 @@ def _judge(
     elsewhere: bool,
     ref: EvseRef | None = None,
     at: datetime | None = None,
+    begins: bool = True,
 ) -> IdTokenAnswer:
     """Where it is to begin at an EVSE `ref`, then not while that is kept for somebody else at `at`, nor while it is out
-    of service, which a station of its own knows itself."""
+    of service, which a station of its own knows itself; and nothing `begins` on a full disk."""
     station = site.station(station_id)
     token = site.tokens.find(token_uid)
     verdict = judge(token, now, allowed_groups=station.rules.allowed_groups, is_charging_elsewhere=elsewhere)
     if verdict is AuthorizationStatus.ACCEPTED:
         if site.admission(station) is not Admission.ACCEPT:
             verdict = AuthorizationStatus.INVALID
-        elif ref is not None and (
-            keeper_of(site, ref, token_uid, at or now) is not None
-            or (station_id in site.runs and site.is_out_of_service(ref))
+        elif (begins and site.disk is DiskLevel.FULL) or (
+            ref is not None
+            and (
+                keeper_of(site, ref, token_uid, at or now) is not None
+                or (station_id in site.runs and site.is_out_of_service(ref))
+            )
         ):
             verdict = AuthorizationStatus.NOT_AT_THIS_TIME
         elif token is not None and site.accounts:
             verdict = judge_money(site, token.contract_id, now)
     if verdict is not AuthorizationStatus.ACCEPTED:
-        decision.journal(site, now, IdTokenRefused(station_id=station_id, token_uid=token_uid, status=str(verdict)))
+        inform(site, decision, now, IdTokenRefused(station_id=station_id, token_uid=token_uid, status=str(verdict)))
     return answer(token, verdict)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.customer_events import CustomerEvent
+from edge.domain.disk_events import DiskEvent
 from edge.domain.past import PastTransaction
 from edge.domain.payment_events import PaymentEvent, PaymentReply
 from edge.domain.proof_events import ChainGrown
@@ -266,6 +267,7 @@ SiteEvent = (
     | DecisionFailed
     | BillDecisionAsked
     | ChainGrown
+    | DiskEvent
     | PaymentEvent
     | PinRefused
     | StationLetIn

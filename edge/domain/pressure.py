@@ -5,6 +5,8 @@
 | always | meter values wait behind transactions, drivers and commands |
 | 1 s | the telemetry filter stretches its intervals fourfold |
 | 5 s | telemetry keeps only begins, ends and changes of state |
+| the disk is 70 % full | as after 1 s |
+| the disk is 95 % full | as after 5 s |
 | the inbox is full | a station's request waits with its connection, and the station within its own time-out |
 
 Nothing that was acknowledged is ever given up, and no transaction message is refused for want of time.
@@ -28,16 +30,18 @@ class Pressure:
 
     def __init__(self) -> None:
         self.level = NORMAL
+        self.floor = NORMAL
+        """The least that gives way whatever waits: raised while the disk is short of room."""
         self.raised = 0
         """How often a level was raised since the start."""
         self._held_s = 0.0
 
     def note(self, oldest_s: float, now_s: float) -> int:
         """The level, now that the oldest event that waits has waited for `oldest_s`."""
-        asked = NORMAL
+        asked = self.floor
         for level in (STRETCHED, MARKS_ONLY):
             if oldest_s >= RAISED_AT_S[level]:
-                asked = level
+                asked = max(asked, level)
         if asked > self.level:
             self.level, self._held_s = asked, now_s
             self.raised += 1

@@ -8,6 +8,7 @@ from typing import Any, Final, assert_never
 
 from edge.domain import asking, edge_transactions, jobs, local_lists, operations, polled_commands
 from edge.domain.decision import Decision
+from edge.domain.disk_events import DiskLevel
 from edge.domain.events import DocumentUnreadable, Done, Refused, TokenBlocked, TokensImported
 from edge.domain.site import OpenCommand, Site
 from protocols.charger.commands import Operation, RawCall
@@ -91,6 +92,8 @@ def _ask_station(
     station = site.stations.get(station_id)
     if station is None:
         return Refused(reason=f"station {station_id} does not exist")
+    if isinstance(operation, StartTransaction) and site.disk is DiskLevel.FULL:
+        return Refused(reason="no transaction can be begun: the site's disk is full")
     if not station.is_online and not polled_commands.needs_no_charger(site, station_id, operation):
         return Refused(reason=f"station {station_id} is not connected")
     asked = operations.prepare(site, decision, station, operation, now)

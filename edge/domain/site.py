@@ -12,6 +12,7 @@ from edge.domain.authorization import TokenList
 from edge.domain.bill_book import BillBook, BillRecord
 from edge.domain.composite import InstalledProfile, VehicleOffer
 from edge.domain.cost_displays import CostDisplays
+from edge.domain.disk_events import DiskLevel
 from edge.domain.inventory import Inventory
 from edge.domain.job import OpenJob
 from edge.domain.list_book import ListBook
@@ -138,6 +139,9 @@ class Site:
     """The telemetry filter's memory: of the EVSEs where a transaction runs or meter values come just now."""
     telemetry_thinning: int = NORMAL
     """How hard the filter thins, one of telemetry.LEVELS; the agent raises it when the ledger cannot keep up."""
+    disk: DiskLevel = DiskLevel.ROOMY
+    untold_events: int = 0
+    """Informational events that found no room on the disk."""
     telemetry_kept: int = 0
     telemetry_dropped: int = 0
     telemetry_thinned: int = 0
@@ -178,6 +182,7 @@ class Site:
         self.vehicle_offers = before.vehicle_offers
         self.is_uplink_online, self.uplink_since = before.is_uplink_online, before.uplink_since
         self.telemetry_thinning, self.telemetry_thinned = before.telemetry_thinning, before.telemetry_thinned
+        self.disk, self.untold_events = before.disk, before.untold_events
         self.telemetry_kept, self.telemetry_dropped = before.telemetry_kept, before.telemetry_dropped
 
     # --- stations and EVSEs ---

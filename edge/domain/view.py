@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from edge.domain import local_lists
+from edge.domain.disk_events import DiskLevel
 from edge.domain.power_balance import age_s, balance, meter_live, meters
 from edge.domain.running_cost import running_cost
 from edge.domain.site import Site
@@ -45,7 +46,9 @@ def evse_state(site: Site, status: EvseStatus) -> EvseState:
         case ConnectorStatus.RESERVED:
             return EvseState.RESERVED
         case ConnectorStatus.AVAILABLE:
-            return EvseState.RESERVED if is_kept else EvseState.FREE
+            if is_kept:
+                return EvseState.RESERVED
+            return EvseState.FREE if site.disk is not DiskLevel.FULL else EvseState.UNAVAILABLE
         case _:
             return EvseState.UNAVAILABLE
 

@@ -72,6 +72,32 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
 
 
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether a write found no room; all of its transaction is undone."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+
+
+def is_broken(error: sqlite3.Error) -> bool:
+    """Whether the disk did not do what it was told. What is on it is not known until it is opened again."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_IOERR and not is_full(error)
+
+
+def bring_in_all(connection: sqlite3.Connection) -> None:
+    """Copy the whole write-ahead log into the database and have that on the disk. What a failed fsync of the log has
+    left unknown is then known. Raises sqlite3.OperationalError."""
+    busy, pages, copied = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+    if busy or pages != copied:
+        raise sqlite3.OperationalError(f"only {copied} of {pages} pages of the log could be brought in")
+
+
+def free_pages_bytes(connection: sqlite3.Connection) -> int:
+    (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages) * int(page_bytes)
+
+
 def _migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     newest = migrations()[-1][0]

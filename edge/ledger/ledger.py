@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import IO, Any, Final, Self, TypeVar
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 from edge.domain.bill_book import BillRecord
@@ -24,9 +25,20 @@ from edge.domain.past import PastKey, PastTransaction
 from edge.domain.payment_book import MoneyKey, Recalled
 from edge.domain.remote import REMEMBERED
 from edge.ledger import account_totals, bill_reading, customer_reading, device_reading
+from edge.ledger.ballast import Ballast
 from edge.ledger.bill_tables import bill_record
 from edge.ledger.chain import ChainHead, LastSeal, last_seal, open_chain
-from edge.ledger.database import LedgerError, lock, open_beside, open_reader, open_writer
+from edge.ledger.database import (
+    LedgerError,
+    bring_in_all,
+    free_pages_bytes,
+    is_broken,
+    is_full,
+    lock,
+    open_beside,
+    open_reader,
+    open_writer,
+)
 from edge.ledger.deviations import deviations_in
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.moves import records_of
@@ -42,15 +54,28 @@ from protocols.sync.topics import Stream
 
 T = TypeVar("T")
 JOBS_KEPT: Final = timedelta(days=400)
+FULL_AGAIN_S: Final = 1.0
+MAX_MENDED: Final = 3
+"""Times that the file is opened again after a failed write; a disk that fails more often is no disk."""
+
+log = structlog.get_logger("ledger")
 
 
 class Ledger:
     """Implements the ports Ledger and Journal. Made by `Ledger.open`, ended by `close`."""
 
-    def __init__(self, path: Path, edge_id: str, metrics: LedgerMetrics | None = None) -> None:
+    def __init__(
+        self, path: Path, edge_id: str, metrics: LedgerMetrics | None = None, ballast: Ballast | None = None
+    ) -> None:
         """Raises LedgerError when the file is in use, foreign, newer or no database."""
         self._lock = lock(path)
         self.path = path
+        self.ballast = ballast
+        self._edge_id = edge_id
+        self._is_broken = False
+        self._left_open: list[tuple[sqlite3.Connection, IO[bytes], WalCopier]] = []
+        if ballast is not None:
+            ballast.make_room()
         try:
             self.connection = open_writer(path, edge_id)
         except BaseException:
@@ -82,12 +107,16 @@ class Ledger:
 
     def close(self) -> None:
         """Let running work finish, then close; the lock goes last."""
-        self._wal.close()
+        for wal in (*(wal for *_, wal in self._left_open), self._wal):
+            wal.close()
         self._writer.shutdown()
         self._reader.shutdown()
         self._reading.close()
         self.connection.close()
         self._file.close()
+        for connection, file, _ in self._left_open:
+            connection.close()
+            file.close()
         self._lock.close()
 
     # --- port Ledger ---
@@ -95,18 +124,25 @@ class Ledger:
     async def commit(self, commit: Commit) -> None:
         """Encode here, where nothing else changes the values meanwhile; write in the writer's thread.
 
-        Raises LedgerError when the disk is full or broken.
+        On a full disk an agent's ledger, which has a ballast, gives that up and waits until there is room: nobody is
+        answered meanwhile. Raises LedgerError when the disk is broken, or full for a ledger that has none.
         """
         encoded = [encode_entry(entry) for entry in commit.entries]
         rows = _rows_of(commit, encoded, self._charger_number)
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._write, rows)
-        except sqlite3.OperationalError as error:
-            raise LedgerError(
-                f"the ledger {self.path} cannot be written ({error}): nothing of this was acknowledged."
-                " Free the disk or mend it, then start the agent again"
-            ) from error
         newest = {entry.stream: entry.seq for entry in commit.entries}
+        while True:
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._writer, self._write_surely, rows, newest)
+                break
+            except sqlite3.OperationalError as error:
+                if not (is_full(error) and self.ballast is not None):
+                    raise LedgerError(
+                        f"the ledger {self.path} cannot be written ({error}): nothing of this was acknowledged."
+                        " Free the disk or mend it, then start the agent again"
+                    ) from error
+                if not self.ballast.release():
+                    log.critical("disk_full", path=str(self.path), again_in_s=FULL_AGAIN_S)
+                    await asyncio.sleep(FULL_AGAIN_S)
         for stream in newest:
             if not self._first_seq[stream]:
                 self._first_seq[stream] = next(entry.seq for entry in commit.entries if entry.stream is stream)
@@ -196,6 +232,10 @@ class Ledger:
         drop = partial(trim_past, before=before, most=most)
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._trim, "past_transactions", drop)
 
+    async def reusable_bytes(self) -> int:
+        """What the next rows fill before the file grows."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, free_pages_bytes, self._reading)
+
     # --- sums of accounts, see edge/ledger/account_totals.py ---
 
     async def add_up(self, most: int) -> int:
@@ -239,12 +279,50 @@ class Ledger:
         with self._transaction():
             self.connection.execute(queries()["set_meta"], row)
 
-    def _write(self, rows: Rows) -> None:
-        chain = rows.chain(self._chain)
-        with self._metrics.write_seconds.time(), self._transaction():
-            rows.write(self.connection)
+    def _write_surely(self, rows: Rows, newest: Mapping[Stream, int]) -> None:
+        """Write once; after a failed write or fsync, look at the disk again and write once more what is not there."""
+        chain = rows.chain(self._chain) if rows.head is None else rows.head
+        rows.head = chain
+        try:
+            self._write(rows)
+        except sqlite3.OperationalError as error:
+            if not self._is_broken:
+                raise
+            log.critical("ledger_write_failed", reason=str(error))
+            if not self._begin_anew(newest):
+                self._write(rows)
         self._chain = chain
         self._wal.grew(len(rows))
+
+    def _write(self, rows: Rows) -> None:
+        with self._metrics.write_seconds.time(), self._transaction():
+            rows.write(self.connection)
+
+    def _begin_anew(self, newest: Mapping[Stream, int]) -> bool:
+        """Open the file again, have all of it on the disk, and see what of a failed commit is there: all of it (True)
+        or nothing. The old handles are left as they are: an fsync that failed says nothing when it is asked again, and
+        to close a file would give up the locks of the new handles (fcntl(2)). Raises LedgerError."""
+        if len(self._left_open) >= MAX_MENDED:
+            raise LedgerError(f"the disk of {self.path} fails again and again: replace it, then restore a backup")
+        self._left_open.append((self.connection, self._file, self._wal))
+        self._wal.retire()
+        try:
+            self._reading.execute("SELECT 1 FROM meta").fetchone()
+            self.connection = open_writer(self.path, self._edge_id)
+            self._file = self.path.open("rb")
+            bring_in_all(self.connection)
+            found = {stream: self._number("last_seq", stream) for stream in Stream}
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerError(f"the ledger {self.path} cannot be opened again after a failed write: {error}") from error
+        self._wal = WalCopier(self._file, open_beside(self.path), self.connection, self._writer, self._metrics)
+        self._is_broken = False
+        if newest and found == {**self._last_seq, **newest}:
+            log.warning("ledger_opened_again", failed_commit="is there")
+            return True
+        if found != self._last_seq:
+            raise LedgerError(f"{self.path} has {found} after a failed write, and {self._last_seq} was expected")
+        log.warning("ledger_opened_again", failed_commit="is written again")
+        return False
 
     def _add_up(self, most: int) -> int:
         with self._transaction():
@@ -265,11 +343,14 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All of it or nothing, and on the disk at the end."""
+        if self._is_broken:
+            self._begin_anew({})
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
             self.connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
+            self._is_broken = isinstance(error, sqlite3.Error) and is_broken(error)
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise

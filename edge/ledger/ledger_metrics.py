@@ -39,6 +39,20 @@ class LedgerMetrics:
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1),
             registry=registry,
         )
+        self.shed_entries = Counter(
+            "ohmstead_edge_ledger_shed_entries",
+            "Entries dropped because the disk was too full",
+            ["stream"],
+            registry=registry,
+        )
+        self.disk_free_bytes = Gauge(
+            "ohmstead_edge_ledger_disk_free_bytes", "Free room on the ledger's disk", registry=registry
+        )
+        self.disk_level = Gauge(
+            "ohmstead_edge_ledger_disk_level",
+            "How short of room the disk is: 0 roomy, 1 thins telemetry, 2 sheds telemetry, 3 also events, 4 full",
+            registry=registry,
+        )
         self._journal_rows = Gauge(
             "ohmstead_edge_ledger_journal_rows", "Entries in the journal", ["stream"], registry=registry
         )

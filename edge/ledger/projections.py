@@ -27,6 +27,7 @@ from protocols.sync.customers import (
     WalletOverdrawn,
     WalletSpent,
 )
+from protocols.sync.keeping import EntriesShed
 from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
 from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptIssued, StatementMade
@@ -121,7 +122,14 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
     # By value: an enumeration's member would go through sqlite3's adapters, which costs as much as the row.
     rows.add("journal", "append", entry.stream.value, entry.seq, at, None if is_kept_apart else encoded)
     match entry.body:
-        case TransactionStarted() | TransactionMerged() | IdTokenRefused() | MeterValuesSampled() | SignInRefused():
+        case (
+            TransactionStarted()
+            | TransactionMerged()
+            | IdTokenRefused()
+            | MeterValuesSampled()
+            | SignInRefused()
+            | EntriesShed()
+        ):
             pass  # the journal is their only place; an open transaction's row comes with its checkpoint
         case TransactionEnded() as ended:
             rows.add("past", "keep_past", ended.transaction_id, ended.reason, at)

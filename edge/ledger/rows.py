@@ -33,6 +33,8 @@ class Rows:
     def __init__(self) -> None:
         self._runs: dict[str, list[tuple[str, list[tuple[Value, ...]]]]] = {}
         self._links: list[tuple[str, str, bytes, tuple[Value, ...]]] = []
+        self.head: ChainHead | None = None
+        """Of the chain behind these rows, once they have their hashes."""
 
     def add(self, group: str, statement: str, *row: Value) -> None:
         """Have a statement of queries.sql carried out with these values."""

@@ -51,6 +51,7 @@ class WalCopier:
         self._grown_pages = 0
         self._is_copying = False
         self._is_closed = False
+        self._is_retired = False
 
     def grew(self, rows: int) -> None:
         """After each commit; starts a copy when it is time."""
@@ -58,6 +59,10 @@ class WalCopier:
         if self._grown_pages >= COPY_AFTER_PAGES and not (self._is_copying or self._is_closed):
             self._is_copying, self._grown_pages = True, 0
             self._thread.submit(self._copy)
+
+    def retire(self) -> None:
+        """Touch these handles no more: a write or an fsync has failed on one of them."""
+        self._is_closed = self._is_retired = True
 
     def close(self) -> None:
         """Wait for a copy that runs. To be called before the writer's thread is ended."""
@@ -76,6 +81,8 @@ class WalCopier:
         self._is_copying = False
 
     def _checkpoint(self, connection: sqlite3.Connection, where: str) -> None:
+        if self._is_retired:
+            return
         begun_s = time.monotonic()
         try:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

@@ -17,6 +17,7 @@ from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import CustomerBody
+from protocols.sync.keeping import EntriesShed
 from protocols.sync.payments import PaymentBody
 from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptBody
@@ -385,6 +386,7 @@ MoneyBody = (
 )
 EventBody = (
     SignInRefused
+    | EntriesShed
     | ChargingProfileSet
     | ChargingProfileCleared
     | ChargingLimitChanged

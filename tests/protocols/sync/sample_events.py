@@ -7,8 +7,9 @@ from decimal import Decimal
 from protocols.charger.jobs import ApplyTemplateJob, StationPattern, StepStatus
 from protocols.charger.operations.smart_charging import ChargingProfile, ChargingSchedule, SchedulePeriod
 from protocols.charger.operations.variables import VariableName, VariableSetting
-from protocols.sync import customers, tariffs, up, upkeep
+from protocols.sync import customers, keeping, tariffs, up, upkeep
 from protocols.sync.staff import SignInRefused
+from protocols.sync.topics import Stream
 from protocols.terms import (
     ChargingState,
     ConnectorStatus,
@@ -202,4 +203,5 @@ EVENT_BODIES = (
         due_on="2026-02-14",
     ),
     tariffs.TariffsChanged(tariffs=(TARIFF,), is_complete=True),
+    keeping.EntriesShed(stream=Stream.TELEMETRY, count=5000, first_seq=1201, last_seq=6200),
 )

@@ -1,0 +1,41 @@
+"""What the ledger's disk tells the site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from protocols.sync.keeping import EntriesShed
+
+
+class DiskLevel(IntEnum):
+    """How short of room the disk is. Each level gives up what it says, and all that the levels before it do."""
+
+    ROOMY = 0
+    THIN = 1
+    """Telemetry is thinned."""
+    SHED = 2
+    """The oldest telemetry goes, first what the hub has."""
+    SPARE = 3
+    """Events that only inform are not journaled, and those that the hub has go."""
+    FULL = 4
+    """The ballast is given up: running transactions end and are billed, and none begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskLooked:
+    """The disk was looked at. `used_percent` counts the ledger's own free pages as free."""
+
+    level: DiskLevel
+    used_percent: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheddingPlanned:
+    """Entries are about to be given up that the hub does not have: it is told before they go."""
+
+    shed: EntriesShed
+
+
+DiskEvent = DiskLooked | SheddingPlanned
