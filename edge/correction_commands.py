@@ -175,7 +175,7 @@ def _decide(
         decision=decision,
         reason=reason,
         second_by=second,
-        second_pin=_second_pin() if second is not None else "",
+        second_pin=second_pin() if second is not None else "",
         request_key=key or uuid4().hex,
         **changes,
     )
@@ -236,7 +236,7 @@ def _show(document: BillDocument) -> None:
         print(f"  {word} by {plain(who)} on {document.decided_at:{_TIME}} UTC: {plain(decided.reason)}")
 
 
-def _second_pin() -> str:
+def second_pin() -> str:
     """The second person's own; a site without staff asks for none and takes an empty one."""
     pin = os.environ.get("OHMSTEAD_SECOND_PIN")
     if pin is None and sys.stdin.isatty():

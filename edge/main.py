@@ -59,6 +59,7 @@ from edge.statement_commands import statements_app
 from edge.status_board import board
 from edge.tariff_commands import tariffs_app
 from edge.till_commands import till_app
+from edge.write_off_command import writeoff
 from protocols.charger.operation_reader import operation_names, read_operation
 from protocols.errors import BadText, OhmsteadError
 from protocols.site.requests import (
@@ -89,6 +90,7 @@ app.add_typer(tokens_app, name="tokens")
 app.add_typer(cdrs_app, name="cdrs")
 app.add_typer(tariffs_app, name="tariffs")
 app.add_typer(customers_app, name="customers")
+contracts_app.command()(writeoff)
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(bills_app, name="bills")

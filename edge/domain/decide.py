@@ -83,6 +83,7 @@ from edge.domain.payment_events import (
     TillCounted,
     TillOpened,
     VoidRequested,
+    WriteOffAsked,
 )
 from edge.domain.proof_events import ChainGrown
 from edge.domain.receipt_events import ReceiptAsked, StatementsReckoned
@@ -300,6 +301,7 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             | CashMoved()
             | TillCounted()
             | ListCompared()
+            | WriteOffAsked()
         ):
             payment_desk.decide_payment(site, decision, event, now)
         case ReceiptAsked():
@@ -339,6 +341,7 @@ def wanted(site: Site, event: SiteEvent) -> tuple[PastKey | MoneyKey, ...]:
             | CashMoved()
             | TillCounted()
             | ListCompared()
+            | WriteOffAsked()
         ):
             return payment_desk.wanted_money(site, event)
         case BillDecisionAsked(cdr_id=cdr_id):

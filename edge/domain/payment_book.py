@@ -16,6 +16,7 @@ from typing import Final, TypeVar, assert_never
 from edge.domain.payment_states import MOVED, OPEN
 from protocols.money import ZERO
 from protocols.sync.payments import Payment, PaymentMethod, TillSession
+from protocols.sync.up import PostingMade
 
 T = TypeVar("T")
 REMEMBERED: Final = 8192
@@ -39,6 +40,8 @@ class MoneyFact(StrEnum):
     BILL = "bill"
     TILL_REQUEST = "till_request"
     """A till session by the request_key of its opening or its close."""
+    POSTING = "posting"
+    """A posting by its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class OpenTill:
         return replace(self.session, expected=self.expected)
 
 
-Recalled = Payment | Bill | TillSession
+Recalled = Payment | Bill | TillSession | PostingMade
 
 
 @dataclass(slots=True)
@@ -99,6 +102,7 @@ class PaymentBook:
     _requests: OrderedDict[str, str] = field(default_factory=OrderedDict)
     _bills: OrderedDict[str, Bill] = field(default_factory=OrderedDict)
     _closed: OrderedDict[str, TillSession] = field(default_factory=OrderedDict)
+    _postings: OrderedDict[str, PostingMade] = field(default_factory=OrderedDict)
 
     # --- looking up ---
 
@@ -126,6 +130,10 @@ class PaymentBook:
                 return till.so_far()
         return self._closed.get(request_key)
 
+    def posting(self, key: str) -> PostingMade | None:
+        """One that a person asked for, by its key."""
+        return self._postings.get(key)
+
     def knows(self, key: MoneyKey) -> bool:
         match key.fact:
             case MoneyFact.PAYMENT:
@@ -136,6 +144,8 @@ class PaymentBook:
                 return False  # a person may decide upon it at any time: it is looked up whenever it is paid
             case MoneyFact.TILL_REQUEST:
                 return self.till_asked(key.value) is not None
+            case MoneyFact.POSTING:
+                return self.posting(key.value) is not None
             case _:
                 assert_never(key.fact)
 
@@ -153,6 +163,10 @@ class PaymentBook:
             bill.note(payment)
         _trim(self._payments)
         _trim(self._requests)
+
+    def keep_posting(self, posting: PostingMade) -> None:
+        self._postings[posting.key] = posting
+        _trim(self._postings)
 
     def open_till(self, session: TillSession, movements: dict[str, Decimal] | None = None) -> OpenTill:
         till = OpenTill(session=session, expected=session.expected, movements=movements or {})
@@ -177,6 +191,8 @@ class PaymentBook:
                 _trim(self._bills)
             case TillSession():
                 self.close_till(found)
+            case PostingMade():
+                self.keep_posting(found)
 
     def restore(self, payments: Iterable[Payment]) -> None:
         for payment in payments:

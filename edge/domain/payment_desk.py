@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from edge.domain import payments, reconciliation, refunds, till
+from edge.domain import payments, reconciliation, refunds, till, write_offs
 from edge.domain.decision import Decision
 from edge.domain.events import Refused
 from edge.domain.payment_book import MoneyFact, MoneyKey
 from edge.domain.payment_events import (
     CashMoved,
+    DebtWrittenOff,
     ListCompared,
     PaymentEvent,
     PaymentKept,
@@ -22,15 +23,18 @@ from edge.domain.payment_events import (
     TillKept,
     TillOpened,
     VoidRequested,
+    WriteOffAsked,
 )
 from edge.domain.payment_states import Word
 from edge.domain.site import Site
+from protocols.money import ZERO
 from protocols.sync.payments import Payment, PaymentState, TillSession
+from protocols.sync.up import PostingMade
 
 
 def decide_payment(site: Site, decision: Decision, event: PaymentEvent, now: datetime) -> None:
     """Decide upon what is asked or told of a payment or a till; the reply is what it is now, or why not."""
-    result: Payment | TillSession | Refused
+    result: Payment | TillSession | PostingMade | Refused
     match event:
         case PaymentRequested():
             result = payments.take_payment(
@@ -61,6 +65,8 @@ def decide_payment(site: Site, decision: Decision, event: PaymentEvent, now: dat
             result = till.move_cash(site, decision, event, now)
         case TillCounted():
             result = till.close_till(site, decision, event, now)
+        case WriteOffAsked():
+            result = write_offs.write_off(site, decision, event, now)
         case ListCompared():
             decision.reply = reconciliation.take_in(site, decision, event, now)
             return
@@ -71,6 +77,15 @@ def decide_payment(site: Site, decision: Decision, event: PaymentEvent, now: dat
             decision.reply = PaymentKept(payment=result)
         case TillSession():
             decision.reply = TillKept(session=result)
+        case PostingMade():
+            contract_id, amount = write_offs.written_off(result)
+            decision.reply = DebtWrittenOff(
+                posting_id=result.posting_id,
+                contract_id=contract_id,
+                amount=amount,
+                left=max(ZERO, write_offs.owed_by(site, contract_id)),
+                currency=result.currency,
+            )
         case Refused():
             decision.reply = result
         case _:
@@ -95,6 +110,8 @@ def _named(site: Site, event: PaymentEvent) -> tuple[MoneyKey, ...]:
             return _with_reversed(site, payment_id)
         case TillOpened(request_key=request_key) | TillCounted(request_key=request_key):
             return (MoneyKey(MoneyFact.TILL_REQUEST, request_key),)
+        case WriteOffAsked(request_key=request_key):
+            return (MoneyKey(MoneyFact.POSTING, write_offs.write_off_key(site, request_key)),)
         case CashMoved():
             return ()
         case ListCompared(answers=answers):

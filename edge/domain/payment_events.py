@@ -114,6 +114,19 @@ class ListCompared:
     answers: tuple[ProviderAnswered, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOffAsked:
+    """A person gives up so much of what a contract owes, all of it where `amount` is None; `second_by` where so much
+    money needs two people."""
+
+    request_key: str
+    contract_id: str
+    by: str
+    reason: str
+    amount: Decimal | None = None
+    second_by: str | None = None
+
+
 PaymentEvent = (
     PaymentRequested
     | RefundRequested
@@ -124,6 +137,7 @@ PaymentEvent = (
     | CashMoved
     | TillCounted
     | ListCompared
+    | WriteOffAsked
 )
 
 
@@ -141,4 +155,15 @@ class TillKept:
     session: TillSession
 
 
-PaymentReply = PaymentKept | TillKept
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebtWrittenOff:
+    """So much of what the contract owed is given up, durable; `left` is what it owes still."""
+
+    posting_id: str
+    contract_id: str
+    amount: Decimal
+    left: Decimal
+    currency: str
+
+
+PaymentReply = PaymentKept | TillKept | DebtWrittenOff

@@ -85,7 +85,7 @@ def _take_cash(
     if till is None:
         return Refused(reason=f"{payment.by} has no open till: open one with `ohmstead-edge till open` first")
     given = payment.amount if given is None else given
-    if not _is_cents(given) or given < payment.amount:
+    if not is_cents(given) or given < payment.amount:
         return Refused(reason=f"{given} {payment.currency} were given for {payment.amount}: that is not enough")
     given = in_cents(given)
     change = given - payment.amount
@@ -229,7 +229,7 @@ def amount_problem(site: Site, amount: Decimal, currency: str | None = None) -> 
     """What is wrong with a sum of money that somebody wants to move."""
     if currency is not None and currency != site.rules.currency:
         return f"{currency} cannot be taken: this site's accounts are in {site.rules.currency}"
-    if not _is_cents(amount) or amount <= 0:
+    if not is_cents(amount) or amount <= 0:
         return f"{amount} is no sum of money: expected more than 0.00, with 2 decimals"
     if amount > site.rules.payments.max_amount:
         return f"{amount} is more than {site.rules.payments.max_amount}, the most that is taken at once"
@@ -241,7 +241,8 @@ def in_cents(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT)
 
 
-def _is_cents(amount: Decimal) -> bool:
+def is_cents(amount: Decimal) -> bool:
+    """Whether it is a sum of money at all: finite, with 2 decimals at most."""
     return amount.is_finite() and abs(amount) < 10**12 and amount == amount.quantize(_CENT)
 
 

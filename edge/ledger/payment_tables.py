@@ -19,6 +19,7 @@ from edge.ledger.bill_tables import bill_record
 from edge.ledger.queries import queries
 from edge.ledger.rows import Rows
 from protocols.money import ZERO
+from protocols.sync.codec import decode_entry
 from protocols.sync.payments import (
     Payment,
     PaymentBody,
@@ -29,6 +30,7 @@ from protocols.sync.payments import (
     TillMoved,
     TillSession,
 )
+from protocols.sync.up import PostingMade
 
 PAYMENT: Final = TypeAdapter(Payment)
 SESSION: Final = TypeAdapter(TillSession)
@@ -101,6 +103,10 @@ def recall_money(connection: sqlite3.Connection, keys: Iterable[MoneyKey]) -> li
                 rows = connection.execute(queries()["till_session_asked"], (key.value, key.value))
                 sessions = [SESSION.validate_json(document) for (document,) in rows]
                 found.extend(session for session in sessions if session.closed_at is not None)
+            case MoneyFact.POSTING:
+                rows = connection.execute(queries()["posting_of_key"], (key.value,))
+                bodies = [decode_entry(entry).body for (entry,) in rows]
+                found.extend(body for body in bodies if isinstance(body, PostingMade))
             case _:
                 assert_never(key.fact)
     return found

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from edge.domain.events import Refused, SiteEvent
 from edge.domain.payment_events import (
     CashMoved,
+    DebtWrittenOff,
     PaymentKept,
     PaymentRequested,
     PaymentSettled,
@@ -19,6 +20,7 @@ from edge.domain.payment_events import (
     TillKept,
     TillOpened,
     VoidRequested,
+    WriteOffAsked,
 )
 from edge.domain.till_report import TillReport
 from edge.ports import Inbox, Overloaded, PaymentRecords, Providers
@@ -36,13 +38,14 @@ from protocols.site.payment_requests import (
     SettlePayment,
     TakePayment,
     VoidPayment,
+    WriteOffDebt,
 )
 from protocols.site.staff import Actor
 from protocols.site.view import Answer
 from protocols.sync.payments import Payment, PaymentMethod, ProviderReconciled, TillSession
 
 _SHOWN: Final[MappingProxyType[type, TypeAdapter[Any]]] = MappingProxyType(
-    {kind: TypeAdapter(kind) for kind in (Payment, TillSession, TillReport, ProviderReconciled)}
+    {kind: TypeAdapter(kind) for kind in (Payment, TillSession, TillReport, ProviderReconciled, DebtWrittenOff)}
 )
 
 
@@ -61,7 +64,15 @@ class PaymentDesk:
                 if not is_cash and self.providers and (problem := self.providers.unavailable(method, provider)):
                     return Answer(id=request.id, problem=problem)
                 return await self._ask(request.id, _event(request, actor.staff_id))
-            case RefundPayment() | VoidPayment() | SettlePayment() | OpenTill() | MoveCash() | CloseTill():
+            case (
+                RefundPayment()
+                | VoidPayment()
+                | SettlePayment()
+                | OpenTill()
+                | MoveCash()
+                | CloseTill()
+                | WriteOffDebt()
+            ):
                 return await self._ask(request.id, _event(request, actor.staff_id))
             case GetPayments() | GetTills() | GetReconciliations():
                 return await self._read(request)
@@ -78,6 +89,8 @@ class PaymentDesk:
         match reply:
             case PaymentKept(payment=payment):
                 return Answer(id=request_id, result=as_json(payment))
+            case DebtWrittenOff():
+                return Answer(id=request_id, result=as_json(reply))
             case TillKept(session=session):
                 return Answer(id=request_id, result=as_json(session))
             case Refused(reason=reason):
@@ -117,7 +130,8 @@ class PaymentDesk:
 
 
 def _event(
-    request: TakePayment | RefundPayment | VoidPayment | SettlePayment | OpenTill | MoveCash | CloseTill, by: str
+    request: TakePayment | RefundPayment | VoidPayment | SettlePayment | OpenTill | MoveCash | CloseTill | WriteOffDebt,
+    by: str,
 ) -> SiteEvent:
     match request:
         case TakePayment():
@@ -149,12 +163,21 @@ def _event(
             return TillOpened(request_key=key, till_id=till_id, opening=opening, by=by)
         case MoveCash(request_key=key, amount=amount, reason=reason, till_id=drawer):
             return CashMoved(request_key=key, amount=amount, reason=reason, by=by, till_id=drawer)
+        case WriteOffDebt():
+            return WriteOffAsked(
+                request_key=request.request_key,
+                contract_id=request.contract_id,
+                by=by,
+                reason=request.reason,
+                amount=request.amount,
+                second_by=request.second_by,
+            )
         case CloseTill(request_key=key, counted=counted, till_id=drawer):
             return TillCounted(request_key=key, counted=counted, by=by, till_id=drawer)
         case _:
             assert_never(request)
 
 
-def as_json(value: Payment | TillSession | TillReport | ProviderReconciled) -> Any:
+def as_json(value: Payment | TillSession | TillReport | ProviderReconciled | DebtWrittenOff) -> Any:
     """As it is answered."""
     return _SHOWN[type(value)].dump_python(value, mode="json")

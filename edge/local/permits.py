@@ -51,6 +51,7 @@ NEEDS: Final[MappingProxyType[type, Act | None]] = MappingProxyType(
         paid.RefundPayment: Act.GIVE_MONEY_BACK,
         paid.VoidPayment: Act.GIVE_MONEY_BACK,
         paid.SettlePayment: Act.SET_LIMITS,
+        paid.WriteOffDebt: Act.DECIDE_BILLS,
         paid.GetPayments: Act.SEE_MONEY,
         paid.OpenTill: Act.TAKE_MONEY,
         paid.MoveCash: Act.TAKE_MONEY,

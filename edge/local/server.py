@@ -26,6 +26,7 @@ from edge.local.screens import WatchedScreens
 from edge.local.settings import LocalSettings
 from edge.ports import Window
 from protocols.site.bill_requests import DecideBill
+from protocols.site.payment_requests import WriteOffDebt
 from protocols.site.requests import Watch
 from protocols.site.staff import OPERATOR
 from protocols.site.staff_requests import SignIn, SignOut, WhoAmI
@@ -141,7 +142,7 @@ class LocalServer:
                 await self._say(connection, await self._doorkeeper.answer(request, seat))
             case _ if problem := self._doorkeeper.refusal(request, seat):
                 await self._say(connection, Answer(id=request.id, problem=problem))
-            case DecideBill() if problem := await self._doorkeeper.second_refusal(request):
+            case DecideBill() | WriteOffDebt() if problem := await self._doorkeeper.second_refusal(request):
                 await self._say(connection, Answer(id=request.id, problem=problem))
             case _:
                 actor = self._doorkeeper.actor(seat) or OPERATOR  # nobody: it is a request that needs none

@@ -3,7 +3,7 @@ choice: the same one again is answered the same, and moves nothing twice."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -149,6 +149,21 @@ class GetReconciliations:
     kind: Literal["get_reconciliations"] = "get_reconciliations"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOffDebt:
+    """Give up what a contract owes, so much of it or all. Much money needs two people; where the site has staff, the
+    second one says so with its own PIN."""
+
+    id: str
+    request_key: Key
+    contract_id: Name
+    reason: Reason
+    amount: Positive | None = None
+    second_by: Name | None = None
+    second_pin: str = field(default="", repr=False)
+    kind: Literal["write_off_debt"] = "write_off_debt"
+
+
 PaymentQuestion = GetPayments | GetTills | GetReconciliations
 PaymentRequest = (
     TakePayment
@@ -162,4 +177,5 @@ PaymentRequest = (
     | GetTills
     | ReconcilePayments
     | GetReconciliations
+    | WriteOffDebt
 )

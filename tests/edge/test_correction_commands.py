@@ -56,3 +56,18 @@ def test_what_cannot_be_is_said_so(bills: list[str], config: Path) -> None:
     assert "does not run" in edge(config, "bills", "writeoff", bills[1], "--reason", "r").stderr
     few = edge(config, "bills", "rerate", bills[1], "--reason", "r", "--from-readings")
     assert "say the energy with --energy-kwh" in few.stderr
+
+
+def test_a_debt_is_written_off_once(bills: list[str], config: Path, request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue("running")
+    wanted = ("contracts", "writeoff", "C-GOOD", "--reason", "insolvent", "--amount", "0.25")
+    assert "0.25 EUR of contract C-GOOD are written off; it owes" in edge(config, *wanted).stdout
+    again = (*wanted, "--request-key", "k", "--json")
+    first = json.loads(edge(config, *again).stdout)
+    assert json.loads(edge(config, *again).stdout) == first
+    nothing = edge(config, "contracts", "writeoff", "C-NOBODY", "--reason", "insolvent")
+    assert (nothing.returncode, "contract C-NOBODY owes nothing" in nothing.stderr) == (1, True)
+    posted = [json.loads(each) for each in edge(config, "accounts", "postings", "C-GOOD", "--json").stdout.splitlines()]
+    assert [(each["reason"], each["amount"], each["text"]) for each in posted][1:] == [
+        ("write_off", "-0.25", "insolvent")
+    ] * 2

@@ -7,19 +7,24 @@ import sqlite3
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge.domain.decide import wanted
 from edge.domain.decision import Decision
 from edge.domain.events import SiteEvent
-from edge.domain.payment_book import Bill, MoneyFact, MoneyKey
+from edge.domain.payment_book import Bill, MoneyFact, MoneyKey, Recalled
+from edge.domain.payment_events import WriteOffAsked
 from edge.domain.payment_states import Word
+from edge.domain.statement_periods import Due, month_of
 from edge.ledger.ledger import Ledger
 from edge.ledger.payment_reading import PaymentReader
 from edge.ledger.payment_tables import recall_money
 from edge.ledger.restore import restore
+from edge.ledger.statement_reading import reckon
 from edge.ports import Commit
-from protocols.sync.payments import Payment, PaymentMethod, PaymentState, TillSession
+from protocols.sync.payments import PaymentMethod, PaymentState
 from tests.edge.domain.money_kit import RULES, MoneyPlay, payment_of, session_of
 from tests.edge.domain.site_kit import issued, new_site, number
 
@@ -48,7 +53,7 @@ class KeptPlay(MoneyPlay):
         self.ledger = Ledger(self.path, "edge-1")
         self._read_back()
 
-    def recall(self, fact: MoneyFact, value: str) -> list[Payment | Bill | TillSession]:
+    def recall(self, fact: MoneyFact, value: str) -> list[Recalled]:
         return recall_money(self.ledger.connection, (MoneyKey(fact, value),))
 
     def remember(self, fact: MoneyFact, value: str) -> None:
@@ -162,3 +167,22 @@ async def test_people_read_what_was_committed(tmp_path: Path) -> None:
         assert {each.method: each.net for each in report.methods}[PaymentMethod.CARD] == 6
         assert await reader.till("none") is None
         assert [each.session_id for each in await reader.tills(9)] == [session.session_id]
+
+
+def test_a_debt_is_written_off_once_over_a_kill_and_the_statement_says_so(play: KeptPlay) -> None:
+    play.connect()
+    transaction = number(play.start(1000))
+    play.after(30)
+    play.stop(transaction, 3000)
+    asked = WriteOffAsked(request_key="w", contract_id="C-GOOD", by="ben", reason="insolvent")
+    first = play.tell(asked)
+    play.kill()
+    (key,) = wanted(play.site, asked)
+    assert isinstance(key, MoneyKey)
+    play.remember(key.fact, key.value)
+    assert wanted(play.site, asked) == ()
+    assert play.tell(asked).reply == first.reply
+    assert play.site.accounts.balance("C-GOOD") == 0
+    zone = ZoneInfo("Europe/Berlin")
+    reckoned = reckon(play.ledger.connection, Due("C-GOOD", month_of(play.now.date())), zone)
+    assert (reckoned.credited, reckoned.other) == (-issued(play).total_cost.incl_vat, 0)

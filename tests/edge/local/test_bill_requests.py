@@ -11,9 +11,11 @@ from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.events import Refused, SiteEvent, SiteReply
 from edge.local import bill_requests
 from edge.local.doorkeeper import Doorkeeper
+from edge.local.permits import refusal
 from edge.local.staff_file import StaffMember, hash_pin, write_staff
 from edge.ports import Overloaded
 from protocols.site.bill_requests import BillRequest, DecideBill, GetBill, GetBills
+from protocols.site.payment_requests import WriteOffDebt
 from protocols.site.staff import OPERATOR, Actor, Role
 from protocols.site.view import Answer
 from protocols.sync.corrections import BillDecided
@@ -95,3 +97,14 @@ async def test_the_second_person_says_so_with_its_own_pin(
 async def test_a_site_without_staff_asks_for_no_pin() -> None:
     request = DecideBill(id="1", cdr_id="c", decision=BillDecision.ACCEPTED, reason="r", second_by="somebody")
     assert await Doorkeeper(Path("/nonexistent/staff.toml"), FakeInbox()).second_refusal(request) is None
+
+
+async def test_a_debt_is_written_off_by_who_may_and_a_second_person_with_its_own_pin(tmp_path: Path) -> None:
+    path = tmp_path / "staff.toml"
+    ben = StaffMember(staff_id="ben", name="Ben", role=Role.SUPERVISOR, pin_hash=hash_pin("9174"))
+    write_staff(path, [ben])
+    request = WriteOffDebt(id="1", request_key="k", contract_id="C", reason="r", second_by="ben", second_pin="9175")
+    assert refusal(request, CASHIER) == "carl is a cashier and may not decide bills: ask somebody who may"
+    assert refusal(request, Actor("ben", Role.SUPERVISOR)) is None
+    assert "or a wrong PIN" in str(await Doorkeeper(path, FakeInbox()).second_refusal(request))
+    assert "9175" not in repr(request)

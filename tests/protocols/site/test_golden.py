@@ -117,6 +117,15 @@ ASKED: tuple[requests.Request, ...] = (
     payment_requests.GetTills(id="38", session_id="edge-1-0f6f1f6e-8"),
     payment_requests.ReconcilePayments(id="39", provider="terminal", day=date(2026, 3, 2)),
     payment_requests.GetReconciliations(id="40"),
+    payment_requests.WriteOffDebt(
+        id="40a",
+        request_key="k-6",
+        contract_id="DE-OHM-C1",
+        reason="insolvent",
+        amount=Decimal("120.00"),
+        second_by="ben",
+        second_pin="9174",
+    ),
     bill_requests.GetBills(id="41", is_waiting=True),
     bill_requests.GetBill(id="42", cdr_id="edge-1-0f6f1f6e-9"),
     bill_requests.DecideBill(
