@@ -17,7 +17,7 @@ from protocols.sync.topics import ROOT, EdgeAddress, Stream
 
 _REF: Final = "#/components/schemas/{model}"
 _PLACE: Final = EdgeAddress(0, "edge")
-_DOWN: Final = (down.Ack, down.DesiredAccounts, down.DesiredTariffs, down.DesiredTokens, down.Command)
+_DOWN: Final = (down.Ack, *down.DOCUMENTS.values(), down.Command)
 MESSAGES: Final = (present.Birth, present.EdgeState, present.Live, *_DOWN)
 """All but the batch, which `codec` puts together of entries that are encoded already."""
 

@@ -25,6 +25,7 @@ from protocols.sync.customers import (
     WalletOverdrawn,
     WalletSpent,
 )
+from protocols.sync.filters import FilterChanged
 from protocols.sync.keeping import EntriesShed
 from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
 from protocols.sync.proof import ChainSealed
@@ -171,7 +172,7 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             CustomersChanged(source="site") | PaymentChanged() | TillChanged() | ReceiptIssued() | StatementMade()
         ) as body:
             changes.money.append((body, entry.at))
-        case CustomersChanged() | ElsewhereTold() | TariffsChanged():
+        case CustomersChanged() | ElsewhereTold() | TariffsChanged() | FilterChanged():
             pass  # the hub's own word, come back
         case WalletSpent() | WalletOverdrawn() | DunningStepTaken():
             pass  # the raw entry is kept, and the alarm beside it is shown

@@ -15,6 +15,7 @@ from edge.domain import (
     disk,
     drivers,
     dunning,
+    filter_changes,
     firmware_catalogue,
     guessing,
     handover,
@@ -122,6 +123,7 @@ from protocols.charger.events import (
     VehicleReplaced,
 )
 from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
+from protocols.sync.filters import DesiredFilter
 from protocols.sync.up import StationConnectionChanged
 
 ABANDONED = "Abandoned"
@@ -256,6 +258,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             customers.apply_accounts(site, decision, event, now)
         case DesiredTariffs():
             tariff_lists.apply_tariffs(site, decision, event, now)
+        case DesiredFilter():
+            filter_changes.apply_filter(site, decision, event, now)
         case TariffsImported():
             tariff_lists.import_tariffs(site, decision, event, now)
         case CustomersImported():

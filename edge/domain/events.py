@@ -21,6 +21,7 @@ from protocols.charger.jobs import FirmwareFile
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import Token
 from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
+from protocols.sync.filters import DesiredFilter
 from protocols.sync.up import UnknownStopReceived
 
 
@@ -241,6 +242,7 @@ SiteEvent = (
     | Ack
     | Command
     | DesiredAccounts
+    | DesiredFilter
     | DesiredTariffs
     | DesiredTokens
     | CustomerEvent

@@ -14,7 +14,7 @@ from edge.domain.pricing.compiled import compiled
 from edge.domain.signed_values import keep_signed
 from edge.domain.site import Site
 from edge.domain.station import EvseStatus
-from edge.domain.telemetry import FILTER, Kept, Readings
+from edge.domain.telemetry import Kept, Readings
 from edge.domain.transaction import Cause, Transaction
 from edge.domain.unbilled import note_readings
 from protocols.charger.events import MeterValuesReported, Sample
@@ -157,7 +157,7 @@ def journal_samples(
     site: Site, decision: Decision, ref: EvseRef, transaction_id: str | None, samples: tuple[Sample, ...], now: datetime
 ) -> None:
     """Let the telemetry filter journal what says something new. After all else that the message changes."""
-    rules = site.rules.telemetry
+    rules = site.filters.evse if ref.evse_id else site.filters.meter
     if not samples or not rules.is_enabled:
         return
     readings = site.readings.get(ref)
@@ -185,7 +185,7 @@ def forget_idle_readings(site: Site, now: datetime) -> None:
     """Outside a transaction a curve begins anew after the longest interval, so that its memory is not needed longer."""
     if not site.readings:
         return
-    longest = max(rule.max_interval for rule in site.rules.telemetry.by_measurand.values())
+    longest = site.filters.longest
     idle = [ref for ref, each in site.readings.items() if each.transaction_id is None and now - each.heard_at > longest]
     for ref in idle:
         _give_up(site, site.readings.pop(ref))
@@ -225,7 +225,7 @@ def _journal_kept(
             at=at,
             samples=samples,
             dropped=readings.dropped,
-            filter=FILTER,
+            filter=site.filters.name,
         )
         readings.dropped = 0
         decision.journal(site, now, body)

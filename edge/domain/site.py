@@ -13,6 +13,7 @@ from edge.domain.bill_book import BillBook, BillRecord
 from edge.domain.composite import InstalledProfile, VehicleOffer
 from edge.domain.cost_displays import CostDisplays
 from edge.domain.disk_events import DiskLevel
+from edge.domain.filters import Filters, filters
 from edge.domain.inventory import Inventory
 from edge.domain.job import OpenJob
 from edge.domain.list_book import ListBook
@@ -78,13 +79,14 @@ class Site:
     alarms: dict[str, AlarmRaised] = field(default_factory=dict)
     commands: dict[str, OpenCommand] = field(default_factory=dict)
     documents: dict[str, int] = field(default_factory=dict)
+    refused_documents: dict[str, int] = field(default_factory=dict)
+    """The version that was refused last, by document: it is said once."""
+    filters: Filters = field(init=False)
     site_tariffs: dict[str, Tariff] = field(default_factory=dict)
     """Those that the staff brought in."""
     hub_tariffs: dict[str, Tariff] = field(default_factory=dict)
     tariffs: dict[str, Tariff] = field(init=False)
     """All of them by id: see `take_tariffs`."""
-    refused_tariffs: int = 0
-    """The version of the hub's tariffs that was refused last."""
     firmware: dict[str, FirmwareFile] = field(default_factory=dict)
     jobs: dict[str, OpenJob] = field(default_factory=dict)
     """Those that are open."""
@@ -153,6 +155,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.tariffs = self.rules.tariffs
+        self.filters = filters(self.rules.telemetry, {}, 0)
 
     def take_tariffs(
         self, *, of_site: dict[str, Tariff] | None = None, of_hub: dict[str, Tariff] | None = None

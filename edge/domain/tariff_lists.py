@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Literal
 
 from edge.domain.decision import Decision
+from edge.domain.documents import note_applied, refuse
 from edge.domain.events import Done, Refused, TariffsImported
 from edge.domain.site import Site
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.tariff_problems import problems
 from protocols.sync.down import DesiredTariffs
 from protocols.sync.tariffs import TariffsChanged
-from protocols.sync.up import DocumentApplied, Severity
 
 MAX_PROBLEM_CHARS = 400
 
@@ -50,16 +50,13 @@ def apply_tariffs(site: Site, decision: Decision, document: DesiredTariffs, now:
         return
     found = list(_problems(document.tariffs))
     if found:
-        _refuse(site, decision, document, "; ".join(found)[:MAX_PROBLEM_CHARS], now)
+        refuse(site, decision, name, version, "; ".join(found)[:MAX_PROBLEM_CHARS], now)
         return
-    site.documents[name] = version
     tariffs = {each.id: each for each in document.tariffs if each.currency == site.rules.currency}
     if tariffs != site.hub_tariffs:
         site.take_tariffs(of_hub=tariffs)
         _journal(site, decision, tuple(tariffs.values()), "hub", now, is_complete=True)
-    decision.journal(site, now, DocumentApplied(document=name, version=version))
-    decision.clear_alarm(site, now, "document_unreadable", name)
-    decision.reply = Done(text=f"{len(tariffs)} tariffs of the hub applied")
+    note_applied(site, decision, name, version, f"{len(tariffs)} tariffs of the hub applied", now)
 
 
 def _journal(
@@ -84,15 +81,3 @@ def _problems(tariffs: Sequence[Tariff]) -> Iterator[str]:
     for tariff_id, times in Counter(tariff.id for tariff in tariffs).items():
         if times > 1:
             yield f"tariff {tariff_id} is there {times} times"
-
-
-def _refuse(site: Site, decision: Decision, document: DesiredTariffs, problem: str, now: datetime) -> None:
-    """Told once: a retained document comes again with every connect."""
-    decision.reply = Refused(reason=problem)
-    if site.refused_tariffs == document.version:
-        return
-    site.refused_tariffs = document.version
-    decision.journal(site, now, DocumentApplied(document=document.document, version=document.version, problem=problem))
-    stays = site.documents.get(document.document, 0)
-    text = f"desired document {document.document} is refused and version {stays} stays: {problem}"
-    decision.raise_alarm(site, now, "document_unreadable", Severity.WARNING, text, document.document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from edge.domain import local_lists
 from edge.domain.disk_events import DiskLevel
@@ -18,6 +18,9 @@ from protocols.sync.present import Birth, EvseLive, Live, MeterLive, StreamPosit
 from protocols.sync.topics import Stream
 from protocols.sync.upkeep import ReservationMade
 from protocols.terms import ChargingState, ConnectorStatus, EvseRef, EvseState
+
+UNDERSTOOD: Final = ("filter",)
+"""What came later than version 1 of the contract, and may be sent here."""
 
 
 def evse_state(site: Site, status: EvseStatus) -> EvseState:
@@ -158,6 +161,7 @@ def birth(site: Site, now: datetime) -> Birth:
             for stream in Stream
         ),
         documents=dict(site.documents),
+        understands=UNDERSTOOD,
         meters=_meter_lives(site, site.rules.meters, now),
         balance=balance(site, now),
     )

@@ -27,6 +27,7 @@ from protocols.sync.customers import (
     WalletOverdrawn,
     WalletSpent,
 )
+from protocols.sync.filters import FilterChanged
 from protocols.sync.keeping import EntriesShed
 from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
 from protocols.sync.proof import ChainSealed
@@ -180,6 +181,8 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             rows.add("meta", "set_meta", "tokens_changed_at", at)
         case TariffsChanged() as tariffs:
             keep_tariffs(rows, tariffs)
+        case FilterChanged() as changed_filter:
+            rows.add("meta", "set_meta", "filter", encode(changed_filter).decode())
         case CustomersChanged() | ElsewhereTold() | WalletSpent() | WalletOverdrawn() | DunningStepTaken():
             keep_customers(rows, entry.body, at)
         case DocumentApplied() as applied:

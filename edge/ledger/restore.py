@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from edge.domain.composite import InstalledProfile
+from edge.domain.filters import filters
 from edge.domain.rules import SiteRules
 from edge.domain.site import OpenCommand, Site
 from edge.domain.smart_charging import limit_key
@@ -19,8 +23,11 @@ from edge.ledger.queries import queries
 from edge.ledger.receipt_tables import restore_receipts
 from edge.ledger.security_tables import restore_security
 from edge.ledger.tariff_tables import restore_tariffs
+from protocols.sync.filters import FilterChanged
 from protocols.sync.topics import Stream
 from protocols.terms import ChargingState, ConnectorStatus
+
+FILTER: Final = TypeAdapter(FilterChanged)
 
 
 def restore(ledger: Ledger, rules: SiteRules) -> Site:
@@ -58,6 +65,7 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
         )
     _restore_smart_charging(site, ledger)
     restore_tariffs(site, ledger.connection)
+    _restore_filter(site, ledger)
     restore_security(site, ledger.connection)
     restore_blocks(site, ledger.connection)
     restore_receipts(site, ledger.connection)
@@ -74,6 +82,12 @@ def _restore_smart_charging(site: Site, ledger: Ledger) -> None:
     for (document,) in ledger.connection.execute(queries()["charging_limits"]):
         limit = CHARGING_LIMIT.validate_json(document)
         site.external_limits.setdefault(limit.station_id, {})[limit_key(limit)] = limit
+
+
+def _restore_filter(site: Site, ledger: Ledger) -> None:
+    for (document,) in ledger.connection.execute(queries()["meta_of"], ("filter",)):
+        told = FILTER.validate_json(document)
+        site.filters = filters(site.rules.telemetry, told.classes, told.version)
 
 
 def _restore_stations(site: Site, ledger: Ledger) -> None:

@@ -16,7 +16,8 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from protocols.errors import BadEntry
-from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
+from protocols.sync.down import Ack, AnyDocument, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
+from protocols.sync.filters import DesiredFilter
 from protocols.sync.present import SCHEMA_VERSION, Birth, EdgeState, Live
 from protocols.sync.topics import Stream
 from protocols.sync.up import Entry
@@ -27,7 +28,7 @@ MAX_BATCH_BYTES: Final = 64 * 1024
 MAX_INFLATED_BYTES: Final = 16 * 1024 * 1024
 MAX_SEQ: Final = 2**53 - 1
 
-M = TypeVar("M", Birth, EdgeState, Live, Ack, DesiredAccounts, DesiredTariffs, DesiredTokens, Command)
+M = TypeVar("M", Birth, EdgeState, Live, Ack, DesiredAccounts, DesiredFilter, DesiredTariffs, DesiredTokens, Command)
 
 _ZLIB_MAGIC: Final = b"\x78"
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -36,7 +37,7 @@ _ENCODER: Final = msgspec.json.Encoder(decimal_format="string")
 """Writes the bytes that pydantic would, in a quarter of the time."""
 _MESSAGES: Final[dict[type, TypeAdapter[Any]]] = {
     message: TypeAdapter(message)
-    for message in (Birth, EdgeState, Live, Ack, DesiredAccounts, DesiredTariffs, DesiredTokens, Command)
+    for message in (Birth, EdgeState, Live, Ack, DesiredAccounts, DesiredFilter, DesiredTariffs, DesiredTokens, Command)
 }
 
 
@@ -137,7 +138,7 @@ def decode_batch(payload: bytes) -> Batch:
 
 
 def encode(
-    message: Birth | EdgeState | Live | Ack | DesiredAccounts | DesiredTariffs | DesiredTokens | Command,
+    message: Birth | EdgeState | Live | Ack | AnyDocument | Command,
 ) -> bytes:
     """Any other message of the contract."""
     body = _MESSAGES[type(message)].dump_json(message)

@@ -13,6 +13,7 @@ from protocols.charger.jobs import MAX_STATIONS, AnyJob, StationName, StationPat
 from protocols.ocpi.customer import Contract, Customer
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.token import Token
+from protocols.sync.filters import DesiredFilter
 from protocols.sync.topics import Count, Stream
 
 
@@ -70,11 +71,12 @@ class DesiredTariffs:
     document: Literal["tariffs"] = "tariffs"
 
 
-AnyDocument = DesiredTokens | DesiredAccounts | DesiredTariffs
+AnyDocument = DesiredTokens | DesiredAccounts | DesiredTariffs | DesiredFilter
 DOCUMENTS: Final[dict[str, type[AnyDocument]]] = {
     "tokens": DesiredTokens,
     "accounts": DesiredAccounts,
     "tariffs": DesiredTariffs,
+    "filter": DesiredFilter,
 }
 """Desired documents by the name that their topic ends with."""
 

@@ -14,7 +14,7 @@ from protocols.terms import BalancePart, EvseState, MeterRole
 
 SCHEMA_VERSION = 1
 """Of every message. Another one is refused, whole: raised only where a message would be misread."""
-CONTRACT_VERSION = "1.0"
+CONTRACT_VERSION = "1.1"
 """Of the contract as docs/asyncapi.json has it; rises with every field and message that is added."""
 
 
@@ -110,7 +110,10 @@ class StreamPosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Birth:
-    """Who an edge is and how its site stands, retained. `documents` maps a document's name to the version applied."""
+    """Who an edge is and how its site stands, retained. `documents` maps a document's name to the version applied.
+
+    `understands` names what came later than schema version 1 and is sent to nobody who does not name it: `filter`.
+    """
 
     edge_id: str
     epoch: str
@@ -123,6 +126,7 @@ class Birth:
     balance: tuple[FlowLive, ...] = ()
     documents: dict[str, int] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+    understands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import CustomerBody
+from protocols.sync.filters import FilterChanged
 from protocols.sync.keeping import EntriesShed
 from protocols.sync.payments import PaymentBody
 from protocols.sync.proof import ChainSealed
@@ -404,6 +405,7 @@ EventBody = (
     | DocumentApplied
     | TokensChanged
     | TariffsChanged
+    | FilterChanged
     | CustomerBody
     | ReservationMade
     | ReservationEnded

@@ -9,10 +9,12 @@ from protocols.charger.operations.smart_charging import ChargingProfile, Chargin
 from protocols.charger.operations.variables import VariableName, VariableSetting
 from protocols.sync import customers, keeping, tariffs, up, upkeep
 from protocols.sync.staff import SignInRefused
+from protocols.sync.filters import DeviceClass, FilterChanged, MeasurandFilter
 from protocols.sync.topics import Stream
 from protocols.terms import (
     ChargingState,
     ConnectorStatus,
+    Measurand,
 )
 from tests.protocols.sync.sample_things import CONTRACT, CUSTOMER, FIRMWARE, T0, T1, TARIFF, TOKEN
 
@@ -204,4 +206,5 @@ EVENT_BODIES = (
     ),
     tariffs.TariffsChanged(tariffs=(TARIFF,), is_complete=True),
     keeping.EntriesShed(stream=Stream.TELEMETRY, count=5000, first_seq=1201, last_seq=6200),
+    FilterChanged(version=5, classes={DeviceClass.EVSE: {Measurand.POWER: MeasurandFilter(deadband=250, percent=3)}}),
 )

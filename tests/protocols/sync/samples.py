@@ -8,6 +8,7 @@ from protocols.charger.jobs import StationPattern, UpdateFirmwareJob
 from protocols.charger.operations.variables import Reset
 from protocols.ocpi.location import Evse, Location
 from protocols.sync import down, present, up
+from protocols.sync.filters import DesiredFilter, DeviceClass, MeasurandFilter
 from protocols.sync.topics import Stream
 from protocols.terms import (
     BalancePart,
@@ -93,6 +94,7 @@ MESSAGES = {
         evses=(LIVE,),
         streams=(present.StreamPosition(stream=Stream.MONEY, last_seq=12, acked_seq=10, first_seq=3),),
         documents={"tokens": 4},
+        understands=("filter",),
         meters=(METER, BAY),
         balance=BALANCE,
     ),
@@ -104,6 +106,13 @@ MESSAGES = {
     "desired_tokens": down.DesiredTokens(version=4, tokens=(TOKEN,)),
     "desired_accounts": down.DesiredAccounts(
         version=2, customers=(CUSTOMER,), contracts=(CONTRACT,), balances={"DE-OHM-C1": Decimal("-12.50")}, as_of=T0
+    ),
+    "desired_filter": DesiredFilter(
+        version=5,
+        classes={
+            DeviceClass.EVSE: {Measurand.POWER: MeasurandFilter(deadband=250, percent=3, min_s=15, max_s=600)},
+            DeviceClass.METER: {Measurand.FREQUENCY: MeasurandFilter(max_s=300)},
+        },
     ),
     "desired_tariffs": down.DesiredTariffs(version=3, tariffs=(TARIFF,)),
     "command_remote_start": down.Command(
