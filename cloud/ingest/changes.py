@@ -17,6 +17,7 @@ from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionN
 from protocols.errors import BadEntry
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.session import SessionStatus
+from protocols.sync.codec import MAX_SEQ
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import (
     CustomersChanged,
@@ -179,7 +180,7 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
         case TillMoved() | ProviderReconciled():
             pass  # kept as they came; what moved are the postings beside them
         case EntriesShed() as body:
-            changes.shed.append(body)
+            changes.shed.append(_range_of(body))
         case SignInRefused():
             pass  # the alarm beside it is shown
         case ConnectorStatusChanged() as body:
@@ -280,6 +281,13 @@ def alarm_row(body: AlarmRaised, occurrence: str, at: datetime, origin: Origin) 
         "raised_at": at,
         "cleared_at": None,
     }
+
+
+def _range_of(shed: EntriesShed) -> EntriesShed:
+    """Raises BadEntry for numbers that no stream has."""
+    if shed.first_seq is not None and not 1 <= shed.first_seq <= (shed.last_seq or 0) <= MAX_SEQ:
+        raise BadEntry(f"entries {shed.first_seq} to {shed.last_seq} cannot be")
+    return shed
 
 
 def _clear_alarm(alarm_id: str, at: datetime, changes: Changes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from protocols.sync.topics import Count, Stream
+from protocols.sync.topics import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,7 @@ class EntriesShed:
     journaled. Money is never shed."""
 
     stream: Literal[Stream.EVENT, Stream.TELEMETRY]
-    count: Count
-    first_seq: Count | None = None
-    last_seq: Count | None = None
+    count: int
+    first_seq: int | None = None
+    last_seq: int | None = None
     kind: Literal["entries_shed"] = "entries_shed"

@@ -53,3 +53,9 @@ async def test_of_a_stream_that_never_came_the_beginning_may_be_shed(store: Stor
     (reading,) = telemetry_journal()[:1]
     fifth = Entry(stream=Stream.TELEMETRY, seq=5, at=reading.at, body=reading.body)
     assert (await deliver(store, [fifth])).ack.seq == 5
+
+
+async def test_numbers_that_no_stream_has_are_a_dead_letter_and_stop_nothing(store: Store) -> None:
+    for seq, (first, last) in enumerate([(1, 2**70), (0, 5), (5, 4), (1, None)], 1):
+        stored = await deliver(store, shed(seq, first, last))
+        assert (stored.ack.seq, stored.dead) == (seq, 1)
