@@ -36,6 +36,7 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.restore import restore
 from edge.ledger.sealing import Sealer
+from edge.ledger.staff_tables import wrong_pins
 from edge.ledger.trim import Retention, Trimmer
 from edge.local.doorkeeper import Doorkeeper
 from edge.local.requests import Desk
@@ -66,6 +67,7 @@ and, with 10,000 stations connected, through all of their state every few second
 everything here ends by its reference count; what does not, a closed connection, can wait some minutes."""
 BEGUN_AGAIN: Final = (
     "payments",
+    "staff",
     "modbus",
     "files",
     "frames",
@@ -124,7 +126,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         receipts = receipt_desk(config, ledger, agent, clock)
         codes = presented_codes(config)
         desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till, receipts, codes)
-        doorkeeper = Doorkeeper(staff_path(config), agent)
+        remembered = wrong_pins(ledger.connection, clock())
+        doorkeeper = Doorkeeper(staff_path(config), agent, remembered=remembered)
         local = LocalServer(local_settings, token, agent, desk, registry, doorkeeper)
         uplink = uplink_of(config, ledger, agent, agent, registry)
         agent.attach(chargers=chargers, screens=local, uplink=uplink, errands=Errands(security.notary, payments))
@@ -134,6 +137,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "agent": lambda: agent.run(ready),
             "ocpp": lambda: _after(ready, lambda: server.serve(lambda port: ports.note("ocpp", port))),
             "local": lambda: _after(ready, lambda: local.run(lambda: ports.note("local", local.port))),
+            "staff": lambda: _after(ready, doorkeeper.run),
             "seal": lambda: _after(ready, Sealer(ledger, inbox, clock).run),
             "disk": lambda: _after(ready, shedder(config, agent, ledger, ballast, ledger_metrics).run),
             "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from edge.config import EdgeConfig
 from edge.console import DEFAULT_CONFIG, ConfigOption, console, fail, load_settings, plain
 from edge.local.staff_file import StaffMember, hash_pin, pin_problem, read_staff, write_staff
 from edge.local.staff_import import id_problem, parse_staff
-from edge.places import staff_path
+from edge.places import ledger_path, staff_path
 from protocols.errors import BadText
 from protocols.site.staff import Role
 
@@ -64,6 +66,31 @@ def staff_remove(staff_id: StaffId, config: ConfigOption = DEFAULT_CONFIG) -> No
     print(f"{staff_id} is off the list")
     if not staff:
         print("Note: there is no staff any more; whoever can read the agent's token file may do everything.")
+
+
+@staff_app.command("history")
+def staff_history(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many changes.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Who was added, taken off, or given another role, name or PIN, the newest first: as the agent saw it, in UTC."""
+    from edge.console import ledger_errors
+    from edge.ledger.reader import LedgerReader
+
+    with ledger_errors():
+        rows = LedgerReader(ledger_path(load_settings(config))).staff_changes(limit)
+    if as_json:
+        print(json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=2))
+        return
+    table = Table("at", "id", "name", "what")
+    for row in rows:
+        what = f"added as {row.role}" if row.was_role is None else f"taken off, was {row.was_role}"
+        if row.role is not None and row.was_role is not None:
+            role = f"{row.was_role} to {row.role}" if row.role != row.was_role else f"stays {row.role}"
+            what = f"{role}{', new PIN' if row.is_pin_new else ''}"
+        table.add_row(row.at, plain(row.staff_id), plain(row.name), what)
+    console().print(table)
 
 
 @staff_app.command("import")

@@ -31,7 +31,7 @@ from protocols.sync.keeping import EntriesShed
 from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
 from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptIssued, StatementMade
-from protocols.sync.staff import SignInRefused
+from protocols.sync.staff import SignInRefused, SignInRegained, StaffChanged
 from protocols.sync.tariffs import TariffsChanged
 from protocols.sync.topics import EdgeAddress
 from protocols.sync.up import (
@@ -181,8 +181,8 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             pass  # kept as they came; what moved are the postings beside them
         case EntriesShed() as body:
             changes.shed.append(_range_of(body))
-        case SignInRefused():
-            pass  # the alarm beside it is shown
+        case SignInRefused() | SignInRegained() | StaffChanged():
+            pass  # the raw entry is kept, and the alarm beside it is shown
         case ConnectorStatusChanged() as body:
             changes.news.append(
                 StatusNews(

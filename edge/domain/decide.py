@@ -17,7 +17,6 @@ from edge.domain import (
     dunning,
     filter_changes,
     firmware_catalogue,
-    guessing,
     handover,
     idle_fees,
     jobs,
@@ -34,6 +33,7 @@ from edge.domain import (
     security_events,
     sessions,
     smart_charging,
+    staff,
     stations,
     tariff_lists,
     unbilled,
@@ -89,7 +89,7 @@ from edge.domain.payment_events import (
 from edge.domain.proof_events import ChainGrown
 from edge.domain.receipt_events import ReceiptAsked, StatementsReckoned
 from edge.domain.site import Site
-from edge.domain.staff_events import PinRefused
+from edge.domain.staff_events import PinAccepted, PinRefused, StaffListed
 from protocols.charger.commands import Judged
 from protocols.charger.events import (
     BootReported,
@@ -289,8 +289,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             disk.decide(site, decision, looked, now)
         case BillDecisionAsked():
             corrections.decide_bill(site, decision, event, now)
-        case PinRefused():
-            guessing.note_refused(site, decision, event, now)
+        case (PinRefused() | PinAccepted() | StaffListed()) as told:
+            staff.note(site, decision, told, now)
         case StationLetIn():
             boots.let_in(site, decision, event, now)
         case DecisionFailed():

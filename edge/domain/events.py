@@ -13,7 +13,7 @@ from edge.domain.past import PastTransaction
 from edge.domain.payment_events import PaymentEvent, PaymentReply
 from edge.domain.proof_events import ChainGrown
 from edge.domain.receipt_events import ReceiptEvent, ReceiptReply
-from edge.domain.staff_events import PinRefused
+from edge.domain.staff_events import StaffEvent
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, Operation, Reply
 from protocols.charger.events import ChargerEvent
@@ -271,7 +271,7 @@ SiteEvent = (
     | ChainGrown
     | DiskEvent
     | PaymentEvent
-    | PinRefused
+    | StaffEvent
     | StationLetIn
     | ReceiptEvent
     | Ticked

@@ -117,6 +117,8 @@ class Site:
     payments: PaymentBook = field(default_factory=PaymentBook)
     accounts: AccountBook = field(default_factory=AccountBook)
     bills: BillBook = field(default_factory=BillBook)
+    staff: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By id, the name and the role of all who were on the list when it was last looked at."""
     out_of_service: dict[EvseRef, AvailabilityChanged] = field(default_factory=dict)
     """What the operator took out of service, or wants to; EVSE 0 is the whole station."""
     accepted_stations: set[str] = field(default_factory=set)

@@ -17,6 +17,7 @@ from edge.ledger.payment_tables import keep as keep_payment
 from edge.ledger.receipt_tables import keep_receipt
 from edge.ledger.rows import Rows
 from edge.ledger.security_tables import keep as keep_security
+from edge.ledger.staff_tables import keep_staff
 from edge.ledger.tariff_tables import keep_tariffs
 from protocols.ocpi.token import Token
 from protocols.sync.corrections import BillDecided
@@ -32,7 +33,7 @@ from protocols.sync.keeping import EntriesShed
 from protocols.sync.payments import PaymentChanged, ProviderReconciled, TillChanged, TillMoved
 from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptIssued, StatementMade
-from protocols.sync.staff import SignInRefused
+from protocols.sync.staff import SignInRefused, SignInRegained, StaffChanged
 from protocols.sync.tariffs import TariffsChanged
 from protocols.sync.up import (
     AlarmCleared,
@@ -123,14 +124,7 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
     # By value: an enumeration's member would go through sqlite3's adapters, which costs as much as the row.
     rows.add("journal", "append", entry.stream.value, entry.seq, at, None if is_kept_apart else encoded)
     match entry.body:
-        case (
-            TransactionStarted()
-            | TransactionMerged()
-            | IdTokenRefused()
-            | MeterValuesSampled()
-            | SignInRefused()
-            | EntriesShed()
-        ):
+        case TransactionStarted() | TransactionMerged() | IdTokenRefused() | MeterValuesSampled() | EntriesShed():
             pass  # the journal is their only place; an open transaction's row comes with its checkpoint
         case TransactionEnded() as ended:
             rows.add("past", "keep_past", ended.transaction_id, ended.reason, at)
@@ -179,6 +173,8 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
                 rows.add("tokens", "put_token", changed.source, token.key, encode(token))
             rows.add("meta", "set_meta", "tokens_version", str(entry.seq))
             rows.add("meta", "set_meta", "tokens_changed_at", at)
+        case (SignInRefused() | SignInRegained() | StaffChanged()) as of_staff:
+            keep_staff(rows, of_staff, at)
         case TariffsChanged() as tariffs:
             keep_tariffs(rows, tariffs)
         case FilterChanged() as changed_filter:

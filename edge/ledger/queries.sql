@@ -673,6 +673,26 @@ INSERT INTO customers (source, customer_id, name, words, document) VALUES (?, ?,
 ON CONFLICT (source, customer_id) DO UPDATE SET name = excluded.name, words = excluded.words,
     document = excluded.document
 
+-- name: put_wrong_pins
+INSERT INTO wrong_pins (staff_id, wrong, wait_s, at) VALUES (?, ?, ?, ?)
+ON CONFLICT (staff_id) DO UPDATE SET wrong = excluded.wrong, wait_s = excluded.wait_s, at = excluded.at
+
+-- name: drop_wrong_pins
+DELETE FROM wrong_pins WHERE staff_id = ?
+
+-- name: wrong_pins
+SELECT staff_id, wrong, wait_s, at FROM wrong_pins
+
+-- name: add_staff_change
+INSERT INTO staff_changes (at, staff_id, name, role, was_role, is_pin_new) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: staff
+SELECT staff_id, name, role FROM staff_changes AS c
+WHERE id = (SELECT MAX(id) FROM staff_changes WHERE staff_id = c.staff_id) AND role IS NOT NULL ORDER BY staff_id
+
+-- name: staff_changes
+SELECT at, staff_id, name, role, was_role, is_pin_new FROM staff_changes ORDER BY id DESC LIMIT ?
+
 -- name: drop_tariffs
 DELETE FROM tariffs WHERE source = ?
 

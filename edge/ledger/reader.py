@@ -11,6 +11,7 @@ from edge.ledger.bill_tables import bill_of
 from edge.ledger.database import LedgerError, open_reader
 from edge.ledger.projections import TOKEN
 from edge.ledger.queries import queries
+from edge.ledger.staff_tables import StaffRow, staff_changes
 from edge.ledger.tariff_tables import tariffs_in
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.tariff import Tariff
@@ -32,6 +33,13 @@ class LedgerReader:
         """Those that the staff brought in ("site") and the hub's ("hub"), by id."""
         try:
             return tariffs_in(self._connection)
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(f"the ledger cannot be read: {error}") from error
+
+    def staff_changes(self, limit: int) -> list[StaffRow]:
+        """Who was put on the list of the staff, taken off or changed, the newest first."""
+        try:
+            return staff_changes(self._connection, limit)
         except sqlite3.DatabaseError as error:
             raise LedgerError(f"the ledger cannot be read: {error}") from error
 

@@ -22,6 +22,7 @@ from edge.ledger.projections import ALARM, CHARGING_LIMIT, CHARGING_PROFILE, CHE
 from edge.ledger.queries import queries
 from edge.ledger.receipt_tables import restore_receipts
 from edge.ledger.security_tables import restore_security
+from edge.ledger.staff_tables import restore_staff
 from edge.ledger.tariff_tables import restore_tariffs
 from protocols.sync.filters import FilterChanged
 from protocols.sync.topics import Stream
@@ -65,6 +66,7 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
         )
     _restore_smart_charging(site, ledger)
     restore_tariffs(site, ledger.connection)
+    restore_staff(site, ledger.connection)
     _restore_filter(site, ledger)
     restore_security(site, ledger.connection)
     restore_blocks(site, ledger.connection)

@@ -2,23 +2,26 @@
 
 Guessing a PIN is made slow: attempts are looked at one after the other, each costs a scrypt, and from the third wrong
 one on its id waits, twice as long each time. An id that nobody has waits in the same way and takes as long to refuse.
-The site is told of each wrong one, and raises an alarm from the fifth on.
+Each wrong one is durable before it is answered, so a restart gives nobody new tries; the site raises an alarm from the
+fifth on. What is remembered of ids that nobody has is in memory alone: no PIN is right for them.
+
+Who is on the list is told to the site when the list changes, and before anybody signs in by it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import structlog
 
-from edge.domain.staff_events import PinRefused
+from edge.domain.staff_events import Listed, PinAccepted, PinRefused, StaffEvent, StaffListed
 from edge.local.permits import refusal
 from edge.local.staff_file import StaffMember, hash_pin, is_pin, read_staff
 from edge.ports import Inbox, Overloaded
@@ -30,9 +33,12 @@ from protocols.site.staff import OPERATOR, Act, Actor
 from protocols.site.staff_requests import SeatRequest, SignIn, SignOut, WhoAmI
 from protocols.site.view import Answer
 
+TOO_BUSY: Final = "the agent is too busy and lets nobody in; try again"
 FREE_TRIES: Final = 2
 FIRST_WAIT_S: Final = 5.0
 LONGEST_WAIT_S: Final = 900.0
+LOOK_S: Final = 5.0
+"""How long a change of the list may remain unseen where nobody asks for anything."""
 MAX_STRANGERS: Final = 1000
 """Ids that nobody has, whose wrong attempts are remembered."""
 
@@ -51,21 +57,39 @@ class _Tries:
 
 
 class Doorkeeper:
-    """`now_s` are monotonic seconds. The file is read again when it was changed: who was taken off the list may do
-    nothing from that moment on, on whatever connection."""
+    """`now_s` are monotonic seconds; `remembered` has the wrong PINs in a row of each id, and how long, s, it is still
+    to wait. Run as a part of the agent, so that changes of the list are told. The file is read again when it was
+    changed: who was taken off the list may do nothing from that moment on, on whatever connection."""
 
-    def __init__(self, path: Path, inbox: Inbox, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        inbox: Inbox,
+        now_s: Callable[[], float] = time.monotonic,
+        remembered: Mapping[str, tuple[int, float]] = MappingProxyType({}),
+    ) -> None:
         self._path = path
         self._inbox = inbox
         self._now_s = now_s
         self._one_by_one = asyncio.Lock()
-        self._tries: dict[str, _Tries] = {}
+        self._tries = {
+            staff_id: _Tries(wrong=wrong, until_s=now_s() + wait_s) for staff_id, (wrong, wait_s) in remembered.items()
+        }
         self._strangers: OrderedDict[str, _Tries] = OrderedDict()
         self._staff: dict[str, StaffMember] = {}
+        self._told: dict[str, StaffMember] | None = None
+        """The list that the site was told of last."""
         self._problem: str | None = None
         self._read_as: tuple[int, int, int] | None = None
         self._nobody = hash_pin("nobody")
         self._log = structlog.get_logger("edge.local")
+
+    async def run(self) -> None:
+        while True:
+            async with self._one_by_one:
+                self._list()
+                await self._tell_list()
+            await asyncio.sleep(LOOK_S)
 
     # --- who may ---
 
@@ -143,6 +167,8 @@ class Doorkeeper:
                 return self._problem
             if not staff:
                 return "the site has no staff: add somebody with `ohmstead-edge staff add`, or ask without signing in"
+            if not await self._tell_list():
+                return TOO_BUSY
             member = staff.get(request.staff_id)
             tries = self._tries_of(request.staff_id, is_known=member is not None)
             wait_s = tries.until_s - self._now_s()
@@ -151,7 +177,9 @@ class Doorkeeper:
             pin_hash = member.pin_hash if member is not None else self._nobody
             is_right = await asyncio.to_thread(is_pin, request.pin, pin_hash)
             if member is None or not is_right:
-                return self._refuse(request.staff_id, tries, is_known=member is not None)
+                return await self._refuse(request.staff_id, tries, is_known=member is not None)
+            if tries.wrong and not await self._tell(PinAccepted(staff_id=member.staff_id, wrong=tries.wrong)):
+                return TOO_BUSY
             tries.wrong = 0
             seat.staff_id = member.staff_id
             return None
@@ -164,15 +192,45 @@ class Doorkeeper:
             self._strangers.popitem(last=False)
         return tries
 
-    def _refuse(self, staff_id: str, tries: _Tries, *, is_known: bool) -> str:
+    async def _refuse(self, staff_id: str, tries: _Tries, *, is_known: bool) -> str:
         tries.wrong += 1
         wait_s = 0.0
         if tries.wrong > FREE_TRIES:
             wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(tries.wrong - FREE_TRIES - 1, 10))
             tries.until_s = self._now_s() + wait_s
         self._log.warning("pin_refused", wrong=tries.wrong, is_known=is_known, wait_s=wait_s)
-        event = PinRefused(staff_id=staff_id if is_known else None, wrong=tries.wrong, wait_s=int(wait_s))
-        with contextlib.suppress(Overloaded):
-            self._inbox.put(event)
+        told = PinRefused(staff_id=staff_id if is_known else None, wrong=tries.wrong, wait_s=int(wait_s))
+        if not await self._tell(told):
+            return TOO_BUSY  # and not whether it was right: what is not durable is not answered
         later = f"; try again in {wait_s:.0f} s" if wait_s else ""
         return f"no such staff id, or a wrong PIN{later}"
+
+    # --- what the site is told ---
+
+    async def _tell_list(self) -> bool:
+        """Whether the journal has the list as it is. One that is broken is not told: nobody may do anything by it."""
+        staff = self._staff
+        if self._problem is not None or staff == self._told:
+            return True
+        before = self._told or {}
+        listed = tuple(
+            Listed(
+                staff_id=each.staff_id,
+                name=each.name,
+                role=each.role.value,
+                is_pin_new=each.staff_id in before and before[each.staff_id].pin_hash != each.pin_hash,
+            )
+            for each in staff.values()
+        )
+        is_told = await self._tell(StaffListed(staff=listed))
+        if is_told:
+            self._told = staff
+        return is_told
+
+    async def _tell(self, event: StaffEvent) -> bool:
+        """Whether it is durable."""
+        try:
+            await self._inbox.ask(event)
+        except Overloaded:
+            return False
+        return True

@@ -22,7 +22,7 @@ from protocols.sync.keeping import EntriesShed
 from protocols.sync.payments import PaymentBody
 from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptBody
-from protocols.sync.staff import SignInRefused
+from protocols.sync.staff import StaffBody
 from protocols.sync.tariffs import TariffsChanged
 from protocols.sync.topics import Count, Stream
 from protocols.sync.upkeep import (
@@ -386,7 +386,7 @@ MoneyBody = (
     | ReceiptBody
 )
 EventBody = (
-    SignInRefused
+    StaffBody
     | EntriesShed
     | ChargingProfileSet
     | ChargingProfileCleared

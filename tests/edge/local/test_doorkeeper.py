@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 import pytest
 
-from edge.domain.staff_events import PinRefused
-from edge.local.doorkeeper import FREE_TRIES, MAX_STRANGERS, Doorkeeper, Seat
+from edge.domain.staff_events import Listed, PinAccepted, PinRefused, StaffListed
+from edge.local.doorkeeper import FREE_TRIES, MAX_STRANGERS, TOO_BUSY, Doorkeeper, Seat
 from edge.local.permits import NEEDS
 from edge.local.staff_file import StaffMember, hash_pin, is_pin, pin_problem, read_staff, write_staff
 from protocols.errors import BadText
@@ -131,6 +131,47 @@ async def test_guessing_is_slow_and_told(world: World) -> None:
         ("anna", 4, 10),
     ]
     assert await world.sign_in("ben", BEN) is None
+
+
+async def test_a_restart_gives_nobody_new_tries(staff: Path) -> None:
+    inbox = FakeInbox()
+    now_s = [0.0]
+    again = World(Doorkeeper(staff, inbox, lambda: now_s[0], remembered={"anna": (4, 7.0)}), inbox)
+    assert "too many wrong PINs: try again in 8 s" in (await again.sign_in("anna", ANNA) or "")
+    now_s[0] += 7.1
+    assert "try again in 20 s" in (await again.sign_in("anna", "0815") or "")
+    now_s[0] += 20.1
+    assert await again.sign_in("anna", ANNA) is None
+    assert inbox.events[-1] == PinAccepted(staff_id="anna", wrong=5)
+    assert await again.sign_in("ben", BEN) is None
+
+
+async def test_what_cannot_be_made_durable_is_not_answered(world: World) -> None:
+    assert await world.sign_in("anna", "0815") is not None
+    world.inbox.is_overloaded = True
+    assert await world.sign_in("anna", "0815") == TOO_BUSY
+    assert await world.sign_in("anna", ANNA) == TOO_BUSY
+    assert world.keeper.actor(world.seat) is None
+    world.inbox.is_overloaded = False
+    assert await world.sign_in("anna", ANNA) is None
+
+
+async def test_the_list_is_told_before_anybody_signs_in_by_it(world: World, staff: Path) -> None:
+    assert await world.sign_in("anna", ANNA) is None
+    (told,) = [event for event in world.inbox.events if isinstance(event, StaffListed)]
+    assert told.staff[0] == Listed(staff_id="anna", name="anna 王", role="cashier")
+    assert ANNA not in repr(told)
+    assert "scrypt" not in repr(told)
+    people = read_staff(staff)
+    people["anna"] = StaffMember(staff_id="anna", name="Anna", role=Role.SUPERVISOR, pin_hash=hash_pin("7261"))
+    del people["ben"]
+    write_staff(staff, people.values())
+    assert await world.sign_in("anna", "7261") is None
+    *_, told = [event for event in world.inbox.events if isinstance(event, StaffListed)]
+    assert told.staff == (
+        Listed(staff_id="anna", name="Anna", role="supervisor", is_pin_new=True),
+        Listed(staff_id="tina", name="tina 王", role="technician"),
+    )
 
 
 async def test_one_who_guesses_gets_few_tries_in_an_hour(world: World) -> None:

@@ -8,7 +8,7 @@ from protocols.charger.jobs import ApplyTemplateJob, StationPattern, StepStatus
 from protocols.charger.operations.smart_charging import ChargingProfile, ChargingSchedule, SchedulePeriod
 from protocols.charger.operations.variables import VariableName, VariableSetting
 from protocols.sync import customers, keeping, tariffs, up, upkeep
-from protocols.sync.staff import SignInRefused
+from protocols.sync.staff import SignInRefused, SignInRegained, StaffChange, StaffChanged
 from protocols.sync.filters import DeviceClass, FilterChanged, MeasurandFilter
 from protocols.sync.topics import Stream
 from protocols.terms import (
@@ -206,5 +206,9 @@ EVENT_BODIES = (
     ),
     tariffs.TariffsChanged(tariffs=(TARIFF,), is_complete=True),
     keeping.EntriesShed(stream=Stream.TELEMETRY, count=5000, first_seq=1201, last_seq=6200),
+    SignInRegained(staff_id="anna", wrong=3),
+    StaffChanged(
+        changes=(StaffChange(staff_id="anna", name="Anna", role="supervisor", was_role="cashier", is_pin_new=True),)
+    ),
     FilterChanged(version=5, classes={DeviceClass.EVSE: {Measurand.POWER: MeasurandFilter(deadband=250, percent=3)}}),
 )
