@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -17,6 +18,7 @@ from rich.console import Console
 
 from edge.config import BadConfig, EdgeConfig, load
 from edge.ledger.database import LedgerError
+from edge.list_file import read_list
 from edge.local.client import AgentUnreachable, local_client
 from edge.places import listening_path, staff_path, token_path
 from protocols.errors import BadText, OhmsteadError
@@ -61,6 +63,7 @@ StaffOption = Annotated[
         help=f"Who asks, where the site has staff; the PIN is asked for, or comes from {PIN_VARIABLE}.",
     ),
 ]
+_AT_LINE = re.compile(r"line (\d+)\b")
 DEFAULT_CONFIG = Path("/etc/ohmstead/edge.toml")
 
 
@@ -94,6 +97,25 @@ def ask(settings: EdgeConfig, request: Request, timeout_s: float = 30.0) -> Answ
         return good(asyncio.run(ask_agent(settings, request, timeout_s)))
     except OhmsteadError as error:
         fail(str(error))
+
+
+def list_text(file: Path) -> str:
+    """The text of a list to be imported; ends the program where it cannot be read."""
+    try:
+        return read_list(file)
+    except BadText as error:
+        refuse_list(file, str(error).splitlines())
+
+
+def refuse_list(file: Path, problems: Iterable[str]) -> NoReturn:
+    """By lines, the file's first line first; what has no line comes before."""
+    ordered = sorted(problems, key=_line_of)
+    fail("\n".join(f"{file}: {plain(problem)}" for problem in ordered) + "\nnothing was imported")
+
+
+def _line_of(problem: str) -> int:
+    at = _AT_LINE.match(problem)
+    return int(at[1]) if at is not None else 0
 
 
 async def ask_agent(settings: EdgeConfig, request: Request, timeout_s: float) -> Answer:

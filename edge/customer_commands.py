@@ -17,7 +17,18 @@ import typer
 from rich.table import Table
 
 from edge.config import EdgeConfig
-from edge.console import DEFAULT_CONFIG, ConfigOption, change, console, fail, ledger_errors, load_settings, plain
+from edge.console import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    change,
+    console,
+    fail,
+    ledger_errors,
+    list_text,
+    load_settings,
+    plain,
+    refuse_list,
+)
 from edge.ledger.database import LedgerError, open_reader
 from edge.places import ledger_path
 from protocols.site.customer_requests import AddCustomers, BlockContract, ChangeContract
@@ -57,7 +68,7 @@ def customers_import(
     settings = load_settings(config)
     found = _read(settings, file)
     if found.problems:
-        fail("\n".join(f"{file}: {problem}" for problem in found.problems) + "\nnothing was imported")
+        refuse_list(file, found.problems)
     counted = f"{len(found.customers)} customers, {len(found.contracts)} contracts, {len(found.tokens)} cards"
     if dry_run:
         print(f"{file}: {counted}, no problem. Nothing was imported.")
@@ -75,14 +86,11 @@ def customers_import(
 def _read(settings: EdgeConfig, file: Path) -> CustomerList:
     from edge.customer_toml import parse_toml
     from edge.domain.customer_file import parse_csv
+    from edge.known_tariffs import known_tariffs
 
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        fail(f"{file}: cannot be read: {error.strerror}")
-    except UnicodeDecodeError as error:
-        fail(f"{file}: is not UTF-8 text: {error}")
-    tariff_ids = frozenset(tariff.id for tariff in settings.tariffs)
+    text = list_text(file)
+    with ledger_errors():
+        tariff_ids = frozenset(tariff_id for tariffs in known_tariffs(settings).values() for tariff_id in tariffs)
     parse = parse_toml if file.suffix.lower() == ".toml" else parse_csv
     return parse(text, settings.currency, tariff_ids)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import date
-from decimal import Decimal
 from typing import Any, Final
 
 from edge.domain.customer_file import CONTRACT_COLUMNS, CUSTOMER_COLUMNS, CustomerList, Row, read_rows
-from edge.toml_lines import key_lines, line_of
+from edge.toml_lines import cell_text, key_lines, line_of, read_toml
+from protocols.errors import BadText
 
 _CUSTOMER_KEYS: Final = {"id", *CUSTOMER_COLUMNS[1:], "contracts"}
 _CONTRACT_KEYS: Final = {"id", *CONTRACT_COLUMNS[1:]}
@@ -17,9 +15,9 @@ _CONTRACT_KEYS: Final = {"id", *CONTRACT_COLUMNS[1:]}
 
 def parse_toml(text: str, currency: str, tariff_ids: frozenset[str]) -> CustomerList:
     try:
-        document = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        return CustomerList(problems=(f"not TOML: {error}",))
+        document = read_toml(text)
+    except BadText as error:
+        return CustomerList(problems=(str(error),))
     lines = key_lines(text)
     problems = [f"{key!r} is not known: expected [[customers]]" for key in document if key != "customers"]
     listed = document.get("customers", [])
@@ -29,8 +27,8 @@ def parse_toml(text: str, currency: str, tariff_ids: frozenset[str]) -> Customer
     for number, customer in enumerate(listed):
         at = ("customers", number)
         problems += _unknown(customer, _CUSTOMER_KEYS, line_of(lines, at) or 1)
-        told = {"customer_id": _text(customer.get("id", ""))}
-        told |= {name: _text(customer[name]) for name in CUSTOMER_COLUMNS[1:] if name in customer}
+        told = {"customer_id": cell_text(customer.get("id", ""))}
+        told |= {name: cell_text(customer[name]) for name in CUSTOMER_COLUMNS[1:] if name in customer}
         line = line_of(lines, at) or 1
         contracts = customer.get("contracts", [])
         if not isinstance(contracts, list) or not all(isinstance(each, dict) for each in contracts):
@@ -41,8 +39,8 @@ def parse_toml(text: str, currency: str, tariff_ids: frozenset[str]) -> Customer
         for index, contract in enumerate(contracts):
             place = line_of(lines, (*at, "contracts", index)) or line
             problems += _unknown(contract, _CONTRACT_KEYS, place)
-            terms = {"contract_id": _text(contract.get("id", ""))}
-            terms |= {name: _text(contract[name]) for name in CONTRACT_COLUMNS[1:] if name in contract}
+            terms = {"contract_id": cell_text(contract.get("id", ""))}
+            terms |= {name: cell_text(contract[name]) for name in CONTRACT_COLUMNS[1:] if name in contract}
             if not terms["contract_id"]:
                 problems.append(f"line {place}: a contract needs an id")
             rows.append(Row(line=place, customer_line=line, values=told | terms))
@@ -53,18 +51,3 @@ def _unknown(table: Mapping[str, Any], known: set[str], line: int) -> Iterator[s
     for key in table:
         if key not in known:
             yield f"line {line}: {key!r} is not known; known are {', '.join(sorted(known))}"
-
-
-def _text(value: Any) -> str:
-    """As a cell of the CSV list has it."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case list():
-            return "; ".join(_text(each) for each in value)
-        case {"plate": plate, **more}:
-            return f"{_text(plate)}={_text(more['name'])}" if more.get("name") else _text(plate)
-        case date():
-            return value.isoformat()
-        case _:
-            return str(value).strip()

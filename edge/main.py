@@ -32,15 +32,16 @@ from edge.console import (
     fail,
     good,
     ledger_errors,
+    list_text,
     load_settings,
     local_port,
     plain,
+    refuse_list,
 )
 from edge.correction_commands import bills_app
-from edge.customer_commands import accounts_app, contracts_app, customers_app
+from edge.customer_commands import PATIENCE_S, accounts_app, contracts_app, customers_app
 from edge.deviation_table import deviation_table
 from edge.device_commands import reports, variables_app
-from edge.domain.token_csv import parse_tokens
 from edge.find_command import find
 from edge.frames_command import frames
 from edge.job_commands import files_app, jobs_app, template_app
@@ -413,24 +414,25 @@ def tokens_list(
 
 @tokens_app.command("import")
 def tokens_import(
-    file: Annotated[Path, typer.Argument(help="CSV with the columns uid, contract_id and more.", exists=True)],
+    file: Annotated[Path, typer.Argument(help="CSV with the columns uid, contract_id and more, or TOML (*.toml).")],
     replace: Annotated[bool, typer.Option("--replace", help="Drop the site's other own tokens.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is wrong with the file.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Import tokens from CSV: all of them, or none and every problem with its line."""
+    """Import tokens from CSV or TOML: all of them, or none and every problem with its line."""
+    from edge.domain.token_list import parse_tokens
+    from edge.token_toml import parse_toml
+
     settings = load_settings(config)
-    try:
-        found, problems = parse_tokens(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{file}: {error}")
+    parse = parse_toml if file.suffix.lower() == ".toml" else parse_tokens
+    found, problems = parse(list_text(file))
     if problems:
-        fail("\n".join(f"{file}: {problem}" for problem in problems) + "\nnothing was imported")
+        refuse_list(file, problems)
     if dry_run:
         print(f"{file}: {len(found)} tokens, no problem. Nothing was imported.")
         return
     asked = ImportTokens(id="1", tokens=found, replaces_all=replace)
-    print(change(settings, asked))
+    print(change(settings, asked, PATIENCE_S))
 
 
 @tokens_app.command("block")

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from edge.config import EdgeConfig
-from edge.console import DEFAULT_CONFIG, ConfigOption, console, fail, load_settings, plain
+from edge.console import DEFAULT_CONFIG, ConfigOption, console, fail, list_text, load_settings, plain, refuse_list
 from edge.local.staff_file import StaffMember, hash_pin, pin_problem, read_staff, write_staff
 from edge.local.staff_import import id_problem, parse_staff
 from edge.places import ledger_path, staff_path
@@ -95,20 +95,16 @@ def staff_history(
 
 @staff_app.command("import")
 def staff_import(
-    file: Annotated[Path, typer.Argument(help="CSV with id, name, role, pin; or TOML with [[staff]].", exists=True)],
+    file: Annotated[Path, typer.Argument(help="CSV with id, name, role, pin; or TOML with [[staff]].")],
     replace: Annotated[bool, typer.Option("--replace", help="Take everybody else off the list.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is wrong with the file.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Import staff: all of them, or none and every problem with its line."""
     settings = load_settings(config)
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{file}: {error}")
-    found, problems = parse_staff(text, is_toml=file.suffix.lower() == ".toml")
+    found, problems = parse_staff(list_text(file), is_toml=file.suffix.lower() == ".toml")
     if problems:
-        fail("\n".join(f"{file}: {problem}" for problem in problems) + "\nnothing was imported")
+        refuse_list(file, problems)
     if dry_run:
         print(f"{file}: {len(found)} staff, no problem. Nothing was imported.")
         return

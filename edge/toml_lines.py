@@ -1,15 +1,50 @@
-"""At which line of a TOML file a key stands, so that a problem can be pointed at. tomllib keeps no positions."""
+"""TOML with its lines: at which line of a file a key stands, so that a problem can be pointed at. tomllib keeps no
+positions."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import date, time
+from decimal import Decimal
+from typing import Any
+
+from protocols.errors import BadText
 
 Key = tuple[str | int, ...]
 
 _TABLE = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _PAIR = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+
+
+_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)")
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """The document. Raises BadText with the line."""
+    try:
+        return tomllib.loads(text.removeprefix("\ufeff"), parse_float=Decimal)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError of its own
+        told = str(error)
+        where = f"line {at[1]}: " if (at := _AT_LINE.search(told)) is not None else ""
+        raise BadText(f"{where}not TOML: {_AT_LINE.sub('', told)}") from error
+
+
+def cell_text(value: Any) -> str:
+    """A value as a cell of a list has it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return "; ".join(cell_text(each) for each in value)
+        case {"plate": plate, **more}:
+            return f"{cell_text(plate)}={cell_text(more['name'])}" if more.get("name") else cell_text(plate)
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return str(value).strip()
 
 
 def key_lines(text: str) -> dict[Key, int]:

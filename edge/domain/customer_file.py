@@ -7,14 +7,13 @@ vehicles as PLATE or PLATE=NAME, cards by their uids. A customer's own columns m
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final, TypeVar
 
+from edge.domain.csv_rows import csv_rows, rounded_problem
 from protocols.ocpi.customer import Billing, Contract, Customer, StatementPeriod, Vehicle
 from protocols.ocpi.token import Token, token_key
 
@@ -51,30 +50,8 @@ class CustomerList:
 
 def parse_csv(text: str, currency: str, tariff_ids: frozenset[str]) -> CustomerList:
     """The first line names the columns: customer_id and name, and of COLUMNS what is wanted."""
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=None), skipinitialspace=True, strict=True)
-    rows: list[Row] = []
-    try:
-        columns = [name.strip() for name in next(reader, [])]
-        problems = _column_problems(columns)
-        for values in [] if problems else reader:
-            if any(value.strip() for value in values):
-                if len(values) > len(columns):
-                    problems.append(f"line {reader.line_num}: more values than columns")
-                cells = dict(zip(columns, (value.strip() for value in values), strict=False))
-                rows.append(Row(line=reader.line_num, values=cells))
-    except csv.Error as error:
-        return CustomerList(problems=(f"line {reader.line_num}: {error}",))
-    return read_rows(rows, currency, tariff_ids, problems)
-
-
-def _column_problems(columns: Sequence[str]) -> list[str]:
-    problems = [f"line 1: there is no column {name!r}" for name in ("customer_id", "name") if name not in columns]
-    for name in dict.fromkeys(columns):
-        if name not in COLUMNS:
-            problems.append(f"line 1: column {name!r} is not known; known are {', '.join(COLUMNS)}")
-        elif columns.count(name) > 1:
-            problems.append(f"line 1: column {name!r} stands there twice")
-    return problems
+    rows, problems = csv_rows(text, COLUMNS, ("customer_id", "name"))
+    return read_rows([Row(line=row.line, values=row.values) for row in rows], currency, tariff_ids, problems)
 
 
 def read_rows(
@@ -85,7 +62,7 @@ def read_rows(
     for row in rows:
         reading.take(row)
     reading.end()
-    if not reading.customers and not reading.problems:
+    if not rows and not reading.problems:
         reading.problems.append("there is no customer in the list")
     return CustomerList(
         customers=tuple(customer for customer, _ in reading.customers.values()),
@@ -132,6 +109,8 @@ class _Reading:
                 self._say(line, f"{name} has more than {longest} characters")
         if not told.get("name"):
             self._say(line, f"customer {customer_id!r} has no name")
+        elif not told["name"].isprintable():
+            self._say(line, "name must be printable characters, in one line")
         if told.get("language") and (len(told["language"]) != 2 or not told["language"].isalpha()):
             self._say(line, f"language {told['language']!r} is not an ISO 639-1 code, such as en or zh")
         if told.get("email") and "@" not in told["email"]:
@@ -168,7 +147,7 @@ class _Reading:
         if currency != self.currency:
             self._say(line, f"currency {currency!r}: this site's is {self.currency}")
         if told.get("tariff_id") and told["tariff_id"] not in self.tariff_ids:
-            self._say(line, f"tariff_id {told['tariff_id']!r} is not in the configuration")
+            self._say(line, f"tariff_id {told['tariff_id']!r} is no tariff of this site")
         if told.get("token_group") and len(told["token_group"]) > MAX_ID:
             self._say(line, f"token_group has more than {MAX_ID} characters")
         valid = told.get("valid", "").lower()
@@ -200,6 +179,8 @@ class _Reading:
         for uid in filter(None, (each.strip() for each in text.split(";"))):
             if len(uid) > MAX_ID or not uid.isprintable():
                 self._say(line, f"card {uid!r} must be 1 to {MAX_ID} printable characters")
+            elif problem := rounded_problem("card", uid):
+                self._say(line, problem)
             token = Token(uid=uid, contract_id=contract.id, group_id=contract.token_group)
             before = self.tokens.setdefault(token_key(uid), (token, line))
             if before[0] is not token:
@@ -214,6 +195,8 @@ class _Reading:
 
     def _is_id(self, name: str, value: str, line: int) -> bool:
         if value and len(value) <= MAX_ID and value.isprintable():
+            if problem := rounded_problem(name, value):
+                self._say(line, problem)
             return True
         self._say(line, f"{name} must be 1 to {MAX_ID} printable characters")
         return False

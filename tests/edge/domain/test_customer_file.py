@@ -80,7 +80,7 @@ def test_every_problem_is_named_with_its_line() -> None:
     found = read(
         "customer_id,name,email,contract_id,billing,credit_limit,offline_limit,payment_days,valid,expires_at,cards,"
         "currency,tariff_id,vehicles\n"
-        "K1,Anna,anna,W1,cash,-1,1.005,x,maybe,2027-01-01,04AA,USD,other,=van\n"
+        "K1,Anna,anna,W1,cash,-1,1.005,x,maybe,2027-01-01,04AA,USD,other,B-1;=van\n"
         "K2,Bert,,W1,prepaid,,,,,,04aa,,,\n"
         "K2,Bertha,,,,,,,,,,,,\n"
         ",Carl,,,,,,,,,,,,\n"
@@ -92,7 +92,7 @@ def test_every_problem_is_named_with_its_line() -> None:
         "line 2: '=van' is not a vehicle: a plate of 1 to 20 characters, or PLATE=NAME",
         "line 2: billing 'cash' is not one of prepaid, postpaid",
         "line 2: currency 'USD': this site's is EUR",
-        "line 2: tariff_id 'other' is not in the configuration",
+        "line 2: tariff_id 'other' is no tariff of this site",
         "line 2: valid must be true or false, not 'maybe'",
         "line 2: credit_limit '-1' is not a sum such as 50 or 49.90",
         "line 2: offline_limit '1.005' is not a sum such as 50 or 49.90",
@@ -104,11 +104,17 @@ def test_every_problem_is_named_with_its_line() -> None:
         "line 5: customer_id must be 1 to 36 printable characters",
         "line 6: customer 'K3' has no name in any line",
         "line 6: expires_at 'nonsense' is not an ISO 8601 time",
-        "line 7: more values than columns",
+        "line 7: more values than columns (15 for 14)",
         "line 7: billing is given, but no contract_id",
     ):
         assert problem in found.problems, found.problems
     assert len(found.problems) == 18
+
+
+def test_the_phone_numbers_of_an_export_are_read_as_they_were() -> None:
+    """A cell that a spreadsheet would take for a formula is exported as text."""
+    (customer,) = read("customer_id,name,phone\nK1,'=Anna,'+49 30 123\n").customers
+    assert (customer.name, customer.phone) == ("=Anna", "+49 30 123")
 
 
 def test_columns_that_nobody_knows_and_empty_lists() -> None:
@@ -127,7 +133,7 @@ def test_toml_problems_have_lines_too() -> None:
         "customers must be a list of tables: [[customers]]",
     )
     (problem,) = parse_toml("[[customers]\n", "EUR", TARIFFS).problems
-    assert problem.startswith("not TOML")
+    assert problem.startswith("line 1: not TOML")
     assert "'guests' is not known: expected [[customers]]" in parse_toml("guests = 1\n", "EUR", TARIFFS).problems
 
 
