@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from edge.domain.dues import Overdue
 from edge.domain.site import Site
 from protocols.money import ZERO
-from protocols.ocpi.customer import Billing
+from protocols.ocpi.customer import Billing, Contract
 from protocols.terms import AuthorizationStatus
 
 _A_DAY: Final = timedelta(days=1)
@@ -30,9 +30,24 @@ def judge_contract(site: Site, contract_id: str, now: datetime) -> Authorization
 
 
 def is_closed(site: Site, contract_id: str, now: datetime) -> bool:
+    """Whether it may not charge whatever money there is: it is barred, or nobody could say what it costs here."""
+    contract = site.accounts.find(contract_id)
+    return contract is not None and (why_unusable(site, contract) is not None or is_barred(site, contract_id, now))
+
+
+def is_barred(site: Site, contract_id: str, now: datetime) -> bool:
     """Whether it is blocked, by a person or for its debts."""
     contract = site.accounts.find(contract_id)
     return contract is not None and (not contract.valid or is_dunned(site, contract_id, now))
+
+
+def why_unusable(site: Site, contract: Contract) -> str | None:
+    """Why nothing can be charged to a contract here, whoever wants it; None where it can."""
+    if contract.currency != site.rules.currency:
+        return f"the currency is {contract.currency}, this site's is {site.rules.currency}"
+    if contract.tariff_id is not None and contract.tariff_id not in site.tariffs:
+        return f"there is no tariff {contract.tariff_id}"
+    return None
 
 
 def is_cut_off(site: Site) -> bool:

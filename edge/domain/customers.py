@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,17 +10,18 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Final, TypeVar
 
-from edge.domain import closed_contracts, holds, remote
+from edge.domain import closed_contracts, holds, remote, unusable_contracts
 from edge.domain.accounts import SUSPENSE_CONTRACT
+from edge.domain.credit import why_unusable
 from edge.domain.customer_events import ContractAltered, CustomersImported
 from edge.domain.decision import Decision
+from edge.domain.documents import note_applied, refuse
 from edge.domain.events import Done, Refused, TokensImported
 from edge.domain.site import Site
 from protocols.money import ZERO
 from protocols.ocpi.customer import Billing, Contract, Customer
 from protocols.sync.customers import CustomersChanged, ElsewhereTold, Source
 from protocols.sync.down import DesiredAccounts
-from protocols.sync.up import DocumentApplied
 
 AT_ONCE: Final = 250
 """Customers, and contracts, in one entry of the journal: it has to fit into a batch to the hub."""
@@ -42,6 +44,7 @@ def import_customers(site: Site, decision: Decision, event: CustomersImported, n
         remote.import_tokens(site, decision, TokensImported(tokens=event.tokens), now)
     _take_up(site, decision, event.contracts, now)
     closed_contracts.note(site, decision, touched, shut, now)
+    unusable_contracts.tell(site, decision, unusable_contracts.found(site), now)
     counted = f"{len(event.customers)} customers, {len(event.contracts)} contracts and {len(event.tokens)} cards"
     decision.reply = Done(text=f"{counted} imported")
 
@@ -81,11 +84,17 @@ def alter(site: Site, decision: Decision, event: ContractAltered, now: datetime)
 
 def apply_accounts(site: Site, decision: Decision, document: DesiredAccounts, now: datetime) -> None:
     """The hub's customers and contracts replace the hub's, never the site's own; what is the same is not said again.
-    What the other sites spent may show that a wallet is overdrawn."""
-    if document.version <= site.documents.get(document.document, 0):
-        decision.reply = Done(text=f"{document.document} version {document.version} is applied already")
+    What the other sites spent may show that a wallet is overdrawn. With a contract that cannot be, nothing of it
+    applies; those that are for other sites are closed here: see unusable_contracts."""
+    name, version = document.document, document.version
+    if version <= site.documents.get(name, 0):
+        decision.reply = Done(text=f"{name} version {version} is applied already")
         return
-    site.documents[document.document] = document.version
+    problems = _malformations(document.contracts)
+    if problems:
+        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
+        refuse(site, decision, name, version, "; ".join(problems[:3]) + more, now)
+        return
     contracts = {each.id: each for each in document.contracts}
     customers_hash = hash(document.customers)
     if contracts != site.accounts.hub or customers_hash != site.accounts.hub_customers_hash:
@@ -95,10 +104,10 @@ def apply_accounts(site: Site, decision: Decision, document: DesiredAccounts, no
         _journal(site, decision, "hub", document.customers, document.contracts, None, now, is_complete=True)
         _take_up(site, decision, document.contracts, now)
         closed_contracts.note(site, decision, touched, shut, now)
+        unusable_contracts.tell(site, decision, unusable_contracts.found(site), now)
     _learn_elsewhere(site, decision, document, now)
-    decision.journal(site, now, DocumentApplied(document=document.document, version=document.version))
-    decision.clear_alarm(site, now, "document_unreadable", document.document)
-    decision.reply = Done(text=f"{len(document.customers)} customers and {len(contracts)} contracts of the hub applied")
+    text = f"{len(document.customers)} customers and {len(contracts)} contracts of the hub applied"
+    note_applied(site, decision, name, version, text, now)
 
 
 def _learn_elsewhere(site: Site, decision: Decision, document: DesiredAccounts, now: datetime) -> None:
@@ -171,13 +180,23 @@ def _problems(site: Site, event: CustomersImported) -> list[str]:
 
 
 def _problem(site: Site, contract: Contract) -> str | None:
-    """Why a contract cannot be."""
+    """Why a contract cannot be made or changed here."""
+    unusable = why_unusable(site, contract)
+    return _malformation(contract) or (f"contract {contract.id}: {unusable}" if unusable is not None else None)
+
+
+def _malformations(contracts: Sequence[Contract]) -> list[str]:
+    found = [problem for each in contracts if (problem := _malformation(each)) is not None]
+    if len({each.id for each in contracts}) < len(contracts):
+        times = Counter(each.id for each in contracts)
+        found += [f"contract {each} is there {count} times" for each, count in times.items() if count > 1]
+    return found
+
+
+def _malformation(contract: Contract) -> str | None:
+    """Why a contract cannot be at any site."""
     if not contract.id or contract.id == SUSPENSE_CONTRACT:
         return f"contract {contract.id!r}: this id is the site's own"
-    if contract.currency != site.rules.currency:
-        return f"contract {contract.id}: the currency is {contract.currency}, this site's is {site.rules.currency}"
-    if contract.tariff_id is not None and contract.tariff_id not in site.tariffs:
-        return f"contract {contract.id}: there is no tariff {contract.tariff_id}"
     for name, limit in (("credit_limit", contract.credit_limit), ("offline_limit", contract.offline_limit)):
         if limit is not None and (not limit.is_finite() or limit < 0 or limit != round(limit, 2)):
             return f"contract {contract.id}: {name} {limit} is no sum of money"

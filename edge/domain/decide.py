@@ -37,6 +37,7 @@ from edge.domain import (
     stations,
     tariff_lists,
     unbilled,
+    unusable_contracts,
     vehicle_plans,
     wallets,
 )
@@ -394,4 +395,6 @@ def _restart(site: Site, decision: Decision, now: datetime) -> None:
     stations.forget_faults(site, decision, now)
     polled.restart(site)
     unbilled.restart(site, now)
+    if site.accounts:
+        unusable_contracts.tell(site, decision, unusable_contracts.found(site), now)
     remote.give_up_commands(site, decision, now)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
+from edge.domain import unusable_contracts
 from edge.domain.decision import Decision
 from edge.domain.documents import note_applied, refuse
 from edge.domain.events import Done, Refused, TariffsImported
@@ -35,8 +36,10 @@ def import_tariffs(site: Site, decision: Decision, event: TariffsImported, now: 
         decision.reply = Refused(reason="; ".join(found)[:MAX_PROBLEM_CHARS])
         return
     brought = {each.id: each for each in event.tariffs}
+    unusable = unusable_contracts.found(site)
     site.take_tariffs(of_site=brought if event.replaces_all else {**site.site_tariffs, **brought})
     _journal(site, decision, event.tariffs, "site", now, is_complete=event.replaces_all, by=event.by)
+    unusable_contracts.note_tariffs(site, decision, unusable, now)
     of_hub = [each for each in brought if each in site.hub_tariffs]
     but = f"; of {', '.join(sorted(of_hub))} the hub's holds" if of_hub else ""
     decision.reply = Done(text=f"{len(brought)} tariffs imported, {len(site.tariffs)} known in all{but}")
@@ -54,8 +57,10 @@ def apply_tariffs(site: Site, decision: Decision, document: DesiredTariffs, now:
         return
     tariffs = {each.id: each for each in document.tariffs if each.currency == site.rules.currency}
     if tariffs != site.hub_tariffs:
+        unusable = unusable_contracts.found(site)
         site.take_tariffs(of_hub=tariffs)
         _journal(site, decision, tuple(tariffs.values()), "hub", now, is_complete=True)
+        unusable_contracts.note_tariffs(site, decision, unusable, now)
     note_applied(site, decision, name, version, f"{len(tariffs)} tariffs of the hub applied", now)
 
 
