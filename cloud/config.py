@@ -8,9 +8,18 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -40,8 +49,8 @@ def _known_database(url: str) -> str:
     return url
 
 
-class MqttSettings(BaseModel):
-    """The broker."""
+class BrokerSettings(BaseModel):
+    """One of several brokers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,7 +58,27 @@ class MqttSettings(BaseModel):
     port: Port = Field(1883, description="Its port.")
     username: str | None = Field(None, description="The hub's account at the broker.")
     password: SecretStr | None = Field(None, description="Its password.")
+
+
+class MqttSettings(BrokerSettings):
+    """The broker, or several: the hub is at all of them, each edge at one."""
+
+    brokers: tuple[BrokerSettings, ...] = Field(
+        (), max_length=8, description="All brokers, each with host, port, username and password, in place of these."
+    )
     client_id: str = Field("ohmstead-hub", description="The name of the hub's session; one hub, one name.")
+
+    @model_validator(mode="after")
+    def _is_one_or_several(self) -> Self:
+        if self.brokers and (given := self.model_fields_set & set(BrokerSettings.model_fields)):
+            raise ValueError(f"{min(given)} belongs into each of the brokers where there are several")
+        if len({(each.host, each.port) for each in self.brokers}) < len(self.brokers):
+            raise ValueError("a broker stands here twice")
+        return self
+
+    @property
+    def endpoints(self) -> tuple[BrokerSettings, ...]:
+        return self.brokers or (self,)
 
 
 class HttpSettings(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class Bell:
@@ -31,6 +31,10 @@ class Bell:
 
 @dataclass(slots=True)
 class BrokerPresence:
-    """Is the hub connected to its broker, with its subscriptions in place? Written by ingest, read by /readyz."""
+    """The brokers that the hub is connected to, its subscriptions in place. Written by ingest, read by /readyz."""
 
-    is_connected: bool = False
+    connected: set[str] = field(default_factory=set)
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(self.connected)

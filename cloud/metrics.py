@@ -40,8 +40,9 @@ class Metrics:
             "ohmstead_cloud_database_retries", "Writes repeated because the database was away", registry=self.registry
         )
         self.broker_connected = Gauge(
-            "ohmstead_cloud_broker_connected", "1 while connected to the MQTT broker", registry=self.registry
-        )
+            "ohmstead_cloud_broker_connected", "1 while connected to the MQTT broker", ["broker"],
+            registry=self.registry,
+        )  # fmt: skip
         self.request_s = Histogram(
             "ohmstead_cloud_request_seconds", "REST latency", ["method", "route", "status"], registry=self.registry
         )

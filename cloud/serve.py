@@ -16,7 +16,8 @@ import uvicorn
 from cloud import app as web
 from cloud.clock import clock_of
 from cloud.config import Settings
-from cloud.ingest.link import BrokerAddress, Ingest
+from cloud.ingest.brokers import BrokerAddress
+from cloud.ingest.link import Ingest
 from cloud.live import Bell, BrokerPresence
 from cloud.metrics import Metrics
 from cloud.rest.context import Hub
@@ -62,7 +63,7 @@ async def _serve(
     )
     ingest = Ingest(
         store=store,
-        broker=broker_of(settings),
+        brokers=brokers_of(settings),
         clock=hub.clock,
         feed_bell=hub.feed_bell,
         down_bell=hub.down_bell,
@@ -99,15 +100,17 @@ async def _serve(
     _log.info("stopped")
 
 
-def broker_of(settings: Settings) -> BrokerAddress:
+def brokers_of(settings: Settings) -> tuple[BrokerAddress, ...]:
     """Settings stop here."""
-    mqtt = settings.mqtt
-    return BrokerAddress(
-        host=mqtt.host,
-        port=mqtt.port,
-        username=mqtt.username,
-        password=mqtt.password.get_secret_value() if mqtt.password else None,
-        client_id=mqtt.client_id,
+    return tuple(
+        BrokerAddress(
+            host=each.host,
+            port=each.port,
+            username=each.username,
+            password=each.password.get_secret_value() if each.password else None,
+            client_id=settings.mqtt.client_id,
+        )
+        for each in settings.mqtt.endpoints
     )
 
 

@@ -157,7 +157,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Check the configuration file and name every problem with its line."""
+    """Check the configuration file, and what it names for the way to the hub, and name every problem."""
     from edge.site_rules import rules_of  # and with it the decisions
     from edge.uplink_parts import broker_problems
 

@@ -2,20 +2,22 @@
 
 A row waits until the broker has its message, so nothing is lost while the broker is away; a command that expires
 before that is never sent. Sending twice is harmless: an edge remembers the ids of commands and the versions it applied.
+So an edge that is born, perhaps at another broker than before, is sent again what it has not answered.
 """
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import Final
 
 import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, and_, or_, select, update
 
 from cloud.ingest.desired_documents import DesiredDocuments, Publish
 from cloud.store.engine import Store
-from cloud.store.tables import commands
+from cloud.store.tables import commands, edges
 from protocols.charger.operation_reader import validate_operation
 from protocols.sync.codec import encode
 from protocols.sync.down import (
@@ -37,14 +39,17 @@ _CANCEL_JOB: Final = TypeAdapter(CancelJob)
 class Downlink:
     """One per connection to the broker: it remembers what this connection has published."""
 
-    def __init__(self, store: Store, publish: Publish) -> None:
+    def __init__(self, store: Store, broker: str, publish: Publish) -> None:
         self._store = store
+        self._broker = broker
         self._publish = publish
+        self._born: set[EdgeAddress] = set()
         self._documents = DesiredDocuments(store, publish)
 
     def forget(self, address: EdgeAddress) -> None:
-        """The edge was born anew: compare its documents again."""
+        """The edge was born anew, at this broker: compare its documents again, and repeat what it has not answered."""
         self._documents.forget(address)
+        self._born.add(address)
 
     async def flush(self, now: datetime) -> None:
         """Publish all that waits."""
@@ -53,9 +58,13 @@ class Downlink:
 
     async def _send_commands(self, now: datetime) -> None:
         """Send what waits and is not too late; what is too late is marked so and never sent."""
-        waiting = select(commands).where(commands.c.status == "queued").order_by(commands.c.issued_at)
+        await self._repeat_commands(now)
+        edge = and_(edges.c.domain == commands.c.domain, edges.c.edge_id == commands.c.edge_id)
+        is_here = or_(edges.c.status_broker.is_(None), edges.c.status_broker == self._broker)
+        waiting = select(commands).outerjoin(edges, edge).where(commands.c.status == "queued", is_here)
         async with self._store.read() as connection:
-            rows = (await connection.execute(waiting.limit(BATCH_COMMANDS))).mappings().all()
+            query = waiting.order_by(commands.c.issued_at).limit(BATCH_COMMANDS)
+            rows = (await connection.execute(query)).mappings().all()
         for row in rows:
             status, detail = "sent", ""
             if row["expires_at"] <= now:
@@ -73,6 +82,23 @@ class Downlink:
             )
             async with self._store.write() as connection:
                 await connection.execute(mark.values(status=status, detail=detail))
+
+    async def _repeat_commands(self, now: datetime) -> None:
+        """What was sent to edges that are born since, perhaps to where they were before."""
+        while self._born:
+            address = next(iter(self._born))
+            sent = select(commands).where(
+                commands.c.domain == address.domain,
+                commands.c.edge_id == address.edge_id,
+                commands.c.status == "sent",
+                commands.c.expires_at > now,
+            )
+            async with self._store.read() as connection:
+                rows = (await connection.execute(sent.order_by(commands.c.issued_at))).mappings().all()
+            for row in rows:
+                with contextlib.suppress(ValueError):  # of another version of the hub, which could read it
+                    await self._publish(address.command(row["id"]), encode(_command(row)), False)
+            self._born.discard(address)
 
 
 def _command(row: RowMapping) -> Command:

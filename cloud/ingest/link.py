@@ -1,4 +1,7 @@
-"""The hub's connection to the broker: hears every edge, takes one message at a time, acknowledges after the commit.
+"""The hub's connections to all its brokers: hears every edge, takes a message at a time, acknowledges after the commit.
+
+An edge is at one broker at a time, and chooses which: the hub is at all of them. What came by a broker is acknowledged
+there; desired documents are retained at each; commands go where the edge was heard last, and again where it is born.
 
 MQTT 3.1.1 with a persistent session. The PUBACK that the client library gives on its own means nothing here: an entry
 that is lost between the broker and the commit leaves a gap, and a gap is asked for again.
@@ -10,7 +13,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -21,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cloud.clock import Clock
 from cloud.ingest import presence, schema_versions
 from cloud.ingest.batches import prune_telemetry, store_batch
+from cloud.ingest.brokers import BrokerAddress, client_of
 from cloud.ingest.downlink import Downlink
 from cloud.ingest.live_values import LiveValues
 from cloud.live import Bell, BrokerPresence
@@ -33,9 +37,6 @@ from protocols.sync.down import Ack
 from protocols.sync.present import Birth, EdgeState, Live
 from protocols.sync.topics import HUB_LISTENS, EdgeAddress, Heard, Stream, parse_topic
 
-MQTT_TIMEOUT_S: Final = 5.0
-MAX_WAITING_MESSAGES: Final = 2_000
-"""Messages that came in and are not taken yet; beyond that the newest are dropped, and the gap is asked for again."""
 MAX_BACKOFF_S: Final = 30.0
 STABLE_AFTER_S: Final = 60.0
 LIVE_EVERY_S: Final = 1.0
@@ -48,27 +49,14 @@ T = TypeVar("T")
 _log = structlog.stdlib.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerAddress:
-    """Where the broker is, and who the hub is there: the session lives on under `client_id`."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message, and by which broker it came. One that is retained may be old: from before the edge moved on."""
 
-    host: str
-    port: int
-    username: str | None = None
-    password: str | None = None
-    client_id: str = "ohmstead-hub"
-
-
-class _Client(aiomqtt.Client):
-    """Can be cancelled at any moment: `asyncio.wait_for` of Python 3.11, which aiomqtt uses, loses a cancellation that
-    comes as a call is confirmed, and the hub would not end."""
-
-    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:
-        try:
-            async with asyncio.timeout(self.timeout if timeout is None else timeout):
-                return await fut
-        except TimeoutError:
-            raise aiomqtt.MqttError("the broker did not answer in time") from None
+    topic: str
+    payload: bytes
+    broker: str
+    is_retained: bool
 
 
 class Ingest:
@@ -78,7 +66,7 @@ class Ingest:
         self,
         *,
         store: Store,
-        broker: BrokerAddress,
+        brokers: Sequence[BrokerAddress],
         clock: Clock,
         feed_bell: Bell,
         down_bell: Bell,
@@ -88,7 +76,7 @@ class Ingest:
         telemetry_keep: int,
     ) -> None:
         self._store = store
-        self._broker = broker
+        self._brokers = tuple(brokers)
         self._clock = clock
         self._feed_bell = feed_bell
         self._down_bell = down_bell
@@ -97,13 +85,15 @@ class Ingest:
         self._feed_keep = feed_keep
         self._telemetry_keep = telemetry_keep
         self._turn = asyncio.Lock()  # one writer: a message, the live values or the way down
-        self._met: set[tuple[EdgeAddress, str]] = set()
+        self._met: set[tuple[str, EdgeAddress, str]] = set()
         self._lives: dict[tuple[EdgeAddress, str], LiveValues] = {}
 
     async def run(self) -> None:
-        """Serve until cancelled, through every absence of the broker and the database."""
+        """Serve until cancelled, through every absence of the brokers and the database."""
+        await self._patiently(lambda: presence.forget_presence(self._store))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._stay_connected(tasks), name="broker")
+            for broker in self._brokers:
+                tasks.create_task(self._stay_connected(broker, tasks), name=f"broker-{broker.name}")
             tasks.create_task(self._write_lives(), name="lives")
             tasks.create_task(self._prune(), name="prune")
 
@@ -120,45 +110,34 @@ class Ingest:
             if is_ours:
                 self._turn.release()
 
-    async def _stay_connected(self, tasks: asyncio.TaskGroup) -> None:
+    async def _stay_connected(self, broker: BrokerAddress, tasks: asyncio.TaskGroup) -> None:
         """Connect again and again. Each connection is a task of its own: on Python 3.11 a TaskGroup that loses a
         child leaves its task marked as cancelled, and this one must be able to tell its own cancellation.
         """
         attempt = 0
         while True:
             since = time.monotonic()
-            await self._patiently(lambda: presence.forget_presence(self._store))
-            reason = await tasks.create_task(self._serve_connection(), name="connection")
+            reason = await tasks.create_task(self._serve_connection(broker), name=f"connection-{broker.name}")
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError  # the client's exit took it for a lost connection
-            _log.warning("broker_lost", host=self._broker.host, port=self._broker.port, reason=reason)
-            await self._patiently(lambda: presence.forget_presence(self._store))
+            _log.warning("broker_lost", broker=broker.name, reason=reason)
+            await self._patiently(lambda: presence.forget_presence(self._store, broker.name))
             attempt = 0 if time.monotonic() - since > STABLE_AFTER_S else attempt + 1
             await asyncio.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.25 * 2 ** min(attempt, 10))))  # noqa: S311
 
-    async def _serve_connection(self) -> str:
+    async def _serve_connection(self, broker: BrokerAddress) -> str:
         """From connect to loss; returns why it ended."""
-        client = _Client(
-            hostname=self._broker.host,
-            port=self._broker.port,
-            username=self._broker.username,
-            password=self._broker.password,
-            identifier=self._broker.client_id,
-            protocol=aiomqtt.ProtocolVersion.V311,
-            clean_session=False,
-            timeout=MQTT_TIMEOUT_S,
-            max_queued_incoming_messages=MAX_WAITING_MESSAGES,
-        )
+        client = client_of(broker)
         try:
             async with client, asyncio.TaskGroup() as tasks:
-                downlink = Downlink(self._store, self._publisher(client))
-                tasks.create_task(self._hear(client, downlink), name="hear")
+                downlink = Downlink(self._store, broker.name, self._publisher(client))
+                tasks.create_task(self._hear(client, broker, downlink), name="hear")
                 tasks.create_task(self._send_down(downlink), name="down")
                 await client.subscribe(list(HUB_LISTENS))
-                self._presence.is_connected = True
-                self._metrics.broker_connected.set(1)
-                _log.info("broker_connected", host=self._broker.host, port=self._broker.port)
+                self._presence.connected.add(broker.name)
+                self._metrics.broker_connected.labels(broker.name).set(1)
+                _log.info("broker_connected", broker=broker.name)
         except aiomqtt.MqttError as error:
             return str(error)
         except BaseExceptionGroup as group:
@@ -167,8 +146,8 @@ class Ingest:
                 raise
             return str(_first(lost))
         finally:
-            self._presence.is_connected = False
-            self._metrics.broker_connected.set(0)
+            self._presence.connected.discard(broker.name)
+            self._metrics.broker_connected.labels(broker.name).set(0)
         return "ended"
 
     def _publisher(self, client: aiomqtt.Client) -> Callable[[str, bytes, bool], Awaitable[None]]:
@@ -177,46 +156,49 @@ class Ingest:
 
         return publish
 
-    async def _hear(self, client: aiomqtt.Client, downlink: Downlink) -> None:
+    async def _hear(self, client: aiomqtt.Client, broker: BrokerAddress, downlink: Downlink) -> None:
         async for message in client.messages:
             payload = message.payload
             if not isinstance(payload, bytes) or not payload:
                 continue  # a retained message that was cleared
             async with self._turn:
-                await self._take(client, downlink, str(message.topic), payload)
+                told = Told(str(message.topic), payload, broker.name, message.retain)
+                await self._take(client, downlink, told)
 
-    async def _take(self, client: aiomqtt.Client, downlink: Downlink, topic: str, payload: bytes) -> None:
+    async def _take(self, client: aiomqtt.Client, downlink: Downlink, told: Told) -> None:
         """One message; what cannot be read is counted and left."""
         branch = "other"
         try:
-            heard = parse_topic(topic)
+            heard = parse_topic(told.topic)
             branch = heard.branch
         except BadText as error:
-            self._leave(branch, topic, error)
+            self._leave(branch, told.topic, error)
             return
         try:
             match heard:
                 case Heard(branch="up", rest=(stream,)):
-                    await self._take_batch(client, heard.address, Stream(stream), payload)
+                    await self._take_batch(client, heard.address, Stream(stream), told.payload)
                 case Heard(branch="birth", rest=()):
-                    await self._take_birth(client, downlink, heard.address, decode(Birth, payload))
+                    await self._take_birth(client, downlink, heard.address, decode(Birth, told.payload), told)
                 case Heard(branch="state", rest=()):
-                    state = decode(EdgeState, payload)
+                    state, at = decode(EdgeState, told.payload), self._clock()
                     await self._patiently(
-                        lambda: presence.store_state(self._store, heard.address, state, self._clock())
+                        lambda: presence.store_state(
+                            self._store, heard.address, state, at, broker=told.broker, is_retained=told.is_retained
+                        )
                     )
                     self._feed_bell.ring()
                 case Heard(branch="live", rest=()):
-                    self._remember_live(heard.address, decode(Live, payload))
+                    self._remember_live(heard.address, decode(Live, told.payload))
                 case _:
                     raise BadText("not a topic that the hub listens to")
         except ForeignVersion as error:
-            self._leave(branch, topic, error)
+            self._leave(branch, told.topic, error)
             reason = error.reason
             await self._patiently(lambda: schema_versions.refuse(self._store, heard.address, reason, self._clock()))
             self._feed_bell.ring()
         except (BadEntry, BadText, SQLAlchemyError, ValueError, OverflowError) as error:
-            self._leave(branch, topic, error)
+            self._leave(branch, told.topic, error)
 
     def _leave(self, branch: str, topic: str, error: Exception) -> None:
         self._metrics.unreadable.labels(branch).inc()
@@ -243,17 +225,21 @@ class Ingest:
             _log.error("dead_letters", edge=str(address.prefix), stream=stream.value, count=stored.dead)
         self._feed_bell.ring()
 
-    async def _take_birth(self, client: aiomqtt.Client, downlink: Downlink, address: EdgeAddress, birth: Birth) -> None:
+    async def _take_birth(
+        self, client: aiomqtt.Client, downlink: Downlink, address: EdgeAddress, birth: Birth, told: Told
+    ) -> None:
         if birth.edge_id != address.edge_id:
             raise BadEntry(f"a birth of {birth.edge_id!r} on the topic of {address.edge_id!r}")
-        is_first = (address, birth.epoch) not in self._met
+        is_first = (told.broker, address, birth.epoch) not in self._met
         met = await self._patiently(
-            lambda: presence.store_birth(self._store, address, birth, self._clock(), is_first=is_first)
+            lambda: presence.store_birth(
+                self._store, address, birth, self._clock(), is_first=is_first, is_retained=told.is_retained
+            )
         )
         for ack in met.acks:
             await self._acknowledge(client, address, ack)
         await self._patiently(lambda: schema_versions.settle(self._store, address, self._clock()))
-        self._met.add((address, birth.epoch))
+        self._met.add((told.broker, address, birth.epoch))
         _log.info("edge_met", edge=address.prefix, epoch=birth.epoch, software=birth.software_version)
         downlink.forget(address)
         self._down_bell.ring()

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -50,8 +50,12 @@ class Met:
     acks: tuple[Ack, ...]
 
 
-async def store_birth(store: Store, address: EdgeAddress, birth: Birth, now: datetime, *, is_first: bool) -> Met:
+async def store_birth(
+    store: Store, address: EdgeAddress, birth: Birth, now: datetime, *, is_first: bool, is_retained: bool = False
+) -> Met:
     """Take in who an edge is. Raises BadEntry for a birth that cannot be true.
+
+    One that a broker had retained is void when its epoch is over: the edge has gone on at another broker since.
 
     `is_first` says that this process has not met the edge's epoch before: it then asks for all behind its position,
     for either side may have been restored from a backup while the other slept.
@@ -61,7 +65,8 @@ async def store_birth(store: Store, address: EdgeAddress, birth: Birth, now: dat
     if any(each.first_seq > each.last_seq + 1 for each in birth.streams):
         raise BadEntry("streams: a journal that begins behind its end")
     async with store.write() as connection:
-        events = await _write_birth(connection, address, birth, now)
+        is_void = is_retained and await _is_over(connection, address, birth.epoch)
+        events = [] if is_void else await _write_birth(connection, address, birth, now)
         origin = Origin(address=address, epoch=birth.epoch, location_id=birth.location.id, received_at=now)
         theirs = {position.stream: position for position in birth.streams}
         acks = []
@@ -190,18 +195,45 @@ async def _write_evses(connection: AsyncConnection, origin: Origin, birth: Birth
     return await board.save(connection, now)
 
 
-async def store_state(store: Store, address: EdgeAddress, state: EdgeState, now: datetime) -> bool:
-    """An edge came online or, by its last will, went away. False for the will of an epoch that is over."""
+async def store_state(
+    store: Store,
+    address: EdgeAddress,
+    state: EdgeState,
+    now: datetime,
+    *,
+    broker: str | None = None,
+    is_retained: bool = False,
+) -> bool:
+    """An edge came online or, by its last will, went away.
+
+    False for what is void: the will of an epoch that is over, or of a session before the newest, whose broker the edge
+    has left; and what a broker retained from an epoch before.
+    """
     key = {"domain": address.domain, "edge_id": address.edge_id}
     mine = (edges.c.domain == address.domain) & (edges.c.edge_id == address.edge_id)
     async with store.write() as connection:
         before = (await connection.execute(select(edges).where(mine).with_for_update())).one_or_none()
         if state.status == "offline" and before is not None and state.epoch != (before.status_epoch or before.epoch):
             return False
-        row = {**key, "status": state.status, "status_epoch": state.epoch, "status_at": now, "heard_at": now}
-        if before is not None and (before.status, before.status_epoch) == (state.status, state.epoch):
+        if before is not None and state.epoch == before.status_epoch and 0 < state.session < before.status_session:
+            return False
+        if is_retained and await _is_over(connection, address, state.epoch):
+            return False
+        row = {
+            **key,
+            "status": state.status,
+            "status_epoch": state.epoch,
+            "status_session": state.session,
+            "status_broker": broker,
+            "status_at": now,
+            "heard_at": now,
+        }
+        names = ("status", "status_epoch", "status_session", "status_broker", "status_at", "heard_at")
+        if before is not None and all(getattr(before, name) == row[name] for name in names[:4]):
             return True
-        await connection.execute(upsert(connection, edges, "status", "status_epoch", "status_at", "heard_at"), row)
+        await connection.execute(upsert(connection, edges, *names), row)
+        if before is not None and (before.status, before.status_epoch) == (state.status, state.epoch):
+            return True  # it has moved to another broker
         location_id = before.location_id if before is not None else None
         document = {
             "edge_id": address.edge_id,
@@ -222,10 +254,25 @@ async def store_state(store: Store, address: EdgeAddress, state: EdgeState, now:
     return True
 
 
-async def forget_presence(store: Store) -> None:
-    """The hub has lost its broker: nobody can be called online until the broker says so again."""
+async def _is_over(connection: AsyncConnection, address: EdgeAddress, epoch: str) -> bool:
+    """Whether the edge had this epoch before the one that it has now."""
+    mine = (edges.c.domain == address.domain) & (edges.c.edge_id == address.edge_id)
+    known = select(stream_positions.c.epoch).where(
+        stream_positions.c.domain == address.domain,
+        stream_positions.c.edge_id == address.edge_id,
+        stream_positions.c.epoch == epoch,
+    )
+    query = select(edges.c.epoch).where(mine, edges.c.epoch != epoch, exists(known))
+    return (await connection.execute(query)).one_or_none() is not None
+
+
+async def forget_presence(store: Store, broker: str | None = None) -> None:
+    """The hub has lost a broker, or all of them: nobody there can be called online until the broker says so again."""
+    there = edges.c.status == "online"
+    if broker is not None:
+        there &= edges.c.status_broker == broker
     async with store.write() as connection:
-        await connection.execute(update(edges).where(edges.c.status == "online").values(status="unknown"))
+        await connection.execute(update(edges).where(there).values(status="unknown"))
 
 
 async def store_lives(store: Store, lives: Lives, now: datetime) -> list[str]:

@@ -32,6 +32,8 @@ edges = Table(
     Column("epoch", String),
     Column("status", String, nullable=False),  # online, offline, or unknown while the hub has no broker
     Column("status_epoch", String),
+    Column("status_session", BigInteger, nullable=False, server_default="0"),  # the newest connection that was heard
+    Column("status_broker", String),  # by which it was heard
     Column("status_at", UtcTime),
     Column("software_version", String),
     Column("location_id", String),

@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,8 @@ from protocols.ocpi.cdr import Cdr
 from protocols.timeline import Timeline
 
 HERE: Final = Path(__file__).parent
+ONE_BROKER: Final = 'host = "127.0.0.1"\nport = 1883\n'
+"""What stands in edge.toml for whoever starts the agent by hand."""
 START_TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.02
 _EVER: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
@@ -140,6 +142,7 @@ class Site:
     folder: Path
     timeline: Timeline
     broker: Broker
+    backup: Broker | None
     hub: Hub
     wan: Wan
     edge: Edge
@@ -154,32 +157,42 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def running_site(
-    folder: Path, *, origin: datetime, speed: float, settings: Mapping[str, str] | None = None, polled: str = ""
+    folder: Path,
+    *,
+    origin: datetime,
+    speed: float,
+    settings: Mapping[str, str] | None = None,
+    polled: str = "",
+    has_backup: bool = False,
 ) -> AsyncIterator[Site]:
     """Start broker, hub, wide-area network and edge, each ready before the next one starts; stop all with the block.
 
     The site's clock shows `origin` now and runs `speed` times as fast as the machine's. `settings` are the agent's, as
-    environment variables; `polled` are the blocks of its configuration for chargers without OCPP.
+    environment variables; `polled` are the blocks of its configuration for chargers without OCPP. With `has_backup`
+    there is a second broker, to which the edge has a way of its own.
     """
     timeline = Timeline(origin=origin, anchor_s=time.time(), speed=speed)  # noqa: TID251 - the anchor of this run
     environment = {"OHMSTEAD_TIMELINE": str(timeline)}
     async with contextlib.AsyncExitStack() as stack:
         broker = stack.enter_context(start_broker(folder=folder / "broker"))
-        hub = _hub(folder, broker.port, environment)
+        backup = stack.enter_context(start_broker(folder=folder / "backup")) if has_backup else None
+        ports = [broker.port] if backup is None else [broker.port, backup.port]
+        hub = _hub(folder, ports, environment)
         stack.push_async_callback(hub.client.close)
         stack.push_async_callback(hub.stop)
         await hub.start()
         await hub.make_key()
         wan = await stack.enter_async_context(wan_link("127.0.0.1", broker.port))
-        edge = await _edge(folder, wan.port, environment | dict(settings or {}), polled)
+        edge = await _edge(folder, [wan.port, *ports[1:]], environment | dict(settings or {}), polled)
         stack.push_async_callback(edge.stop)
         await edge.start()
-        yield Site(folder=folder, timeline=timeline, broker=broker, hub=hub, wan=wan, edge=edge)
+        yield Site(folder=folder, timeline=timeline, broker=broker, backup=backup, hub=hub, wan=wan, edge=edge)
 
 
-def _hub(folder: Path, broker_port: int, environment: Mapping[str, str]) -> Hub:
+def _hub(folder: Path, broker_ports: Sequence[int], environment: Mapping[str, str]) -> Hub:
     config, data, port = folder / "hub.toml", folder / "hub", steady_port()
-    config.write_text(f'data_dir = "{data}"\n[mqtt]\nport = {broker_port}\n[http]\nport = {port}\n', encoding="utf-8")
+    brokers = "".join(f"[[mqtt.brokers]]\nport = {each}\n" for each in broker_ports)
+    config.write_text(f'data_dir = "{data}"\n{brokers}[http]\nport = {port}\n', encoding="utf-8")
     return Hub(
         name="hub",
         command=(program("ohmstead-cloud"), "run", "-c", str(config)),
@@ -191,12 +204,14 @@ def _hub(folder: Path, broker_port: int, environment: Mapping[str, str]) -> Hub:
     )
 
 
-async def _edge(folder: Path, broker_port: int, environment: Mapping[str, str], polled: str) -> Edge:
+async def _edge(folder: Path, broker_ports: Sequence[int], environment: Mapping[str, str], polled: str) -> Edge:
     config, ocpp_port, local_port = folder / "edge.toml", steady_port(), steady_port()
-    config.write_text((HERE / "edge.toml").read_text(encoding="utf-8") + polled, encoding="utf-8")
+    brokers = "".join(f'[[uplink.brokers]]\nhost = "127.0.0.1"\nport = {each}\n' for each in broker_ports)
+    text = (HERE / "edge.toml").read_text(encoding="utf-8").replace(ONE_BROKER, "") + polled + brokers
+    config.write_text(text, encoding="utf-8")
     command = program("ohmstead-edge")
     await run_to_end(command, "tokens", "import", str(HERE / "tokens.csv"), "-c", str(config))
-    ports = {"OCPP__PORT": ocpp_port, "LOCAL__PORT": local_port, "UPLINK__PORT": broker_port}
+    ports = {"OCPP__PORT": ocpp_port, "LOCAL__PORT": local_port}
     return Edge(
         name="edge",
         command=(command, "run", "-c", str(config)),

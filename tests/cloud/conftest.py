@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from typing import Final
 import httpx
 import pytest
 
-from cloud.config import HttpSettings, MqttSettings, Settings
+from cloud.config import BrokerSettings, HttpSettings, MqttSettings, Settings
 from cloud.serve import serve
 from cloud.store import feed, keys
 from cloud.store.engine import Store
@@ -141,7 +141,8 @@ async def _migrate(url: str) -> None:
         await migrate(opened)
 
 
-StartHub = Callable[[Broker], AbstractAsyncContextManager[RunningHub]]
+StartHub = Callable[..., AbstractAsyncContextManager[RunningHub]]
+"""With the broker, or with several."""
 
 
 @pytest.fixture
@@ -149,8 +150,8 @@ def start_hub(database_url: str, tmp_path: Path) -> StartHub:
     """Starts a hub on this test's database; may be used again after the first has ended."""
 
     @contextlib.asynccontextmanager
-    async def start(broker: Broker) -> AsyncIterator[RunningHub]:
-        settings = settings_for(broker, database_url, tmp_path)
+    async def start(*brokers: Broker) -> AsyncIterator[RunningHub]:
+        settings = settings_for(brokers, database_url, tmp_path)
         stop, ready = asyncio.Event(), asyncio.Queue[str](maxsize=1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve(settings, stop, ready.put_nowait))
@@ -165,12 +166,13 @@ def start_hub(database_url: str, tmp_path: Path) -> StartHub:
     return start
 
 
-def settings_for(broker: Broker, database_url: str, folder: Path) -> Settings:
+def settings_for(brokers: Sequence[Broker], database_url: str, folder: Path) -> Settings:
     """The site's clock stands near the samples' times."""
+    endpoints = tuple(BrokerSettings(host=broker.host, port=broker.port) for broker in brokers)
     return Settings(
         data_dir=folder,
         database_url=database_url,
-        mqtt=MqttSettings(host=broker.host, port=broker.port, client_id=f"hub-{folder.name}"),
+        mqtt=MqttSettings(brokers=endpoints, client_id=f"hub-{folder.name}"),
         http=HttpSettings(port=0),
         timeline=Timeline(origin=minute(120), anchor_s=_now_s(), speed=1.0),
     )

@@ -81,12 +81,21 @@ class Day:
 
 @contextlib.asynccontextmanager
 async def a_site(
-    folder: Path, *, speed: float, origin: datetime = ORIGIN, polled: str = "", **settings: str
+    folder: Path,
+    *,
+    speed: float,
+    origin: datetime = ORIGIN,
+    polled: str = "",
+    has_backup: bool = False,
+    **settings: str,
 ) -> AsyncIterator[Site]:
     """A running site; the ends of its logs are printed when a journey fails."""
     agents = {**SETTINGS, **settings}
     try:
-        async with running_site(folder, origin=origin, speed=speed, settings=agents, polled=polled) as site:
+        running = running_site(
+            folder, origin=origin, speed=speed, settings=agents, polled=polled, has_backup=has_backup
+        )
+        async with running as site:
             yield site
     except BaseException:
         for log in sorted(folder.glob("*.log")):
@@ -95,12 +104,14 @@ async def a_site(
 
 
 @contextlib.asynccontextmanager
-async def a_day(folder: Path, name: str, *, speed: float, **settings: str) -> AsyncIterator[Day]:
+async def a_day(
+    folder: Path, name: str, *, speed: float, has_backup: bool = False, **settings: str
+) -> AsyncIterator[Day]:
     """A site on which a scenario of this folder is being played, and somebody who watches the wall display."""
     scenario = scenarios.load(str(SCENARIOS / f"{name}.toml"))
     begin = (scenario.start or ORIGIN).astimezone(UTC)
     origin = begin - timedelta(seconds=4 * speed)  # about what it takes to start
-    async with a_site(folder, speed=speed, origin=origin, **settings) as site:
+    async with a_site(folder, speed=speed, origin=origin, has_backup=has_backup, **settings) as site:
         begin = max(begin, site.now() + timedelta(seconds=speed / 2))
         wall = Watcher(site)
         with told(folder / "chargers.log", wall) as tell:
