@@ -11,6 +11,7 @@ import base64
 import binascii
 import importlib
 import json
+import warnings
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -22,11 +23,13 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from protocols.ocpi.cdr import SignedData, SignedValue
 
 _PREFIX: Final = "OCMF|"
+_MOST_WORDS: Final = 200
 _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
     "SHA256": hashes.SHA256(),
     "SHA384": hashes.SHA384(),
     "SHA512": hashes.SHA512(),
 }
+INSTALL: Final = "pip install 'ohmstead[ocmf]' checks OCMF's other rules, too"
 _KEY_WORDS: Final = ("oca:base16:asn1:", "oca:base64:asn1:")
 """How OCPP stations name a key's encoding (Open Charge Alliance, "Signed Meter Values in OCPP")."""
 
@@ -44,6 +47,10 @@ class Check:
 
 class _Unchecked(Exception):
     """There is nothing to check it with, or it is no OCMF."""
+
+    def __init__(self, why: str, by: str = "ECDSA") -> None:
+        super().__init__(why)
+        self.by = by
 
 
 def check_all(signed: SignedData) -> list[Check]:
@@ -65,11 +72,13 @@ def _check(value: SignedValue, public_key: str | None) -> Check:
         key = _key(public_key)
         is_good, by = _verified(text, payload_text, signature, key)
     except _Unchecked as error:
-        return Check(nature=value.nature, result="unchecked", why=str(error), checked_by=by, payload=payload)
+        return Check(nature=value.nature, result="unchecked", why=str(error), checked_by=error.by, payload=payload)
     except (ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:
         why = f"it is not as OCMF says: {error}"
         return Check(nature=value.nature, result="unchecked", why=why, checked_by=by, payload=payload)
     why = "the key fits the signature" if is_good else "the signature is not that of this key over this payload"
+    if by == "ECDSA":
+        why = f"{why}; {INSTALL}"
     return Check(nature=value.nature, result="good" if is_good else "bad", why=why, checked_by=by, payload=payload)
 
 
@@ -98,14 +107,18 @@ def _key(public_key: str) -> bytes:
 
 
 def _verified(text: str, payload: str, signature: str, key: bytes) -> tuple[bool, str]:
+    """Whether it is good, and who says so: pyocmf reads all of the value, and not its signature alone."""
     try:
         ocmf = importlib.import_module("pyocmf")
     except ImportError:
         return _verified_here(payload, signature, key), "ECDSA"
     try:
-        return bool(ocmf.OCMF.from_string(text).verify_signature(key.hex())), "pyocmf"
+        with warnings.catch_warnings():  # what it only warns of is said by its answer
+            warnings.simplefilter("ignore")
+            return bool(ocmf.OCMF.from_string(text).verify_signature(key.hex())), "pyocmf"
     except Exception as error:
-        raise _Unchecked(f"pyocmf cannot check it: {error}") from error
+        why = " ".join(str(error).split())[:_MOST_WORDS]
+        raise _Unchecked(f"pyocmf cannot check it: {why}", by="pyocmf") from error
 
 
 def _verified_here(payload: str, signature: str, key: bytes) -> bool:
