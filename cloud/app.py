@@ -22,6 +22,7 @@ from cloud.customers import api as customers
 from cloud.deviations import api as deviations
 from cloud.device_model import api as device_model
 from cloud.edges import api as edges
+from cloud.filters import api as filters
 from cloud.jobs import api as jobs
 from cloud.local_lists import api as local_lists
 from cloud.locations import api as locations
@@ -57,6 +58,7 @@ SLICES: Final = (
     postings,
     payments,
     receipts,
+    filters,
     tariffs,
     tokens,
     commands,

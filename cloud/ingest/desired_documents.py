@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.ingest import desired_accounts
+from cloud.ingest import desired_accounts, desired_filters
+from cloud.ingest.desired_filters import FILTER
 from cloud.store.accounts import ACCOUNTS
 from cloud.store.engine import Store
 from cloud.store.money_tables import tariffs
@@ -42,13 +43,14 @@ class DesiredDocuments:
 
     def forget(self, address: EdgeAddress) -> None:
         """The edge was born anew: compare its documents again."""
-        for name in (TOKENS, TARIFFS, ACCOUNTS):
+        for name in (TOKENS, TARIFFS, ACCOUNTS, FILTER):
             self._published.pop((address, name), None)
 
     async def flush(self, now: datetime) -> None:
         """Publish all that is not known to be applied. Tariffs before the contracts that may name them."""
         for name in (TOKENS, TARIFFS):
             await self._send_of_domains(name)
+        await self._send_filters()
         await desired_accounts.renew(self._store, now)
         for address, version in await self._due(desired_accounts.wanting()):
             if self._published.get((address, ACCOUNTS), 0) < version:
@@ -63,6 +65,16 @@ class DesiredDocuments:
             if address.domain not in encoded:
                 encoded[address.domain] = await self._document(address.domain, name)
             await self._send(address, name, *encoded[address.domain])
+
+    async def _send_filters(self) -> None:
+        """The same version for all edges of a domain, though each may have rules of its own."""
+        for address, version in await self._due(_wanting(FILTER)):
+            if self._published.get((address, FILTER), 0) < version:
+                made = await desired_filters.document(self._store, address)
+                if made is None:
+                    self._published[address, FILTER] = version  # until it is born as a version that understands it
+                else:
+                    await self._send(address, FILTER, *made)
 
     async def _send(self, address: EdgeAddress, name: str, version: int, payload: bytes) -> None:
         await self._publish(address.desired(name), payload, True)

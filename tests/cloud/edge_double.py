@@ -10,6 +10,7 @@ import aiomqtt
 
 from protocols.sync.codec import decode, encode
 from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
+from protocols.sync.filters import DesiredFilter
 from protocols.sync.present import Birth, EdgeState, Live
 from protocols.sync.topics import EdgeAddress, Stream, parse_topic
 from protocols.sync.up import Entry
@@ -27,6 +28,7 @@ class EdgeDouble:
         self.documents: list[DesiredTokens] = []
         self.accounts: list[DesiredAccounts] = []
         self.tariffs: list[DesiredTariffs] = []
+        self.filters: list[DesiredFilter] = []
         self.commands: list[Command] = []
 
     async def subscribe(self) -> None:
@@ -44,6 +46,8 @@ class EdgeDouble:
                 self.accounts.append(decode(DesiredAccounts, message.payload))
             elif heard.rest == ("desired", "tariffs"):
                 self.tariffs.append(decode(DesiredTariffs, message.payload))
+            elif heard.rest == ("desired", "filter"):
+                self.filters.append(decode(DesiredFilter, message.payload))
             else:
                 self.commands.append(decode(Command, message.payload))
 

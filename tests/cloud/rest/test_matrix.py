@@ -54,6 +54,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/customers/{customer_id}": {"name": "Anna"},
     "/v1/contracts": {"id": "NEW", "customer_id": "CU-1", "billing": "prepaid", "currency": "EUR"},
     "/v1/contracts/{contract_id}": {"customer_id": "CU-1", "billing": "prepaid", "currency": "EUR"},
+    "/v1/filters/default": {},
+    "/v1/edges/{edge_id}/filter": {"classes": {"meter": {"Frequency": {"max_s": 300}}}},
     "/v1/tariffs": {"currency": "EUR", "id": "NEW", "elements": FREE},
     "/v1/tariffs/{tariff_id}": {"currency": "EUR", "elements": FREE},
     "/v1/commands/remote-start": {"station_id": "CP-1", "evse_id": 1, "token_uid": "T"},
@@ -189,6 +191,8 @@ async def test_the_key_of_another_domain_sees_and_changes_nothing(api: httpx.Asy
             assert answer.status_code == 201, answer.text  # in its own domain
         elif method == "POST" and path == "/v1/contracts":
             assert answer.status_code == 422  # of a customer that is not its own
+        elif path == "/v1/filters/default":
+            assert answer.status_code == 200  # of its own domain
         elif method == "GET" and (path.count("/") == 2 or path.endswith("dead-letters")):
             assert answer.json() == {"items": [], "next_cursor": None}, path
         else:
@@ -197,7 +201,7 @@ async def test_the_key_of_another_domain_sees_and_changes_nothing(api: httpx.Asy
         for name in (path.format(**NAMES), *NAMES.values(), "edge-1-tx-9"):
             told = told.replace(name, "")
         assert "edge-1-" not in told
-    more = {"tokens": 1, "customers": 1, "tariffs": 1, "documents": 2}
+    more = {"tokens": 1, "customers": 1, "tariffs": 1, "filters": 1, "documents": 3}
     assert await counts(store) == {name: count + more.get(name, 0) for name, count in before.items()}
 
 

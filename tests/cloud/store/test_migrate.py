@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, select, text
 
+import cloud.store.filter_tables
 import cloud.store.meter_tables
 import cloud.store.migrate
 import cloud.store.money_tables
