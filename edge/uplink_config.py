@@ -78,6 +78,18 @@ class UplinkSettings(EndpointSettings):
         gt=0,
         description="without an Ack so long the hub counts as away; where there are several brokers the next is tried",
     )
+    bytes_per_hour: int | None = Field(
+        default=None,
+        ge=50_000,
+        description="of a metered line: what may be published in an hour. Money goes first and, while it is new, at"
+        " once; then events, then telemetry; live values thin out",
+    )
+    backlog_percent: int = Field(
+        default=50,
+        ge=5,
+        le=90,
+        description="so much of bytes_per_hour at most is for a backlog of events and telemetry",
+    )
 
     @model_validator(mode="after")
     def _is_one_or_several(self) -> Self:

@@ -29,6 +29,8 @@ def uplink_of(
         probe_every_s=chosen.probe_every_s,
         ack_timeout_s=chosen.ack_timeout_s,
         silent_after_s=chosen.silent_after_s,
+        bytes_per_hour=chosen.bytes_per_hour,
+        backlog_share=chosen.backlog_percent / 100,
     )
     address = EdgeAddress(config.domain, config.edge_id)
     return MqttUplink(settings, address, journal, window, inbox, UplinkMetrics(registry))

@@ -42,7 +42,7 @@ class BrokerChoice:
     def silence_limit_s(self) -> float:
         """How long the hub may acknowledge nothing before it is looked for at another broker: longer each time, for it
         may be away altogether."""
-        return min(self.silent_after_s * 2**self._silences, max(self.reconnect_max_s, self.silent_after_s))
+        return min(self.silent_after_s * 2.0**self._silences, max(self.reconnect_max_s, self.silent_after_s))
 
     def begun(self, now_s: float) -> None:
         """A session with `current` stands."""
@@ -63,7 +63,7 @@ class BrokerChoice:
             self._go_on()
         self._since_s = self._return_at_s = None
         rounds = -(-self.failures // self.brokers)
-        longest_s = min(self.reconnect_max_s, self.reconnect_min_s * 2 ** min(rounds, 32))
+        longest_s = min(self.reconnect_max_s, self.reconnect_min_s * 2.0 ** min(rounds, 32))
         return self.jitter(self.reconnect_min_s, max(self.reconnect_min_s, longest_s))
 
     def silent(self) -> float:
@@ -79,7 +79,7 @@ class BrokerChoice:
             self._return_at_s = None
             return False
         if self._return_at_s is None:
-            wait_s = self.failback_after_s * 2**self._failed_returns
+            wait_s = self.failback_after_s * 2.0**self._failed_returns
             self._return_at_s = now_s + self.jitter(wait_s, wait_s * FAILBACK_SPREAD)
         return now_s >= self._return_at_s
 

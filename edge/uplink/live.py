@@ -1,4 +1,5 @@
-"""The present, beside the journal: what changed, at most once a second, QoS 0, nothing kept while offline.
+"""The present, beside the journal: what changed, at most once a second, QoS 0, nothing kept while offline; more seldom
+where the line is metered.
 
 Every `live_active_s` comes all that grows older by itself: whatever was lost on the way is mended then."""
 
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 import aiomqtt
 
 from edge.ports import Window
+from edge.uplink.budget import Budget, packet_bytes
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.settings import UplinkSettings
 from protocols.sync import codec
@@ -26,11 +28,13 @@ class LivePublisher:
         address: EdgeAddress,
         window: Window,
         metrics: UplinkMetrics,
+        budget: Budget,
     ) -> None:
         self._settings = settings
         self._address = address
         self._site = window
         self._metrics = metrics
+        self._budget = budget
         self._refs: set[EvseRef] = set()
         self._wake = asyncio.Event()
         self._is_connected = False
@@ -60,6 +64,9 @@ class LivePublisher:
                     await self._wake.wait()
             except TimeoutError:
                 pass
+            if (wait_s := self._budget.live_at_s(clock()) - clock()) > 0:
+                self._metrics.deferred.labels("live").inc()
+                await asyncio.sleep(wait_s)  # what changes meanwhile goes together
             self._wake.clear()
             is_full = clock() >= next_active_s
             if is_full:
@@ -68,6 +75,8 @@ class LivePublisher:
                 refs, self._refs = self._refs, set()
                 live = self._site.live(refs, is_full=is_full)
             if live.evses or live.meters:
-                await client.publish(self._address.live, codec.encode(live))
+                payload = codec.encode(live)
+                self._budget.spent_live(packet_bytes(self._address.live, payload), clock())
+                await client.publish(self._address.live, payload)
                 self._metrics.live.inc()
                 await asyncio.sleep(self._settings.live_interval_s)

@@ -28,6 +28,14 @@ class UplinkMetrics:
         self.sent_bytes = Counter(
             "ohmstead_edge_uplink_sent_bytes", "Bytes of batches, as compressed", ["stream"], registry=registry
         )
+        self.deferred = Counter(
+            "ohmstead_edge_uplink_deferred", "Times that a stream or live values had to wait for the line's allowance",
+            ["stream"], registry=registry,
+        )  # fmt: skip
+        self.allowance = Gauge(
+            "ohmstead_edge_uplink_allowance_bytes", "What may be sent now on a metered line; below 0: on credit",
+            registry=registry,
+        )  # fmt: skip
         self.acked_seq = Gauge(
             "ohmstead_edge_uplink_acked_seq",
             "The last entry that the hub has acknowledged",

@@ -15,6 +15,7 @@ import aiomqtt
 import structlog
 
 from edge.ports import Journal, Window
+from edge.uplink.budget import Budget, packet_bytes
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.presence import Presence
 from edge.uplink.send_window import SendWindow
@@ -26,6 +27,8 @@ from protocols.sync.topics import EdgeAddress, Stream
 
 ENTRY_BYTES: Final = codec.MAX_BATCH_BYTES - codec.MAX_BATCH_ENTRIES - 512
 """What the entries of a batch may take, so that with its head and commas it stays within MAX_BATCH_BYTES."""
+BACKLOG_ENTRIES: Final = 100
+"""Where more wait than these, what is sent is no news any more."""
 TELEMETRY_TURN: Final = 8
 """Of so many batches one is telemetry, when it waits: a backlog of money does not shut it out."""
 
@@ -41,6 +44,7 @@ class Publisher:
         window: Window,
         presence: Presence,
         metrics: UplinkMetrics,
+        budget: Budget,
         on_progress: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -49,6 +53,8 @@ class Publisher:
         self._site = window
         self._presence = presence
         self._metrics = metrics
+        self._budget = budget
+        self._deferred: set[Stream] = set()
         self._on_progress = on_progress
         self._session = 0
         self._wake = asyncio.Event()
@@ -103,11 +109,13 @@ class Publisher:
         while True:
             self._wake.clear()
             next_look_s = self._look_at_timers(clock())
-            if (window := self._next_window()) is not None:
+            window, ready_at_s = self._next_window(clock())
+            if window is not None:
                 await self._send_batch(client, window)
                 continue
             try:
-                async with asyncio.timeout_at(next_look_s):
+                looks = [at_s for at_s in (next_look_s, ready_at_s) if at_s is not None]
+                async with asyncio.timeout_at(min(looks, default=None)):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -140,27 +148,39 @@ class Publisher:
 
     # --- inside ---
 
-    def _next_window(self) -> SendWindow | None:
-        """The stream whose turn it is."""
-        able = [
+    def _next_window(self, now_s: float) -> tuple[SendWindow | None, float | None]:
+        """The stream whose turn it is; without one, when the line's allowance lets the next one go."""
+        waiting = [
             window
             for stream, window in self._streams.items()
             if window.has_room and self._journal.last_seq(stream) > window.sent_seq
         ]
+        ready_s = {w.stream: self._budget.ready_at_s(w.stream, now_s, is_backlog=self._is_backlog(w)) for w in waiting}
+        able = [window for window in waiting if ready_s[window.stream] <= now_s]
+        self._note_deferred({stream for stream, at_s in ready_s.items() if at_s > now_s})
         if not able:
-            return None
+            return None, min(ready_s.values(), default=None)
         telemetry = able[-1] if able[-1].stream is Stream.TELEMETRY else None
         if telemetry is None or (telemetry is not able[0] and self._passed_over < TELEMETRY_TURN - 1):
             self._passed_over += telemetry is not None
-            return able[0]
+            return able[0], None
         self._passed_over = 0
-        return telemetry
+        return telemetry, None
+
+    def _is_backlog(self, window: SendWindow) -> bool:
+        return self._journal.last_seq(window.stream) - window.sent_seq > BACKLOG_ENTRIES
+
+    def _note_deferred(self, deferred: set[Stream]) -> None:
+        for stream in deferred - self._deferred:
+            self._metrics.deferred.labels(stream).inc()
+        self._deferred = deferred
 
     async def _send_birth(self, client: aiomqtt.Client) -> None:
         async with self._site.still():
             birth = self._site.birth()
         streams = tuple(replace(each, first_seq=self._journal.first_seq(each.stream)) for each in birth.streams)
         payload = codec.encode(replace(birth, streams=streams))
+        self._spend(self._address.birth, payload)
         await client.publish(self._address.birth, payload, qos=1, retain=True)
 
     async def _send_batch(self, client: aiomqtt.Client, window: SendWindow) -> None:
@@ -177,10 +197,17 @@ class Publisher:
                 return
         entries = [entry for index, (seq, entry) in enumerate(rows) if seq == first_seq + index]
         payload = codec.encode_batch(self._journal.epoch, window.stream, first_seq, entries)
+        self._spend(self._address.up(window.stream), payload, is_backlog=self._is_backlog(window))
         window.sent(first_seq + len(entries) - 1, asyncio.get_running_loop().time())
         self._metrics.batches.labels(window.stream).inc()
         self._metrics.sent_bytes.labels(window.stream).inc(len(payload))
         await client.publish(self._address.up(window.stream), payload, qos=1)
+
+    def _spend(self, topic: str, payload: bytes, *, is_backlog: bool = False) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._budget.spent(packet_bytes(topic, payload), now_s, is_backlog=is_backlog)
+        if (level := self._budget.level) is not None:
+            self._metrics.allowance.set(level)
 
     def _look_at_timers(self, now_s: float) -> float | None:
         """Go back where an Ack is overdue and see whether the hub is silent; when to look again, None for never."""

@@ -117,6 +117,10 @@ class UplinkSettings:
     silent_after_s: float = 30.0
     """The hub counts as away when entries wait and none has been acknowledged for this long."""
 
+    bytes_per_hour: int | None = None
+    """What a metered line may carry of ours; None where it is not metered. See budget.py."""
+    backlog_share: float = 0.5
+
     live_interval_s: float = 1.0
     live_active_s: float = 10.0
     """EVSEs with a running transaction are published at least this often, changed or not."""

@@ -18,6 +18,7 @@ import structlog
 from edge.ports import Inbox, Journal, Window
 from edge.uplink.broker import broker_session, subscribe
 from edge.uplink.broker_choice import BrokerChoice
+from edge.uplink.budget import Budget
 from edge.uplink.failback import Leave, until_another_is_better
 from edge.uplink.live import LivePublisher
 from edge.uplink.metrics import UplinkMetrics
@@ -46,8 +47,11 @@ class MqttUplink:
         self._address = address
         self._metrics = metrics
         self._presence = Presence(inbox, metrics)
-        self._publisher = Publisher(settings, address, journal, window, self._presence, metrics, self._hub_spoke)
-        self._live = LivePublisher(settings, address, window, metrics)
+        budget = Budget(settings.bytes_per_hour, settings.backlog_share)
+        self._publisher = Publisher(
+            settings, address, journal, window, self._presence, metrics, budget, self._hub_spoke
+        )
+        self._live = LivePublisher(settings, address, window, metrics, budget)
         self._receiver = Receiver(address, journal, inbox, self._publisher, metrics)
         self._client_id = f"ohmstead-{address.domain:02x}-{address.edge_id}"
         self._choice = BrokerChoice(
