@@ -21,6 +21,7 @@ from cloud.contracts import api as contracts
 from cloud.customers import api as customers
 from cloud.deviations import api as deviations
 from cloud.device_model import api as device_model
+from cloud.dunning import api as dunning
 from cloud.edges import api as edges
 from cloud.filters import api as filters
 from cloud.jobs import api as jobs
@@ -38,6 +39,7 @@ from cloud.rest.context import Hub, TheHub
 from cloud.rest.problems import Problem
 from cloud.security import api as security
 from cloud.sessions import api as sessions
+from cloud.staff import api as staff
 from cloud.store.engine import is_database_away
 from cloud.stream import api as stream
 from cloud.tariffs import api as tariffs
@@ -58,6 +60,8 @@ SLICES: Final = (
     postings,
     payments,
     receipts,
+    dunning,
+    staff,
     filters,
     tariffs,
     tokens,

@@ -91,7 +91,18 @@ _CDR: Final[TypeAdapter[Cdr]] = TypeAdapter(Cdr)
 Row = dict[str, Any]
 SecurityBody = SecurityEventSeen | CertificateIssued | CertificateAccepted | CertificateRevoked
 ReservationBody = ReservationMade | ReservationEnded
-MoneyNews = CustomersChanged | PaymentChanged | TillChanged | BillDecided | ReceiptIssued | StatementMade
+MoneyNews = (
+    CustomersChanged
+    | PaymentChanged
+    | TillChanged
+    | TillMoved
+    | ProviderReconciled
+    | DunningStepTaken
+    | StaffChanged
+    | BillDecided
+    | ReceiptIssued
+    | StatementMade
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,18 +181,24 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
         case PostingMade() as body:
             _post(body, entry.at, origin, changes)
         case (
-            CustomersChanged(source="site") | PaymentChanged() | TillChanged() | ReceiptIssued() | StatementMade()
+            CustomersChanged(source="site")
+            | PaymentChanged()
+            | TillChanged()
+            | TillMoved()
+            | ProviderReconciled()
+            | DunningStepTaken()
+            | StaffChanged()
+            | ReceiptIssued()
+            | StatementMade()
         ) as body:
             changes.money.append((body, entry.at))
         case CustomersChanged() | ElsewhereTold() | TariffsChanged() | FilterChanged():
             pass  # the hub's own word, come back
-        case WalletSpent() | WalletOverdrawn() | DunningStepTaken():
+        case WalletSpent() | WalletOverdrawn():
             pass  # the raw entry is kept, and the alarm beside it is shown
-        case TillMoved() | ProviderReconciled():
-            pass  # kept as they came; what moved are the postings beside them
         case EntriesShed() as body:
             changes.shed.append(_range_of(body))
-        case SignInRefused() | SignInRegained() | StaffChanged():
+        case SignInRefused() | SignInRegained():
             pass  # the raw entry is kept, and the alarm beside it is shown
         case ConnectorStatusChanged() as body:
             changes.news.append(

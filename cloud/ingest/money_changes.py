@@ -1,24 +1,48 @@
-"""Customers of sites, payments, tills, decisions upon bills, receipts and statements, from the journal into the tables
-that people ask. The newest word about each stands."""
+"""Customers of sites, payments, tills, providers' lists, dunning, staff, decisions upon bills, receipts and statements,
+from the journal into the tables that people ask. The newest word about each stands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import assert_never
+from typing import Final, assert_never
 
+from pydantic import TypeAdapter
 from sqlalchemy import Table, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.changes import MoneyNews, Origin, Row
 from cloud.store.accounts import contract_row, customer_row
 from cloud.store.engine import upsert
-from cloud.store.money_tables import bill_decisions, contracts, customers, payments, receipts, statements, till_sessions
+from cloud.store.money_tables import (
+    bill_decisions,
+    contracts,
+    customers,
+    dunning_steps,
+    payments,
+    receipts,
+    reconciliations,
+    staff_changes,
+    statements,
+    till_movements,
+    till_sessions,
+)
 from protocols.errors import BadEntry
 from protocols.sync.corrections import BillDecided
-from protocols.sync.customers import CustomersChanged
-from protocols.sync.payments import Payment, PaymentChanged, TillChanged, TillSession
+from protocols.sync.customers import CustomersChanged, DunningStepTaken
+from protocols.sync.payments import (
+    Difference,
+    Payment,
+    PaymentChanged,
+    ProviderReconciled,
+    TillChanged,
+    TillMoved,
+    TillSession,
+)
 from protocols.sync.receipts import ReceiptIssued, StatementMade
+from protocols.sync.staff import StaffChange, StaffChanged
+
+_DIFFERENCES: Final[TypeAdapter[tuple[Difference, ...]]] = TypeAdapter(tuple[Difference, ...])
 
 
 async def write(connection: AsyncConnection, origin: Origin, news: Sequence[tuple[MoneyNews, datetime]]) -> None:
@@ -32,6 +56,15 @@ async def write(connection: AsyncConnection, origin: Origin, news: Sequence[tupl
                 newest["payment", payment.payment_id] = payments, _payment(payment, at, origin)
             case TillChanged(session=session):
                 newest["till", session.session_id] = till_sessions, _till(session, origin)
+            case TillMoved():
+                newest["move", f"{body.session_id}:{body.request_key}"] = till_movements, _movement(body, at, origin)
+            case ProviderReconciled():
+                newest["list", f"{body.provider}:{body.day}"] = reconciliations, _reconciliation(body, at, origin)
+            case DunningStepTaken():
+                newest["dunning", f"{body.contract_id}:{at}:{body.step}"] = dunning_steps, _dunning(body, at, origin)
+            case StaffChanged(changes=changes):
+                for each in changes:
+                    newest["staff", f"{each.staff_id}:{at}"] = staff_changes, _staff(each, at, origin)
             case BillDecided():
                 newest["decision", body.cdr_id] = bill_decisions, _decision(body, at, origin)
             case ReceiptIssued():
@@ -45,7 +78,7 @@ async def write(connection: AsyncConnection, origin: Origin, news: Sequence[tupl
         if rows:
             await _refuse_others(connection, origin, table, name, rows)
             await connection.execute(upsert(connection, table), rows)
-    for table in (receipts, statements):
+    for table in (receipts, statements, till_movements, reconciliations, dunning_steps, staff_changes):
         rows = [row for its, row in newest.values() if its is table]
         if rows:
             await connection.execute(upsert(connection, table), rows)
@@ -98,6 +131,35 @@ def _till(session: TillSession, origin: Origin) -> Row:
     )  # fmt: skip
     row = {**origin.key, **{name: getattr(session, name) for name in names}}
     return row | {"expected": None if session.closed_at is None else session.expected}
+
+
+def _movement(body: TillMoved, at: datetime, origin: Origin) -> Row:
+    names = ("session_id", "request_key", "amount", "reason")
+    return {**origin.key, **{name: getattr(body, name) for name in names}, "staff": body.by, "at": at}
+
+
+def _reconciliation(body: ProviderReconciled, at: datetime, origin: Origin) -> Row:
+    return {
+        **origin.key,
+        "provider": body.provider,
+        "day": body.day.isoformat(),
+        "matched": body.matched,
+        "taken": body.taken,
+        "unsettled": sum(not each.is_settled for each in body.differences),
+        "differences": _DIFFERENCES.dump_json(body.differences).decode(),
+        "staff": body.by,
+        "at": at,
+    }
+
+
+def _dunning(body: DunningStepTaken, at: datetime, origin: Origin) -> Row:
+    names = ("contract_id", "step", "action", "blocks", "overdue", "currency", "due_on")
+    return {**origin.key, **{name: getattr(body, name) for name in names}, "at": at}
+
+
+def _staff(change: StaffChange, at: datetime, origin: Origin) -> Row:
+    names = ("staff_id", "name", "role", "was_role", "is_pin_new")
+    return {**origin.key, **{name: getattr(change, name) for name in names}, "at": at}
 
 
 def _decision(body: BillDecided, at: datetime, origin: Origin) -> Row:

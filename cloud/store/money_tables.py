@@ -1,4 +1,4 @@
-"""The tables of customers, wallets, payments and the till, as `tables`. Postings and bills are in `tables` itself.
+"""The tables of customers, wallets, payments, the till and its staff, as `tables`. Postings and bills are in `tables`.
 
 What an edge tells of them is kept as it stands now; a balance is the sum of the postings that the hub has, written with
 them in one transaction.
@@ -115,6 +115,66 @@ till_sessions = Table(
     Column("difference", Money),
     Column("closed_by", String),
     Index("till_sessions_by_time", "domain", "opened_at", "session_id"),
+)
+
+till_movements = Table(
+    "till_movements",
+    METADATA,
+    domain(),
+    key("edge_id"),
+    key("session_id"),
+    key("request_key"),  # the asker's: the same again is the same movement
+    Column("amount", Money, nullable=False),  # positive: into the drawer
+    Column("reason", Text, nullable=False),
+    Column("staff", String, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+reconciliations = Table(
+    "reconciliations",
+    METADATA,
+    domain(),
+    key("edge_id"),
+    key("provider"),
+    key("day"),  # ISO 8601, UTC
+    Column("matched", Integer, nullable=False),
+    Column("taken", Money, nullable=False),
+    Column("unsettled", Integer, nullable=False),  # differences that a person has to settle
+    Column("differences", Text, nullable=False),  # JSON
+    Column("staff", String, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("reconciliations_by_day", "domain", "day"),
+)
+
+dunning_steps = Table(
+    "dunning_steps",
+    METADATA,
+    domain(),
+    key("edge_id"),
+    key("contract_id"),
+    Column("at", UtcTime, primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),  # 0: nothing is overdue any more
+    Column("action", String, nullable=False),
+    Column("blocks", Boolean, nullable=False),
+    Column("overdue", Money, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("due_on", String),  # local
+    Index("dunning_steps_by_time", "domain", "at"),
+    Index("dunning_steps_by_contract", "domain", "contract_id"),
+)
+
+staff_changes = Table(
+    "staff_changes",
+    METADATA,
+    domain(),
+    key("edge_id"),
+    key("staff_id"),
+    Column("at", UtcTime, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("role", String),  # NULL: taken off the list
+    Column("was_role", String),  # NULL: added
+    Column("is_pin_new", Boolean, nullable=False),
+    Index("staff_changes_by_time", "domain", "at"),
 )
 
 bill_decisions = Table(

@@ -75,6 +75,7 @@ NAMES = {
     "contract_id": "C-1",
     "tariff_id": "night",
     "payment_id": "edge-1-pay-1",
+    "till_session_id": "edge-1-till-1",
     "command_id": "command-1",
     "alarm_row_id": f"edge-1-{EPOCH}-5",
     "deviation_id": "d-1",

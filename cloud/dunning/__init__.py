@@ -1,0 +1,1 @@
+"""Dunning: REST resource `/v1/dunning-steps`."""

@@ -1,0 +1,1 @@
+"""Staff of sites: REST resource `/v1/staff-changes`."""
