@@ -40,7 +40,11 @@ class CdrPlace:
 
 
 def write_cdr(cdr: Cdr, place: CdrPlace, issued_at: datetime) -> dict[str, Any]:
-    """The bill as a JSON object, numbers as Decimals. What no token is known for bears its contract's id as uid."""
+    """The bill as a JSON object, numbers as Decimals. What no token is known for bears its contract's id as uid.
+
+    A credit has all the data of its bill, and only `total_cost` is the negative of it (mod_cdrs, Credit CDRs): energy,
+    times and the costs by dimension are as they were, other than in a Cdr, whose lines are negative, too.
+    """
     owner = {"country_code": place.location.country_code, "party_id": place.location.party_id}
     document: dict[str, Any] = {
         **owner,
@@ -127,12 +131,17 @@ def _costs(cdr: Cdr) -> dict[str, Any]:
     ):
         lines = [line for line in cdr.lines if line.type is kind and not line.reservation and not line.adjustment]
         if lines:
-            costs[name] = _price(lines, *_sums(lines))
+            costs[name] = _as_billed(cdr, lines, *_sums(lines))
     if cdr.total_reservation_cost is not None:
         lines = [line for line in cdr.lines if line.reservation]
         total = cdr.total_reservation_cost
-        costs["total_reservation_cost"] = _price(lines, total.excl_vat, total.incl_vat)
+        costs["total_reservation_cost"] = _as_billed(cdr, lines, total.excl_vat, total.incl_vat)
     return costs
+
+
+def _as_billed(cdr: Cdr, lines: Iterable[PriceLine], excl: Decimal, incl: Decimal) -> dict[str, Decimal]:
+    """Of a credit what its bill had."""
+    return _price(lines, -excl, -incl) if cdr.credit else _price(lines, excl, incl)
 
 
 def _sums(lines: Iterable[PriceLine]) -> tuple[Decimal, Decimal]:

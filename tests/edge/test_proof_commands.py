@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from typer.testing import CliRunner, Result
 
 from edge.config import load
@@ -19,6 +20,7 @@ from edge.exports import write_csv
 from edge.ledger.ledger import Ledger
 from edge.main import app
 from edge.places import ledger_path
+from protocols.money import Price
 from protocols.ocpi.cdr_document import CdrPlace, write_cdr
 from protocols.ocpi.location import Location
 from protocols.sync.codec import decode_entry
@@ -159,3 +161,15 @@ def test_a_credit_says_what_it_takes_back() -> None:
     assert (credit["credit"], credit["credit_reference_id"]) == (True, CDR.id)
     assert credit["total_cost"] == {"excl_vat": -CDR.total_cost.excl_vat, "incl_vat": -CDR.total_cost.incl_vat}
     assert credit["signed_data"]["signed_values"][0]["signed_data"] == "OCMF|{}|{}"
+    original = write_cdr(CDR, PLACE, START)
+    others = original.keys() - {"id", "total_cost"}
+    assert {name for name in others if credit[name] != original[name]} == set()
+    assert {"total_energy", "total_energy_cost"} <= others
+    assert credit.keys() - original.keys() == {"credit", "credit_reference_id"}
+
+
+def test_a_credit_of_a_reservation_keeps_what_that_cost() -> None:
+    cost = Price(excl_vat=Decimal("2.00"), incl_vat=Decimal("0.00"))
+    reserved = structs.replace(CDR, total_reservation_cost=cost)
+    credit = write_cdr(credit_of(reserved, "c-1"), PLACE, START)["total_reservation_cost"]
+    assert {name: str(amount) for name, amount in credit.items()} == {"excl_vat": "2.00", "incl_vat": "0.00"}
