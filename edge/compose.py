@@ -29,13 +29,14 @@ from edge.chargers.password_change import PasswordChange
 from edge.chargers.profile_change import ProfileChange
 from edge.code_parts import presented_codes
 from edge.config import EdgeConfig
-from edge.disk_parts import ballast_of, shedder
+from edge.disk_parts import ballast_of, ready_ledger, shedder, tell_found
 from edge.files_parts import file_server, offers_of
 from edge.ledger.account_totals import Totaller
 from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.restore import restore
 from edge.ledger.sealing import Sealer
+from edge.ledger.soundness import suspecting
 from edge.ledger.staff_tables import wrong_pins
 from edge.ledger.trim import Retention, Trimmer
 from edge.local.doorkeeper import Doorkeeper
@@ -75,6 +76,7 @@ BEGUN_AGAIN: Final = (
     "notary",
     "trim",
     "disk",
+    "soundness",
     "seal",
     "accounts",
     "statements",
@@ -89,7 +91,11 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
     registry = CollectorRegistry()
     token = ensure_token(token_path(config))
     ballast, ledger_metrics = ballast_of(config), LedgerMetrics(registry)
-    with Ledger(ledger_path(config), config.edge_id, ledger_metrics, ballast) as ledger:
+    found = await ready_ledger(config, ballast, clock)
+    with (
+        suspecting(ledger_path(config)),
+        Ledger(ledger_path(config), config.edge_id, ledger_metrics, ballast) as ledger,
+    ):
         ledger.forget_commands(clock())
         ledger.forget_jobs(clock())
         rules = replace(rules_of(config), offers=offers_of(config))
@@ -148,6 +154,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "relay": security.relay.run,
             "notary": lambda: _after(ready, security.notary.run),
         }
+        if (checker := tell_found(found, agent, ledger)) is not None:
+            parts["soundness"] = lambda: _after(ready, checker.run)
         if payments is not None:
             parts["payments"] = lambda: _after(ready, payments.run)
         if polled is not None:

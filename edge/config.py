@@ -258,6 +258,11 @@ class LedgerSettings(Strict):
         le=36_500,
         description="an ended transaction is known so long to a station that repeats its messages",
     )
+    backup_dir: Path | None = Field(
+        default=None,
+        description="where copies of `ohmstead-edge backup` lie (from the data folder): a damaged ledger is restored from"
+        " the newest",
+    )
 
 
 class FrameLogSettings(Strict):

@@ -1,15 +1,20 @@
-"""What looks after the ledger's disk, from the settings."""
+"""What looks after the ledger's file and its disk, from the settings."""
 
 from __future__ import annotations
 
+import asyncio
+
 from edge.agent import Agent
 from edge.config import EdgeConfig
-from edge.domain.disk_events import DiskLevel
+from edge.domain.disk_events import LEDGER_DAMAGED, DiskLevel, LedgerReplaced
 from edge.domain.telemetry import MARKS_ONLY, NORMAL, STRETCHED
 from edge.ledger.ballast import Ballast
 from edge.ledger.disk import Shedder, Watermarks
 from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
+from edge.ledger.recovery import Ready, make_ready
+from edge.ledger.soundness import Checker
+from edge.ports import Clock
 
 MB = 1_000_000
 
@@ -32,3 +37,28 @@ def shedder(config: EdgeConfig, agent: Agent, ledger: Ledger, ballast: Ballast, 
 
     has_hub = config.uplink is not None
     return Shedder(ledger, agent, watermarks, ballast, metrics, thin, has_hub=has_hub)
+
+
+async def ready_ledger(config: EdgeConfig, ballast: Ballast, clock: Clock) -> Ready:
+    """See that there is a good ledger to open. Raises LedgerError."""
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    ballast.make_room()
+    folder = config.ledger.backup_dir
+    backups = config.data_dir / folder if folder is not None else None
+    path = config.data_dir / "ledger.sqlite"
+    return await asyncio.to_thread(make_ready, path, config.edge_id, backups, clock())
+
+
+def tell_found(found: Ready, agent: Agent, ledger: Ledger) -> Checker | None:
+    """Have the staff told what was wrong; what looks at the rest, where the start had no time for it."""
+
+    def damaged(problem: str) -> None:
+        text = (
+            f"the ledger is damaged ({problem}). Restart the agent when little is charging: it then sets the file aside"
+            " and takes the newest backup; see the runbook, 'A damaged ledger'"
+        )
+        agent.put(LedgerReplaced(alarm=LEDGER_DAMAGED, text=text))
+
+    if found.problem is not None:
+        agent.put(LedgerReplaced(alarm=LEDGER_DAMAGED, text=found.problem))
+    return None if found.is_checked else Checker(ledger.path, damaged)

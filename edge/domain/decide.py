@@ -45,7 +45,7 @@ from edge.domain.billing import end_transaction
 from edge.domain.correction_events import BillDecisionAsked
 from edge.domain.customer_events import ContractAltered, CustomersImported
 from edge.domain.decision import Decision
-from edge.domain.disk_events import DiskLooked, SheddingPlanned
+from edge.domain.disk_events import DiskLooked, LedgerReplaced, SheddingPlanned
 from edge.domain.events import (
     AlarmDismissed,
     CertificateSigned,
@@ -286,7 +286,7 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             stations.note_connection_limit(site, decision, event, now)
         case ChainGrown(seal=seal):
             decision.journal(site, now, seal)
-        case (DiskLooked() | SheddingPlanned()) as looked:
+        case (DiskLooked() | SheddingPlanned() | LedgerReplaced()) as looked:
             disk.decide(site, decision, looked, now)
         case BillDecisionAsked():
             corrections.decide_bill(site, decision, event, now)

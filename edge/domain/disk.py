@@ -13,10 +13,10 @@ Money is never given up.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 from edge.domain.decision import Decision
-from edge.domain.disk_events import DiskEvent, DiskLevel, DiskLooked
+from edge.domain.disk_events import DiskEvent, DiskLevel, DiskLooked, LedgerReplaced, SheddingPlanned
 from edge.domain.site import Site
 from protocols.sync.keeping import EntriesShed
 from protocols.sync.topics import Stream
@@ -33,10 +33,15 @@ _TO_DO: Final = "Free some of the disk, or give the data folder a larger one"
 
 
 def decide(site: Site, decision: Decision, event: DiskEvent, now: datetime) -> None:
-    if isinstance(event, DiskLooked):
-        _look(site, decision, event, now)
-    else:
-        decision.journal(site, now, event.shed)
+    match event:
+        case DiskLooked():
+            _look(site, decision, event, now)
+        case SheddingPlanned(shed=shed):
+            decision.journal(site, now, shed)
+        case LedgerReplaced(alarm=alarm, text=text):
+            decision.raise_alarm(site, now, alarm, Severity.CRITICAL, text, site.epoch[:8])
+        case _:
+            assert_never(event)
 
 
 def inform(site: Site, decision: Decision, now: datetime, body: Body) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from protocols.sync.keeping import EntriesShed
 
@@ -38,4 +39,14 @@ class SheddingPlanned:
     shed: EntriesShed
 
 
-DiskEvent = DiskLooked | SheddingPlanned
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerReplaced:
+    """The ledger's file was not what it should be. `alarm` names what was found, `text` what was done about it and what
+    is to be done, for a person."""
+
+    alarm: str
+    text: str
+
+
+DiskEvent = DiskLooked | SheddingPlanned | LedgerReplaced
+LEDGER_DAMAGED: Final = "ledger_damaged"

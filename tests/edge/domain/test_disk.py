@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from edge.domain.disk_events import DiskLevel, DiskLooked, SheddingPlanned
+from edge.domain.disk_events import LEDGER_DAMAGED, DiskLevel, DiskLooked, LedgerReplaced, SheddingPlanned
+from edge.domain.events import AlarmDismissed
 from edge.domain.view import evse_view
 from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
 from protocols.charger.events import IdTokenPresented
 from protocols.sync.keeping import EntriesShed
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmCleared, AlarmRaised, CdrIssued, IdTokenRefused
+from protocols.sync.up import AlarmCleared, AlarmRaised, CdrIssued, IdTokenRefused, Severity
 from protocols.terms import AuthorizationStatus, ConnectorStatus, EvseRef, EvseState
 from tests.edge.domain.site_kit import Play, number
 
@@ -96,3 +97,12 @@ def test_informational_events_that_found_no_room_are_counted_and_told(play: Play
 def test_what_is_about_to_be_shed_is_journaled_first(play: Play) -> None:
     shed = EntriesShed(stream=Stream.TELEMETRY, count=10, first_seq=5, last_seq=14)
     assert [each.body for each in play.tell(SheddingPlanned(shed=shed)).entries] == [shed]
+
+
+def test_a_ledger_that_was_replaced_is_told_until_somebody_has_seen_to_it() -> None:
+    play = Play()
+    play.tell(LedgerReplaced(alarm=LEDGER_DAMAGED, text="it is kept as x"))
+    (alarm,) = play.site.alarms.values()
+    assert (alarm.alarm, alarm.severity, alarm.text) == (LEDGER_DAMAGED, Severity.CRITICAL, "it is kept as x")
+    play.tell(AlarmDismissed(alarm_id=alarm.alarm_id))
+    assert play.site.alarms == {}
