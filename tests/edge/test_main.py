@@ -7,17 +7,16 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from tests.edge.command_line import EDGE, Done, called, run
 from tests.edge.test_config import GOOD
 from tests.kit import block_until
 
-EDGE = str(Path(sys.executable).with_name("ohmstead-edge"))
 TOKENS = "uid,contract_id,group_id\nGOOD,C-1,\nFLEET,C-2,F\n"
 
 
@@ -29,9 +28,12 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def edge(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [EDGE, *arguments, "-c", str(config)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+def edge(config: Path, *arguments: str) -> Done:
+    return called(*arguments, "-c", str(config))
+
+
+def edge_process(config: Path, *arguments: str) -> Done:
+    return run(*arguments, "-c", str(config))
 
 
 @pytest.fixture
@@ -48,21 +50,21 @@ def running(config: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_the_version_is_told() -> None:
-    done = subprocess.run([EDGE, "--version"], capture_output=True, text=True, check=False, timeout=60)
+    done = run("--version")
     assert (done.returncode, done.stdout) == (0, f"ohmstead-edge {version('ohmstead')}\n")
 
 
 def test_check_names_what_is_good_and_what_is_not(config: Path) -> None:
     assert "good. 1 stations with 2 EVSEs" in edge(config, "check").stdout
     config.write_text(config.read_text().replace("EUR", "euro"))
-    bad = edge(config, "check")
+    bad = edge_process(config, "check")
     assert bad.returncode == 2
     assert f"{config}:3: currency" in bad.stderr
     assert "1 problem in" in bad.stderr
 
 
 def test_tokens_without_a_running_agent(config: Path, tmp_path: Path) -> None:
-    done = edge(config, "tokens", "import", str(tmp_path / "tokens.csv"))
+    done = edge_process(config, "tokens", "import", str(tmp_path / "tokens.csv"))
     assert (done.returncode, "2 tokens imported" in done.stdout) == (0, True)
     assert "BLOCKED" not in edge(config, "tokens", "list").stdout
     assert edge(config, "tokens", "block", "good").returncode == 0
@@ -91,14 +93,14 @@ def test_who_is_not_running_is_said_so(config: Path) -> None:
 def test_a_running_agent_answers_and_stops_cleanly(
     config: Path, tmp_path: Path, running: subprocess.Popen[str]
 ) -> None:
-    status = json.loads(edge(config, "status").stdout)
+    status = json.loads(edge_process(config, "status").stdout)
     assert (status["edge_id"], status["stations"], status["stations_online"]) == ("edge-1", 1, 0)
     assert "2 tokens imported, 2 known" in edge(config, "tokens", "import", str(tmp_path / "tokens.csv")).stdout
     assert json.loads(edge(config, "stations", "--json").stdout)[0]["station_id"] == "A"
     call = edge(config, "call", "A", "Reset", '{"type": "Soft"}')
     assert (call.returncode, "NotConnected" in call.stderr) == (1, True)
     assert edge(config, "call", "A", "Reset", "[1]").returncode == 2
-    second = edge(config, "run")
+    second = edge_process(config, "run")
     assert (second.returncode, "in use by another agent" in second.stderr) == (1, True)
     token = tmp_path / "data" / "local.token"
     assert os.stat(token).st_mode & 0o077 == 0
@@ -112,21 +114,21 @@ def test_a_port_in_use_is_said_so(config: Path, tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         config.write_text(config.read_text().replace("port = 0\n[local]", f"port = {taken.getsockname()[1]}\n[local]"))
-        done = edge(config, "run")
+        done = edge_process(config, "run")
     assert done.returncode == 1
     assert "address already in use" in done.stderr.splitlines()[-1]
 
 
 def test_every_command_explains_itself() -> None:
     for arguments in ([], ["run"], ["check"], ["stations"], ["tokens"], ["cdrs"], ["status"], ["call"], ["password"]):
-        done = subprocess.run([EDGE, *arguments, "--help"], capture_output=True, text=True, check=False)
+        done = called(*arguments, "--help")
         assert (done.returncode, "Usage" in done.stdout) == (0, True)
 
 
 def test_a_password_and_its_hash_go_together() -> None:
     from edge.chargers.credentials import Credentials
 
-    printed = subprocess.run([EDGE, "password"], capture_output=True, text=True, check=True).stdout
+    printed = called("password").stdout
     password = printed.splitlines()[0].split(": ")[1]
     hashed = printed.split('"')[1]
     import base64

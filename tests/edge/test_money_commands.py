@@ -1,9 +1,8 @@
-"""Money on the command line as its users meet it: real processes, a real agent, a real provider that can be killed."""
+"""Money on the command line as its users meet it: a real agent, a real provider that can be killed."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,13 +13,12 @@ from typing import Any
 
 import pytest
 
+from tests.edge.command_line import EDGE, Done, called, run
 from tests.edge.test_config import GOOD
 from tests.kit import block_until, free_port
 
-EDGE = str(Path(sys.executable).with_name("ohmstead-edge"))
 SIM = str(Path(sys.executable).with_name("ohmstead-sim"))
 STAFF = "id,name,role,pin\nanna,Anna,cashier,5832\nben,Ben,supervisor,9174\n"
-pytestmark = pytest.mark.timeout(400)  # dozens of processes, each a second of CPU
 PINS = {"anna": "5832", "ben": "9174"}
 
 
@@ -41,17 +39,9 @@ class Till:
         self.agent: subprocess.Popen[str] | None = None
         self.provider: subprocess.Popen[str] | None = None
 
-    def run(self, *arguments: str, staff: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, staff: str | None = None, is_process: bool = False) -> Done:
         who = {"OHMSTEAD_STAFF": staff, "OHMSTEAD_PIN": PINS[staff]} if staff else {}
-        return subprocess.run(
-            [EDGE, *arguments, "-c", str(self.config)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            stdin=subprocess.DEVNULL,
-            env=os.environ | who,
-        )
+        return (run if is_process else called)(*arguments, "-c", str(self.config), environment=who)
 
     def good(self, *arguments: str, staff: str | None = None) -> Any:
         done = self.run(*arguments, "--json", staff=staff)
@@ -108,7 +98,7 @@ def test_a_day_at_the_till_with_staff(till: Till, tmp_path: Path) -> None:
     till.start()
     till.good("till", "open", "kiosk", "--counted", "100")  # nobody is on the list yet: whoever has the token may
     till.good("till", "close", "--counted", "100")
-    assert till.run("staff", "import", str(tmp_path / "staff.csv")).returncode == 0
+    assert till.run("staff", "import", str(tmp_path / "staff.csv"), is_process=True).returncode == 0
     refused = till.run("till", "open", "kiosk", "--counted", "100")
     assert (refused.returncode, "sign in first, with `--staff ID`" in refused.stderr) == (1, True)
     wrong = till.run("--staff", "anna", "till", "list", staff=None)
@@ -119,14 +109,14 @@ def test_a_day_at_the_till_with_staff(till: Till, tmp_path: Path) -> None:
     assert (paid["state"], paid["change"], paid["by"]) == ("taken", "2.70", "anna")
     again = till.good("topup", "C-1", "7.30", "--given", "10", "--key", "k-1", staff="anna")
     assert again["payment_id"] == paid["payment_id"]
-    denied = till.run("refund", paid["payment_id"], "--reason", "r", staff="anna")
+    denied = till.run("refund", paid["payment_id"], "--reason", "r", staff="anna", is_process=True)
     assert "anna is a cashier and may not give money back" in denied.stderr
     back = till.good("refund", paid["payment_id"], "--reason", "r", "--amount", "2.30", "--till", "kiosk", staff="ben")
     assert (back["amount"], back["by"]) == ("2.30", "ben")
 
     till.kill()
     till.start()
-    assert "expected in the drawer" in (report := till.run("till", "report", staff="anna").stdout)
+    assert "expected in the drawer" in (report := till.run("till", "report", staff="anna", is_process=True).stdout)
     assert "105.00" in report
     till.good("till", "move", "50", "out", "--reason", "to the safe", staff="anna")
     closed = till.good("till", "close", "--counted", "54.00", staff="anna")
@@ -166,7 +156,7 @@ def test_a_terminal_that_is_late_gone_and_killed(till: Till) -> None:
     assert json.loads(found.stdout)[0]["matched"] == 2, found.stderr
 
     till.provider_says(behaviour="refuses")
-    no = till.run("pay", "5", "--contract", "C-1", "-m", "card")
+    no = till.run("pay", "5", "--contract", "C-1", "-m", "card", is_process=True)
     assert (no.returncode, "declined by the bank" in no.stdout) == (1, True)
 
     assert till.provider is not None
@@ -210,12 +200,11 @@ def test_a_list_of_staff_is_taken_whole_or_not_at_all(till: Till, tmp_path: Path
 
 
 def test_staff_is_added_listed_and_removed(till: Till) -> None:
-    env = os.environ | {"OHMSTEAD_PIN": "5832"}
-    add = [EDGE, "staff", "add", "anna", "--role", "technician", "-c", str(till.config)]
-    done = subprocess.run(add, capture_output=True, text=True, check=False, timeout=60, env=env)
-    assert done.stdout == "anna is a technician from now on\n"
+    pin = {"OHMSTEAD_PIN": "5832"}
+    add = ("staff", "add", "anna", "--role", "technician", "-c", str(till.config))
+    assert called(*add, environment=pin).stdout == "anna is a technician from now on\n"
     assert "technician" in till.run("staff", "list").stdout
-    assert subprocess.run(add, capture_output=True, check=False, timeout=60, env=env).returncode == 1
+    assert called(*add, environment=pin).returncode == 1
     blocked = till.run("tokens", "block", "GOOD")
     assert "sign in first" in blocked.stderr
     assert "you" not in till.run("staff", "remove", "zoe").stdout
