@@ -167,6 +167,27 @@ async def replace_contract(hub: TheHub, who: Operator, contract_id: str, told: C
     return answer(await _shown(hub, who.domain, contract_id))
 
 
+async def delete_contract(hub: TheHub, who: Operator, contract_id: str) -> Response:
+    """Delete a contract of the hub, here and at every edge. Only one that nobody can charge with and that owes nothing:
+    close it with `valid` false, block its tokens, and settle its account first. Its postings and bills stay."""
+    async with hub.store.write() as connection:
+        rows = (await connection.execute(queries.named(who.domain, contract_id))).mappings().all()
+        row = expect_own(rows, "contract", contract_id)
+        (document,) = await queries.shown(connection, [row])
+        if any(each["balance"] or each["held"] for each in document["balances"]):
+            detail = f"Its account has {document['balance']} {row['currency']}, or money set aside: settle it first."
+            raise Problem(409, "contract_open", detail)
+        if (await connection.execute(queries.unfinished(who.domain, contract_id))).first() is not None:
+            raise Problem(409, "contract_open", "A session of it is running, or its bill waits: let it end first.")
+        uids = (await connection.execute(queries.charging_tokens(who.domain, contract_id))).scalars().all()
+        if uids:
+            detail = f"{len(uids)} tokens of it may charge and would do so without terms: block them first."
+            raise Problem(409, "contract_in_use", detail)
+        await queries.remove(connection, who.domain, contract_id)
+    hub.down_bell.ring()
+    return Response(status_code=204)
+
+
 async def _put(connection: AsyncConnection, domain: int, contract: Contract, hub: TheHub) -> None:
     """Raises Problem 422 with all that is wrong."""
     errors: list[dict[str, str]] = []
@@ -197,4 +218,5 @@ def routes() -> APIRouter:
     router.post("", response_model=ShownContract, status_code=201, responses=documented(409))(create_contract)
     router.get("/{contract_id}", response_model=ShownContract, responses=documented(404, 409))(get_contract)
     router.put("/{contract_id}", response_model=ShownContract, responses=documented(404, 409))(replace_contract)
+    router.delete("/{contract_id}", status_code=204, responses=documented(404, 409))(delete_contract)
     return router

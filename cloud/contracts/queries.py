@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import CompoundSelect, RowMapping, Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
@@ -17,8 +17,10 @@ from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.accounts import CUSTOMER, HELD, contract_row, mark_changed
 from cloud.store.engine import upsert
 from cloud.store.money_tables import account_totals, contracts, customers
+from cloud.store.tables import cdrs, sessions, tokens
 from protocols.money import ZERO
 from protocols.ocpi.customer import Billing, Contract
+from protocols.ocpi.session import SessionStatus
 
 SORT = (contracts.c.id, contracts.c.source, contracts.c.edge_id)
 Sums = defaultdict[str, dict[str, dict[str, Decimal]]]
@@ -61,6 +63,31 @@ def currencies(domain: int, contract_id: str) -> Select[Any]:
 async def put(connection: AsyncConnection, domain: int, contract: Contract, now: datetime) -> None:
     place = {"domain": domain, "source": "hub", "edge_id": "", "updated_at": now}
     await connection.execute(upsert(connection, contracts), {**place, **contract_row(contract)})
+    await mark_changed(connection, domain)
+
+
+def unfinished(domain: int, contract_id: str) -> CompoundSelect[Any]:
+    """Its sessions that run, and its bills that wait for a person."""
+    running = select(sessions.c.id).where(
+        sessions.c.domain == domain,
+        sessions.c.contract_id == contract_id,
+        sessions.c.status == SessionStatus.ACTIVE.value,
+    )
+    waiting = select(cdrs.c.id).where(
+        cdrs.c.domain == domain, cdrs.c.contract_id == contract_id, cdrs.c.status == "quarantined"
+    )
+    return running.union_all(waiting).limit(1)
+
+
+def charging_tokens(domain: int, contract_id: str) -> Select[Any]:
+    """The uids that charge to it, of the hub and of sites."""
+    is_its = (tokens.c.domain == domain) & (tokens.c.contract_id == contract_id)
+    return select(tokens.c.uid).where(is_its, tokens.c.valid.is_(True))
+
+
+async def remove(connection: AsyncConnection, domain: int, contract_id: str) -> None:
+    mine = (contracts.c.domain == domain) & (contracts.c.source == "hub")
+    await connection.execute(delete(contracts).where(mine, contracts.c.id == contract_id))
     await mark_changed(connection, domain)
 
 

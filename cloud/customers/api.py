@@ -135,6 +135,20 @@ async def replace_customer(hub: TheHub, who: Operator, customer_id: str, told: C
     return answer(await _shown(hub, who.domain, customer_id))
 
 
+async def delete_customer(hub: TheHub, who: Operator, customer_id: str) -> Response:
+    """Delete a customer of the hub that has no contract any more, here and at every edge."""
+    async with hub.store.write() as connection:
+        rows = (await connection.execute(queries.named(who.domain, customer_id))).mappings().all()
+        expect_own(rows, "customer", customer_id)
+        theirs = (await connection.execute(queries.contract_ids(who.domain, customer_id))).scalars().all()
+        if theirs:
+            detail = f"This customer has the contracts {', '.join(theirs[:5])}: delete them first."
+            raise Problem(409, "customer_in_use", detail)
+        await queries.remove(connection, who.domain, customer_id)
+    hub.down_bell.ring()
+    return Response(status_code=204)
+
+
 async def _shown(hub: TheHub, domain: int, customer_id: str, edge_id: str | None = None) -> dict[str, Any]:
     async with hub.store.read() as connection:
         rows = (await connection.execute(queries.named(domain, customer_id, edge_id))).mappings().all()
@@ -148,4 +162,5 @@ def routes() -> APIRouter:
     router.post("", response_model=ShownCustomer, status_code=201, responses=documented(409))(create_customer)
     router.get("/{customer_id}", response_model=ShownCustomer, responses=documented(404, 409))(get_customer)
     router.put("/{customer_id}", response_model=ShownCustomer, responses=documented(404, 409))(replace_customer)
+    router.delete("/{customer_id}", status_code=204, responses=documented(404, 409))(delete_customer)
     return router

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import orjson
 from pydantic import Field
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import RowMapping, Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
@@ -44,6 +44,18 @@ def named(domain: int, customer_id: str, edge_id: str | None = None) -> Select[A
 async def put(connection: AsyncConnection, domain: int, customer: Customer, now: datetime) -> None:
     place = {"domain": domain, "source": "hub", "edge_id": "", "updated_at": now}
     await connection.execute(upsert(connection, customers), {**place, **customer_row(customer)})
+    await mark_changed(connection, domain)
+
+
+def contract_ids(domain: int, customer_id: str) -> Select[Any]:
+    """The hub's own contracts of a customer."""
+    mine = (contracts.c.domain == domain) & (contracts.c.source == "hub")
+    return select(contracts.c.id).where(mine, contracts.c.customer_id == customer_id).order_by(contracts.c.id)
+
+
+async def remove(connection: AsyncConnection, domain: int, customer_id: str) -> None:
+    mine = (customers.c.domain == domain) & (customers.c.source == "hub")
+    await connection.execute(delete(customers).where(mine, customers.c.id == customer_id))
     await mark_changed(connection, domain)
 
 

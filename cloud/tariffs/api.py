@@ -13,7 +13,7 @@ from starlette.responses import Response
 from cloud.rest.access import Operator, Reader
 from cloud.rest.context import Hub, TheHub
 from cloud.rest.paging import read_one, read_page
-from cloud.rest.problems import Problem, documented
+from cloud.rest.problems import Problem, documented, not_found
 from cloud.tariffs import queries
 from protocols.ocpi.tariff import Tariff
 from protocols.ocpi.tariff_document import BadTariff, read_tariff
@@ -108,6 +108,21 @@ async def replace_tariff(hub: TheHub, who: Operator, tariff_id: str, document: D
     return await get_tariff(hub, who, tariff_id)
 
 
+async def delete_tariff(hub: TheHub, who: Operator, tariff_id: str) -> Response:
+    """Delete a tariff of the hub, here and at every edge, unless a contract names it. What charges already is priced as
+    it began; sites whose settings name it go on by their default tariff."""
+    async with hub.store.write() as connection:
+        if (await connection.execute(queries.one(who.domain, tariff_id))).first() is None:
+            raise not_found("tariff", tariff_id)
+        naming = await queries.contracts_by(connection, who.domain, tariff_id)
+        if naming:
+            detail = f"The contracts {', '.join(naming[:5])} name it: give them another tariff first."
+            raise Problem(409, "tariff_in_use", detail)
+        await queries.remove(connection, who.domain, tariff_id)
+    hub.down_bell.ring()
+    return Response(status_code=204)
+
+
 def _read(hub: Hub, document: dict[str, Any]) -> Tariff:
     """Raises Problem 422 with every problem of the document."""
     try:
@@ -132,4 +147,5 @@ def routes() -> APIRouter:
     router.post("", response_model=ShownTariff, status_code=201, responses=documented(409))(create_tariff)
     router.get("/{tariff_id}", response_model=ShownTariff, responses=documented(404))(get_tariff)
     router.put("/{tariff_id}", response_model=ShownTariff, responses=documented(404))(replace_tariff)
+    router.delete("/{tariff_id}", status_code=204, responses=documented(404, 409))(delete_tariff)
     return router

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import RowMapping, Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.documents import to_json
 from cloud.store.engine import upsert
-from cloud.store.money_tables import tariffs
+from cloud.store.money_tables import contracts, tariffs
 from cloud.store.versions import next_version
 from protocols.ocpi.tariff import Tariff
 
@@ -46,6 +47,19 @@ async def put(connection: AsyncConnection, domain: int, tariff: Tariff, now: dat
         "updated_at": now,
     }
     await connection.execute(upsert(connection, tariffs), row)
+
+
+async def contracts_by(connection: AsyncConnection, domain: int, tariff_id: str) -> list[str]:
+    """The contracts, of the hub and of sites, that are priced by it."""
+    query = select(contracts.c.id, contracts.c.document).where(contracts.c.domain == domain).order_by(contracts.c.id)
+    quoted = orjson.dumps(tariff_id).decode()
+    named = await connection.execute(query.where(contracts.c.document.contains(quoted, autoescape=True)))
+    return [row.id for row in named if orjson.loads(row.document).get("tariff_id") == tariff_id]
+
+
+async def remove(connection: AsyncConnection, domain: int, tariff_id: str) -> None:
+    await connection.execute(delete(tariffs).where(tariffs.c.domain == domain, tariffs.c.id == tariff_id))
+    await next_version(connection, domain, DOCUMENT)
 
 
 def written(tariff: Tariff) -> bytes:
