@@ -14,7 +14,7 @@ from edge.described_session import DescribedSession, read_session
 from edge.domain.pricing.lines import Bill
 from edge.domain.pricing.price import ENGINE, price_reservation, price_session
 from edge.ocpi_session import from_ocpi, is_ocpi
-from edge.tariff_files import one_tariff, read_file
+from edge.tariff_files import one_tariff, read_file, read_tariffs
 from protocols.errors import BadText
 from protocols.money import ROUNDING_RULE
 from protocols.ocpi.cdr import PriceLine
@@ -25,13 +25,13 @@ _PER = {"ENERGY": 1000, "TIME": 3600, "PARKING_TIME": 3600, "FLAT": 1}
 
 
 def price(
-    tariff: Annotated[Path, typer.Option(help="The tariff: TOML or JSON, in the words of OCPI.")],
+    tariff: Annotated[Path, typer.Option(help="The tariff: TOML, JSON or CSV, in the words of OCPI.")],
     session: Annotated[Path, typer.Option(help="The session: TOML or JSON.")],
     tariff_id: Annotated[str | None, typer.Option("--id", help="Which tariff, where the file has several.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Price a described session by a tariff (docs/pricing.md): its lines, and the total before and after taxes."""
-    chosen = _told(tariff, lambda: one_tariff(read_file(tariff), tariff_id))
+    chosen = _told(tariff, lambda: one_tariff(read_tariffs(tariff), tariff_id))
     described = _told(session, lambda: _session(read_file(session), chosen))
     bill = _bill(chosen, described)
     if as_json:

@@ -3,45 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
 from rich.table import Table
 
-from edge.console import DEFAULT_CONFIG, ConfigOption, change, console, fail, ledger_errors, load_settings, plain
-from edge.places import clock_of, ledger_path
+from edge.console import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    change,
+    console,
+    ledger_errors,
+    load_settings,
+    plain,
+    refuse_list,
+)
+from edge.known_tariffs import known_tariffs
+from edge.places import clock_of
 from protocols.errors import BadText
 from protocols.site.requests import ImportTariffs
 
-if TYPE_CHECKING:
-    from edge.config import EdgeConfig
-    from protocols.ocpi.tariff import Tariff
-
 tariffs_app = typer.Typer(help="The tariffs by which charging is priced.", no_args_is_help=True)
-_OF_SETTINGS, _OF_SITE, _OF_HUB = "settings", "site", "hub"
 
 
 @tariffs_app.command("import")
 def tariffs_import(
-    file: Annotated[Path, typer.Argument(help="TOML or JSON, in the words of OCPI: see docs/pricing.md.")],
+    file: Annotated[Path, typer.Argument(help="CSV, TOML or JSON, in the words of OCPI: see docs/lists.md.")],
     replace: Annotated[bool, typer.Option("--replace", help="Drop all that were imported before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is wrong with the file.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Import tariffs: all of them, or none and every problem. One with an id that the settings have takes its place;
-    the hub's keep theirs. What charges already keeps the tariff that it began with."""
-    from edge.tariff_files import all_tariffs, read_file
+    """Import tariffs: all of them, or none and every problem with its line. One with an id that the settings have takes
+    its place; the hub's keep theirs. What charges already keeps the tariff that it began with."""
+    from edge.tariff_files import all_tariffs, read_tariffs
 
     settings = load_settings(config)
     try:
-        found = all_tariffs(read_file(file), settings.currency, clock_of(settings)())
-        if foreign := [each for each in found if each.currency != settings.currency]:
-            told = (f"tariff {each.id}: is in {each.currency}, the site in {settings.currency}" for each in foreign)
-            raise BadText("\n".join(told))
+        found = all_tariffs(read_tariffs(file), settings.currency, clock_of(settings)())
     except BadText as error:
-        problems = (f"{file}: {problem}" for problem in str(error).splitlines())
-        fail("\n".join(problems) + "\nnothing was imported")
+        refuse_list(file, str(error).splitlines())
     if dry_run:
         print(f"{file}: {len(found)} tariffs, no problem. Nothing was imported.")
         return
@@ -57,7 +58,8 @@ def tariffs_list(
     from protocols.ocpi.tariff_document import write_tariff
 
     settings = load_settings(config)
-    known = _known(settings)
+    with ledger_errors():
+        known = known_tariffs(settings)
     in_force = {tariff_id: source for source, tariffs in known.items() for tariff_id in tariffs}
     table = Table("source", "id", "currency", "elements", "last updated", "text", "")
     for source, tariffs in known.items():
@@ -73,16 +75,3 @@ def tariffs_list(
             table.add_row(*row, f"{tariff.last_updated:%Y-%m-%d %H:%M}", plain(tariff.tariff_alt_text), note)
     if not as_json:
         console().print(table)
-
-
-def _known(settings: EdgeConfig) -> dict[str, dict[str, Tariff]]:
-    """By source; the later one wins."""
-    from edge.ledger.reader import LedgerReader
-    from edge.site_rules import rules_of
-
-    path = ledger_path(settings)
-    kept: dict[str, dict[str, Tariff]] = {_OF_SITE: {}, _OF_HUB: {}}
-    if path.exists():  # a site that has not run yet has the tariffs of its settings
-        with ledger_errors():
-            kept = LedgerReader(path).tariffs()
-    return {_OF_SETTINGS: rules_of(settings).tariffs, **kept}

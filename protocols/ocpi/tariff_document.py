@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -26,6 +27,7 @@ from protocols.ocpi.tariff import (
 from protocols.ocpi.tariff_problems import problems
 
 E = TypeVar("E", bound=StrEnum)
+_PLACE: Final = re.compile(r"element \d+|\w+")
 
 _TARIFF: Final = frozenset(Tariff.__struct_fields__)
 _UNUSED: Final = frozenset(
@@ -48,10 +50,18 @@ def read_tariff(document: object) -> Tariff:
     """The tariff that a document tells. Raises BadTariff."""
     reader = _Reader()
     tariff = reader.tariff(document)
-    found = reader.problems or problems(tariff)
+    found = reader.problems
+    wrong = {_place(problem) for problem in found}
+    found += [problem for problem in problems(tariff) if _place(problem) not in wrong]
     if found:
         raise BadTariff(found)
     return tariff
+
+
+def _place(problem: str) -> str:
+    """The element or the field that a problem is about; of one that could not be read nothing more is said."""
+    at = _PLACE.match(problem)
+    return at[0] if at is not None else problem
 
 
 class _Reader:
@@ -203,7 +213,8 @@ class _Reader:
         except InvalidOperation:
             number = None
         if number is None or isinstance(told, bool) or not number.is_finite():
-            self._wrong(at, f"{told!r} is no number")
+            is_comma = isinstance(told, str) and "," in told
+            self._wrong(at, f"{told!r} is no number" + ("; decimals follow a point, as in 0.49" if is_comma else ""))
             return Decimal(0)
         return number
 

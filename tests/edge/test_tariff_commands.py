@@ -46,13 +46,13 @@ def test_tariffs_without_a_running_agent(config: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "name", "problem"),
     [
-        (NIGHT.replace("ENERGY", "WATER"), "t.toml", "tariff night: element 1, component 1: type"),
+        (NIGHT.replace("ENERGY", "WATER"), "t.toml", "line 4: tariff night: element 1, component 1: type"),
         (
             NIGHT.replace("id =", 'currency = "CNY"\nid ='),
             "t.toml",
-            "tariff night: is in CNY, the site in",
+            "line 3: tariff night: currency CNY: this site's is",
         ),
-        ("[[tariffs]", "t.toml", "is not TOML"),
+        ("[[tariffs]", "t.toml", "line 1: not TOML"),
         ("[]", "t.json", "has no tariff"),
         ("{", "t.json", "line 1 is not JSON"),
     ],
