@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.changes import Row
-from cloud.store.accounts import CUSTOMER
+from cloud.store.accounts import CUSTOMER, mark_posted
 from cloud.store.engine import upsert
-from cloud.store.money_tables import account_totals, contracts, desired_accounts
+from cloud.store.money_tables import account_totals
 
 
 async def add(connection: AsyncConnection, postings: Sequence[Row], legs: Sequence[Row]) -> None:
@@ -37,20 +37,6 @@ async def add(connection: AsyncConnection, postings: Sequence[Row], legs: Sequen
         for (account, currency), amount in sums.items()
     ]
     await connection.execute(upsert(connection, account_totals, "amount"), rows)
-    await _tell_others(connection, place, {name[len(CUSTOMER) :] for name in names if name.startswith(CUSTOMER)})
-
-
-async def _tell_others(connection: AsyncConnection, place: Row, contract_ids: set[str]) -> None:
-    """Contracts of the hub are charged at several sites: each is to know what was posted at the others."""
-    if not contract_ids:
-        return
-    shared = exists().where(
-        contracts.c.domain == place["domain"], contracts.c.id.in_(contract_ids), contracts.c.source == "hub"
-    )
-    others = update(desired_accounts).where(
-        desired_accounts.c.domain == place["domain"],
-        desired_accounts.c.edge_id != place["edge_id"],
-        desired_accounts.c.is_due.is_(False),
-        shared,
-    )
-    await connection.execute(others.values(is_due=True))
+    charged = {name[len(CUSTOMER) :] for name in names if name.startswith(CUSTOMER)}
+    if charged:
+        await mark_posted(connection, place["domain"], place["edge_id"], charged)

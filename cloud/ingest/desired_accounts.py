@@ -34,12 +34,7 @@ async def renew(store: Store, now: datetime) -> None:
     async with store.read() as connection:
         due = (await connection.execute(_due(now))).mappings().all()
     for row in due:
-        address = EdgeAddress(row["domain"], row["edge_id"])
-        async with store.write() as connection:  # the row first: whoever changes a contract now marks it
-            first = {"domain": address.domain, "edge_id": address.edge_id, "version": 0, "digest": "", "is_due": True}
-            await connection.execute(insert_missing(connection, desired_accounts), first)
-        async with store.write() as connection:
-            await _renew(connection, address, row["applied"] or 0, now)
+        await _renew(store, EdgeAddress(row["domain"], row["edge_id"]), row["applied"] or 0, now)
 
 
 def wanting() -> Select[Any]:
@@ -60,18 +55,28 @@ async def document(store: Store, address: EdgeAddress, now: datetime) -> tuple[i
         return number, encode(await _made(connection, address, number, now))
 
 
-async def _renew(connection: AsyncConnection, address: EdgeAddress, applied: int, now: datetime) -> None:
-    before = (await connection.execute(select(desired_accounts).where(_is_of(address)).with_for_update())).one()
-    digest = _digest(await _made(connection, address, 0, now))
-    row: dict[str, Any] = {"is_due": False, "made_at": now}
-    if before.digest != digest or before.version < applied:
-        row |= {"digest": digest, "version": await next_version(connection, address.domain, ACCOUNTS)}
-    await connection.execute(update(desired_accounts).where(_is_of(address)).values(**row))
+async def _renew(store: Store, address: EdgeAddress, applied: int, now: datetime) -> None:
+    """Settled first, and read then: whoever posts or changes a contract from here on marks it again. Nothing is locked
+    while it is read. One that is broken off has no digest, and is due for that."""
+    mine = update(desired_accounts).where(_is_of(address))
+    locked = select(desired_accounts).where(_is_of(address)).with_for_update()
+    async with store.write() as connection:
+        first = {"domain": address.domain, "edge_id": address.edge_id, "version": 0, "digest": "", "is_due": True}
+        await connection.execute(insert_missing(connection, desired_accounts), first)
+        before = (await connection.execute(locked)).one()
+        await connection.execute(mine.values(is_due=False, made_at=now, digest=""))
+    async with store.read() as connection:
+        digest = _digest(await _made(connection, address, 0, now))
+    async with store.write() as connection:
+        row: dict[str, Any] = {"digest": digest}
+        if before.digest != digest or before.version < applied:
+            row["version"] = await next_version(connection, address.domain, ACCOUNTS)
+        await connection.execute(mine.values(**row))
 
 
 def _due(now: datetime) -> Select[Any]:
-    """Edges of domains with customers of the hub: those that have no version, those that wait for one, and those that
-    have a newer one than this database remembers."""
+    """Edges of domains with customers of the hub: those that have no version, those that wait for one or whose renewal
+    was broken off, and those that have a newer one than this database remembers."""
     mine = and_(desired_accounts.c.domain == edges.c.domain, desired_accounts.c.edge_id == edges.c.edge_id)
     rested = or_(desired_accounts.c.made_at.is_(None), desired_accounts.c.made_at <= now - BALANCES_EVERY)
     has_any = exists().where(customers.c.domain == edges.c.domain, customers.c.source == "hub")
@@ -81,7 +86,7 @@ def _due(now: datetime) -> Select[Any]:
         .where(
             or_(
                 and_(desired_accounts.c.version.is_(None), has_any),
-                and_(desired_accounts.c.is_due.is_(True), rested),
+                and_(or_(desired_accounts.c.is_due.is_(True), desired_accounts.c.digest == ""), rested),
                 edge_documents.c.version > desired_accounts.c.version,
             )
         )
