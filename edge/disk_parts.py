@@ -60,5 +60,5 @@ def tell_found(found: Ready, agent: Agent, ledger: Ledger) -> Checker | None:
         agent.put(LedgerReplaced(alarm=LEDGER_DAMAGED, text=text))
 
     if found.problem is not None:
-        agent.put(LedgerReplaced(alarm=LEDGER_DAMAGED, text=found.problem))
+        agent.put(LedgerReplaced(alarm=found.alarm, text=found.problem))
     return None if found.is_checked else Checker(ledger.path, damaged)

@@ -50,3 +50,5 @@ class LedgerReplaced:
 
 DiskEvent = DiskLooked | SheddingPlanned | LedgerReplaced
 LEDGER_DAMAGED: Final = "ledger_damaged"
+LEDGER_COPIED: Final = "ledger_copied"
+LEDGER_FORKED: Final = "ledger_forked"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.domain.transaction import Doubt
-from edge.ledger.database import LedgerError, lock, open_reader, open_writer
+from edge.ledger.database import FILE_KEY, LedgerError, lock, open_reader, open_writer
 from edge.ledger.ledger import Ledger
 from edge.ledger.projections import CHECKPOINT
 from edge.ledger.queries import queries
@@ -94,6 +94,7 @@ def _copy(source: sqlite3.Connection, draft: Path) -> None:
         with closing(sqlite3.connect(draft, isolation_level=None)) as target:
             source.backup(target, pages=PAGES_AT_ONCE, sleep=0)
             target.execute("PRAGMA journal_mode = DELETE")
+            target.execute(queries()["forget_meta"], (FILE_KEY,))
     finally:
         source.execute("ROLLBACK")
     with draft.open("rb") as file:

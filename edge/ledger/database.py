@@ -11,12 +11,17 @@ from typing import IO, Final
 from edge.ledger.queries import migrations, queries
 from protocols.errors import OhmsteadError
 
+FILE_KEY: Final = "file"
 WAL_BOUND_PAGES: Final = 16_000
 """64 MB. A commit that finds the log so long brings it in; edge/ledger/wal.py sees to it that none does."""
 
 
 class LedgerError(OhmsteadError):
     """The ledger cannot be used as it is; the message says what to do."""
+
+
+class LedgerCopied(LedgerError):
+    """The file is a copy of a ledger: the original may go on under the same epoch."""
 
 
 def lock(path: Path) -> IO[bytes]:
@@ -46,7 +51,7 @@ def open_writer(path: Path, edge_id: str) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_BOUND_PAGES}")
         connection.execute("PRAGMA cache_size = -16000")
         _migrate(connection)
-        _identify(connection, edge_id)
+        _identify(connection, edge_id, path)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise LedgerError(f"{path} cannot be opened as a ledger: {error}") from error
@@ -108,7 +113,13 @@ def _migrate(connection: sqlite3.Connection) -> None:
             connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
-def _identify(connection: sqlite3.Connection, edge_id: str) -> None:
+def file_id(path: Path) -> str:
+    """What a file keeps for as long as it is the same one: its number on its file system. A copy has another one; an
+    image of a whole disk has not, which the hub then notices (cloud/ingest/forks.py)."""
+    return str(path.stat().st_ino)
+
+
+def _identify(connection: sqlite3.Connection, edge_id: str, path: Path) -> None:
     meta = dict(connection.execute(queries()["meta"]).fetchall())
     if not meta:
         connection.execute("BEGIN IMMEDIATE")
@@ -120,3 +131,8 @@ def _identify(connection: sqlite3.Connection, edge_id: str) -> None:
             f"the ledger belongs to edge_id {meta.get('edge_id')!r}, the configuration says {edge_id!r}:"
             " give this agent its own ledger, or put the edge_id right"
         )
+    here = file_id(path)
+    if FILE_KEY not in meta:
+        connection.execute(queries()["set_meta"], (FILE_KEY, here))
+    elif meta[FILE_KEY] != here:
+        raise LedgerCopied(f"{path} is a copy of a ledger: `ohmstead-edge run` begins a new epoch with it")

@@ -87,6 +87,13 @@ class Ledger:
         self._metrics = metrics or LedgerMetrics(CollectorRegistry())
         self._file = path.open("rb")
         self._wal = WalCopier(self._file, open_beside(path), self.connection, self._writer, self._metrics)
+        try:
+            self._read_marks()
+        except BaseException:
+            self.close()
+            raise
+
+    def _read_marks(self) -> None:
         meta = dict(self.connection.execute(queries()["meta"]).fetchall())
         self._epoch: str = meta["epoch"]
         with self._transaction():
@@ -97,7 +104,7 @@ class Ledger:
         self._first_seq = {stream: self._number("first_seq", stream) for stream in Stream}
         self._acked_seq = dict.fromkeys(Stream, 0)
         self._acked_seq.update({Stream(s): seq for s, seq in self.connection.execute(queries()["acked"])})
-        self._metrics.watch(path, {stream: partial(self._journal_rows, stream) for stream in Stream})
+        self._metrics.watch(self.path, {stream: partial(self._journal_rows, stream) for stream in Stream})
 
     def __enter__(self) -> Self:
         return self

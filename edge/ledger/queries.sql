@@ -363,6 +363,9 @@ DELETE FROM commands WHERE expires_at < ? AND is_finished
 -- name: commands
 SELECT command_id, expires_at, is_finished FROM commands
 
+-- name: forget_meta
+DELETE FROM meta WHERE key = ?
+
 -- name: set_meta
 INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
 

@@ -7,14 +7,18 @@ new epoch, so the hub goes on with it beside what it has (edge/ledger/backup.py)
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
+from edge.domain.disk_events import LEDGER_COPIED, LEDGER_DAMAGED
 from edge.ledger.backup import put_back
-from edge.ledger.database import LedgerError, lock
+from edge.ledger.database import FILE_KEY, LedgerError, file_id, lock, open_reader
+from edge.ledger.queries import queries
 from edge.ledger.soundness import find_damage
 
 log = structlog.get_logger("ledger")
@@ -27,15 +31,24 @@ class Ready:
 
     problem: str | None = None
     is_checked: bool = True
+    alarm: str = LEDGER_DAMAGED
 
 
 def make_ready(path: Path, edge_id: str, backups: Path | None, now: datetime) -> Ready:
     """To be called before a ledger is opened, in a thread where a loop runs. Raises LedgerError while an agent runs."""
     with lock(path):
         problem, is_checked = find_damage(path)
+        is_copied = False
         if problem is None:
+            try:
+                is_copied = _is_copied(path)
+            except sqlite3.DatabaseError as error:
+                problem = str(error)
+        if problem is None and not is_copied:
             return Ready(is_checked=is_checked)
-        aside = set_aside(path, now)
+        aside = set_aside(path, now, "damaged" if problem is not None else "copied")
+    if problem is None:
+        return _go_on_with_copy(aside, path, edge_id, now)
     log.critical("ledger_damaged", problem=problem, aside=str(aside))
     copy = _restore(path, edge_id, backups, now)
     done = (
@@ -50,13 +63,33 @@ def make_ready(path: Path, edge_id: str, backups: Path | None, now: datetime) ->
     )
 
 
-def set_aside(path: Path, now: datetime) -> Path:
+def _is_copied(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with closing(open_reader(path)) as reading:
+        known = dict(reading.execute(queries()["meta"]).fetchall()).get(FILE_KEY)
+    return known is not None and known != file_id(path)
+
+
+def _go_on_with_copy(copy: Path, path: Path, edge_id: str, now: datetime) -> Ready:
+    """A data folder that was copied, or moved to another disk: whether the original goes on cannot be known here."""
+    put_back(copy, path, edge_id, now, is_foreign=False)
+    log.warning("ledger_copied", aside=str(copy))
+    return Ready(
+        "the ledger is a copy (it was another file when it was written last), so it goes on under a new epoch;"
+        f" {copy.name} is what was found. If it was moved, dismiss this alarm. If the agent that it was copied from"
+        f" still runs, stop one of them: both are {edge_id} to the hub and to the stations",
+        alarm=LEDGER_COPIED,
+    )
+
+
+def set_aside(path: Path, now: datetime, why: str = "damaged") -> Path:
     """Rename what is there, with its log, so that nothing can be taken for another file's."""
-    aside = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%SZ}")
+    aside = path.with_name(f"{path.name}.{why}-{now:%Y%m%dT%H%M%SZ}")
     number = 1
     while aside.exists():
         number += 1
-        aside = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%SZ}-{number}")
+        aside = path.with_name(f"{path.name}.{why}-{now:%Y%m%dT%H%M%SZ}-{number}")
     for ending in ("-wal", "-shm", ".suspect", ""):
         part = path.with_name(path.name + ending)
         if part.exists():

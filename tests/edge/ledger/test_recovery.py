@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from edge.domain.disk_events import LEDGER_COPIED
 from edge.domain.transaction import Doubt
 from edge.ledger import soundness
 from edge.ledger.backup import LEDGER_RESTORED, back_up
-from edge.ledger.database import LedgerError
+from edge.ledger.database import LedgerCopied, LedgerError
 from edge.ledger.ledger import Ledger
 from edge.ledger.recovery import Ready, make_ready
 from edge.ledger.restore import restore
@@ -44,7 +45,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def path(template: Path, tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
-    return Path(shutil.copy(template, tmp_path / "data"))
+    copied = Path(shutil.copy(template, tmp_path / "data"))
+    with closing(sqlite3.connect(copied)) as connection:  # as if it had been made there
+        connection.execute("DELETE FROM meta WHERE key = 'file'")
+        connection.commit()
+    return copied
 
 
 def leave_log(path: Path) -> None:
@@ -187,12 +192,14 @@ async def test_what_is_found_beside_the_agent_is_told_and_settled_at_the_next_st
 
 def test_what_breaks_on_a_damaged_page_leaves_a_mark_for_the_next_start(path: Path) -> None:
     """A clean stop, and pages that went bad since: nothing looks at them until somebody reads them."""
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'postings'").fetchone()
     with path.open("r+b") as file:
-        file.seek(3 * PAGE)
-        file.write(os.urandom(path.stat().st_size - 3 * PAGE))
+        file.seek((page - 1) * PAGE)
+        file.write(os.urandom(PAGE))
     assert make_ready(path, "edge-1", None, NOW) == Ready()
     with pytest.raises((sqlite3.DatabaseError, LedgerError)), suspecting(path), Ledger(path, "edge-1") as ledger:
-        restore(ledger, new_site().rules)
+        ledger.connection.execute("SELECT SUM(length(legs)) FROM postings").fetchone()
     ready = make_ready(path, "edge-1", None, NOW)
     assert ready.problem is not None
     assert not list(path.parent.glob("ledger.sqlite.suspect"))
@@ -203,3 +210,31 @@ def test_a_mark_without_damage_goes(path: Path) -> None:
     assert make_ready(path, "edge-1", None, NOW) == Ready()
     assert find_damage(path) == (None, True)
     assert not path.with_name(path.name + ".suspect").exists()
+
+
+def test_a_copied_data_folder_goes_on_under_a_new_epoch(path: Path, tmp_path: Path) -> None:
+    with Ledger(path, "edge-1") as ledger:
+        epoch = ledger.epoch
+    clone = tmp_path / "clone" / "ledger.sqlite"
+    shutil.copytree(path.parent, clone.parent)
+    with pytest.raises(LedgerCopied, match="begins a new epoch"), Ledger(clone, "edge-1"):
+        pass
+    ready = make_ready(clone, "edge-1", None, NOW)
+    assert (ready.alarm, make_ready(clone, "edge-1", None, NOW)) == (LEDGER_COPIED, Ready())
+    assert ready.problem is not None
+    assert "stop one of them" in ready.problem
+    with Ledger(clone, "edge-1") as copied, Ledger(path, "edge-1") as original:
+        assert original.epoch == epoch != copied.epoch
+        (running,) = restore(copied, new_site().rules).transactions.values()
+        assert Doubt.RESTORED in running.doubts
+    assert clone.with_name(f"ledger.sqlite.copied-{NOW:%Y%m%dT%H%M%SZ}").exists()
+
+
+def test_a_renamed_data_folder_is_no_copy(path: Path, tmp_path: Path) -> None:
+    with Ledger(path, "edge-1") as ledger:
+        epoch = ledger.epoch
+    path.parent.rename(tmp_path / "moved")
+    moved = tmp_path / "moved" / "ledger.sqlite"
+    assert make_ready(moved, "edge-1", None, NOW) == Ready()
+    with Ledger(moved, "edge-1") as ledger:
+        assert ledger.epoch == epoch
