@@ -22,11 +22,13 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.payment_reading import PaymentReader
 from edge.ledger.payment_tables import recall_money
 from edge.ledger.restore import restore
-from edge.ledger.statement_reading import reckon
+from edge.ledger.statement_reading import is_empty, reckon
 from edge.ports import Commit
+from protocols.money import ZERO
 from protocols.sync.payments import PaymentMethod, PaymentState
 from tests.edge.domain.money_kit import RULES, MoneyPlay, payment_of, session_of
 from tests.edge.domain.site_kit import issued, new_site, number
+from tests.edge.domain.wallet_kit import postpaid, sign
 
 
 class KeptPlay(MoneyPlay):
@@ -185,4 +187,17 @@ def test_a_debt_is_written_off_once_over_a_kill_and_the_statement_says_so(play: 
     assert play.site.accounts.balance("C-GOOD") == 0
     zone = ZoneInfo("Europe/Berlin")
     reckoned = reckon(play.ledger.connection, Due("C-GOOD", month_of(play.now.date())), zone)
-    assert (reckoned.credited, reckoned.other) == (-issued(play).total_cost.incl_vat, 0)
+    assert (reckoned.credited, reckoned.other) == (-issued(play).total_cost.incl_vat, ZERO)
+
+
+def test_what_is_set_aside_is_on_no_statement(play: KeptPlay) -> None:
+    play.connect()
+    sign(play, postpaid(credit_limit=Decimal(50)))
+    transaction = number(play.start(1000))
+    zone, due = ZoneInfo("Europe/Berlin"), Due("C-GOOD", month_of(play.now.date()))
+    assert play.site.accounts.balance("C-GOOD") == 20
+    assert is_empty(reckon(play.ledger.connection, due, zone))
+    play.after(30)
+    play.stop(transaction, 3000)
+    reckoned = reckon(play.ledger.connection, due, zone)
+    assert (reckoned.billed, reckoned.other) == (issued(play).total_cost.incl_vat, ZERO)
