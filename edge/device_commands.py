@@ -11,7 +11,6 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from edge.console import DEFAULT_CONFIG, ConfigOption, console, fail, ledger_errors, load_settings, plain
-from edge.ledger import device_reading
 from edge.ledger.database import open_reader
 from edge.places import ledger_path
 
@@ -45,6 +44,8 @@ def variables_show(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Show a station's variables as it told them last; of an OCPP 1.6 station its configuration keys."""
+    from edge.ledger import device_reading
+
     with ledger_errors():
         ledger = open_reader(ledger_path(load_settings(config)))
         found = device_reading.variables(ledger, station)
@@ -73,6 +74,8 @@ def variables_compare(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Show where stations that are alike differ: each variable that has not the same value everywhere."""
+    from edge.ledger import device_reading
+
     with ledger_errors():
         ledger = open_reader(ledger_path(load_settings(config)))
         told = device_reading.variables_of_model(ledger, vendor, model, firmware, variable)
@@ -96,6 +99,8 @@ def reports(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Show the newest report of a kind that a station sent, as JSON."""
+    from edge.ledger import device_reading
+
     with ledger_errors():
         found = device_reading.report(open_reader(ledger_path(load_settings(config))), station, report)
     if found is None:

@@ -13,10 +13,8 @@ from rich.table import Table
 
 from edge.console import DEFAULT_CONFIG, ConfigOption, ask, change, console, fail, ledger_errors, load_settings, plain
 from edge.files.store import FileStore
-from edge.ledger import device_reading
 from edge.ledger.database import open_reader
 from edge.places import clock_of, ledger_path
-from edge.template_file import read_templates
 from protocols.charger.jobs import GetLogJob, Job, StationPattern, UpdateFirmwareJob
 from protocols.errors import BadText
 from protocols.site.requests import AddFirmware, BeginJob, RemoveFirmware, StopJob
@@ -125,6 +123,8 @@ def _begin(
 @jobs_app.command("list")
 def jobs_list(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List the newest jobs; the agent may run or not."""
+    from edge.ledger import device_reading
+
     with ledger_errors():
         found = device_reading.jobs(open_reader(ledger_path(load_settings(config))))
     if as_json:
@@ -148,6 +148,8 @@ def jobs_show(
     """Show how far each station of a job is; of a template, who took what."""
     settings = load_settings(config)
     while True:
+        from edge.ledger import device_reading
+
         with ledger_errors():
             job = device_reading.job(open_reader(ledger_path(settings)), job_id)
         if job is None:
@@ -228,6 +230,8 @@ def files_add(
 def files_list(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """List the catalogue of firmware."""
     settings = load_settings(config)
+    from edge.ledger import device_reading
+
     with ledger_errors():
         found = device_reading.firmware(open_reader(ledger_path(settings)))
     store = FileStore(settings.data_dir)
@@ -271,6 +275,8 @@ def template_check(file: Annotated[Path, typer.Argument(help="A TOML file of tem
 
 
 def _templates(file: Path) -> dict[str, Any]:
+    from edge.template_file import read_templates
+
     try:
         return dict(read_templates(file))
     except BadText as error:

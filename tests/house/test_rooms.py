@@ -37,7 +37,8 @@ def test_a_command_that_asks_the_agent_loads_no_agent() -> None:
     """It took two seconds of CPU before it asked."""
     heavy = {
         *("edge.agent", "edge.compose", "edge.domain.site", "edge.chargers.fleet", "edge.ledger.ledger"),
-        *("aiohttp", "aiomqtt", "cryptography", "picows", "pymodbus", "protocols.sync.codec"),
+        *("aiohttp", "aiomqtt", "cryptography", "picows", "pymodbus", "protocols.sync.codec", "protocols.sync.upkeep"),
+        *("structlog", "segno", "reportlab", "edge.payments.qr_codes", "edge.ledger.device_reading"),
     }
     code = "import edge.main, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-import structlog
-
 from edge.chargers.modbus.frames import Framing, Request, framing_of, read_request, words_of, write_request
 from edge.chargers.modbus.line import Connect, Line, LineLost, connect_to, why_unreachable
 from edge.chargers.modbus.modbus_metrics import ModbusMetrics
@@ -110,6 +108,8 @@ class Bus:
         self._unanswered: dict[int, set[int]] = {}
         """By unit: the functions of reads whose answers may still come, on a line that has no numbers for them."""
         self._devices = 0
+        import structlog  # which takes a tenth of a second, and most commands open no bus
+
         self._log = structlog.get_logger().bind(bus=str(address))
 
     def join(self) -> None:
