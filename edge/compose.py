@@ -131,11 +131,14 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         till = payment_desk(ledger, agent, payments)
         receipts = receipt_desk(config, ledger, agent, clock)
         codes = presented_codes(config)
-        desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till, receipts, codes)
+        uplink = uplink_of(config, ledger, agent, agent, clock, registry)
+        sync = uplink.sync_status if uplink is not None else None
+        desk = Desk(
+            agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till, receipts, codes, sync
+        )
         remembered = wrong_pins(ledger.connection, clock())
         doorkeeper = Doorkeeper(staff_path(config), agent, remembered=remembered)
         local = LocalServer(local_settings, token, agent, desk, registry, doorkeeper)
-        uplink = uplink_of(config, ledger, agent, agent, registry)
         agent.attach(chargers=chargers, screens=local, uplink=uplink, errands=Errands(security.notary, payments))
         ports = _Ports(listening_path(config), 2 if config.files is None else 3)
         ready = asyncio.Event()

@@ -58,6 +58,7 @@ from edge.report_commands import report_app
 from edge.staff_commands import staff_app
 from edge.statement_commands import statements_app
 from edge.status_board import board
+from edge.sync_commands import sync_app
 from edge.tariff_commands import tariffs_app
 from edge.till_commands import till_app
 from edge.write_off_command import writeoff
@@ -114,6 +115,7 @@ app.add_typer(template_app, name="template")
 app.add_typer(variables_app, name="variables")
 app.add_typer(staff_app, name="staff")
 app.add_typer(till_app, name="till")
+app.add_typer(sync_app, name="sync")
 for _money_command in (pay, topup, refund, void, settle, payments, reconcile, qr, qr_check, qr_key):
     app.command()(_money_command)
 app.command()(reports)

@@ -229,6 +229,30 @@ class Journal(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamFacts:
+    """How far a stream is from the hub. `oldest_at` is the time of the oldest entry that the hub has not acknowledged;
+    None where it has all."""
+
+    stream: Stream
+    last_seq: int
+    acked_seq: int
+    oldest_at: datetime | None
+    dead_letters: int
+
+    @property
+    def backlog(self) -> int:
+        return max(0, self.last_seq - self.acked_seq)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncFacts:
+    """How far the journal is from the hub. `documents` are the hub's that are applied, by name, with the version."""
+
+    streams: tuple[StreamFacts, ...]
+    documents: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """All that a group of decisions wants kept, in order: one transaction, or nothing of it."""
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+from zoneinfo import ZoneInfo
+
 from prometheus_client import CollectorRegistry
 
 from edge.config import EdgeConfig
-from edge.ports import Inbox, Journal, Window
+from edge.ledger.ledger import Ledger
+from edge.ledger.sync_reading import sync_facts
+from edge.ports import Clock, Inbox, Window
 from edge.uplink.metrics import UplinkMetrics
+from edge.uplink.progress import Progress
 from edge.uplink.settings import BrokerSettings, TlsSettings, UplinkSettings
 from edge.uplink.uplink import MqttUplink
 from edge.uplink_config import BrokerSettings as Endpoint
@@ -15,7 +21,7 @@ from protocols.sync.topics import EdgeAddress
 
 
 def uplink_of(
-    config: EdgeConfig, journal: Journal, window: Window, inbox: Inbox, registry: CollectorRegistry
+    config: EdgeConfig, ledger: Ledger, window: Window, inbox: Inbox, clock: Clock, registry: CollectorRegistry
 ) -> MqttUplink | None:
     """None where the settings name no broker."""
     if (chosen := config.uplink) is None:
@@ -33,7 +39,10 @@ def uplink_of(
         backlog_share=chosen.backlog_percent / 100,
     )
     address = EdgeAddress(config.domain, config.edge_id)
-    return MqttUplink(settings, address, journal, window, inbox, UplinkMetrics(registry))
+    metrics, zone = UplinkMetrics(registry), ZoneInfo(config.location.time_zone)
+    facts = partial(ledger.look, sync_facts)
+    progress = Progress(facts, clock, lambda at: at.astimezone(zone).date(), metrics)
+    return MqttUplink(settings, address, ledger, window, inbox, metrics, progress)
 
 
 def broker_problems(config: EdgeConfig) -> list[str]:

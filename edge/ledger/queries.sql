@@ -837,3 +837,9 @@ SELECT legs FROM postings WHERE key >= ? AND key < ? ORDER BY key
 
 -- name: postings_after
 SELECT money_seq, legs FROM postings WHERE money_seq > ? ORDER BY money_seq
+
+-- name: dead_letters_by_stream
+SELECT stream, COUNT(*) FROM dead_letters GROUP BY stream
+
+-- name: time_of_next
+SELECT at FROM journal WHERE stream = ? AND seq > ? ORDER BY seq LIMIT 1

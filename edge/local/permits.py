@@ -27,6 +27,7 @@ NEEDS: Final[MappingProxyType[type, Act | None]] = MappingProxyType(
         asked.Watch: None,
         asked.GetStatus: None,
         asked.GetStations: None,
+        asked.GetSync: None,
         asked.GetDeviations: None,
         asked.GetJobs: None,
         asked.ReadVariables: None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final, assert_never
 from uuid import uuid4
@@ -64,6 +65,7 @@ from protocols.site.requests import (
     GetJobs,
     GetStations,
     GetStatus,
+    GetSync,
     ImportTariffs,
     ImportTokens,
     OperateStation,
@@ -82,6 +84,7 @@ from protocols.sync.up import Outcome
 Asked = (
     GetStatus
     | GetStations
+    | GetSync
     | GetDeviations
     | CallStation
     | OperateStation
@@ -130,6 +133,7 @@ class Desk:
         payments: PaymentDesk | None = None,
         receipts: ReceiptDesk | None = None,
         codes: Codes | None = None,
+        sync: Callable[[], Awaitable[dict[str, Any]]] | None = None,
     ) -> None:
         self._window = window
         self._commands = commands
@@ -143,6 +147,7 @@ class Desk:
         self._payments = payments
         self._receipts = receipts
         self._codes = codes
+        self._sync = sync
 
     async def answer(self, request: Asked, actor: Actor = OPERATOR) -> Answer:
         """`actor` is who asks, and may: see edge.local.permits."""
@@ -159,6 +164,10 @@ class Desk:
                 async with self._window.still():
                     peers = {"peers": self._claims.status()} if self._claims is not None else {}
                     return Answer(id=request.id, result=self._window.status() | peers)
+            case GetSync():
+                if self._sync is None:
+                    return Answer(id=request.id, problem="this agent has no hub: there is no [uplink] in its settings")
+                return Answer(id=request.id, result=await self._sync())
             case GetStations():
                 async with self._window.still():
                     return Answer(id=request.id, result=self._window.stations())

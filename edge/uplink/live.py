@@ -6,13 +6,15 @@ Every `live_active_s` comes all that grows older by itself: whatever was lost on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import aiomqtt
 
 from edge.ports import Window
 from edge.uplink.budget import Budget, packet_bytes
 from edge.uplink.metrics import UplinkMetrics
+from edge.uplink.progress import Progress
 from edge.uplink.settings import UplinkSettings
 from protocols.sync import codec
 from protocols.sync.topics import EdgeAddress
@@ -29,12 +31,16 @@ class LivePublisher:
         window: Window,
         metrics: UplinkMetrics,
         budget: Budget,
+        progress: Progress,
+        broker: Callable[[], str],
     ) -> None:
         self._settings = settings
         self._address = address
         self._site = window
         self._metrics = metrics
         self._budget = budget
+        self._progress = progress
+        self._broker = broker
         self._refs: set[EvseRef] = set()
         self._wake = asyncio.Event()
         self._is_connected = False
@@ -58,6 +64,7 @@ class LivePublisher:
         """Publish what changes until cancelled. Raises aiomqtt.MqttError."""
         clock = asyncio.get_running_loop().time
         next_active_s = clock() + self._settings.live_active_s
+        next_report_s = clock()
         while True:
             try:
                 async with asyncio.timeout_at(next_active_s):
@@ -66,6 +73,7 @@ class LivePublisher:
                 pass
             if (wait_s := self._budget.live_at_s(clock()) - clock()) > 0:
                 self._metrics.deferred.labels("live").inc()
+                self._progress.deferred()
                 await asyncio.sleep(wait_s)  # what changes meanwhile goes together
             self._wake.clear()
             is_full = clock() >= next_active_s
@@ -74,9 +82,14 @@ class LivePublisher:
             async with self._site.still():
                 refs, self._refs = self._refs, set()
                 live = self._site.live(refs, is_full=is_full)
-            if live.evses or live.meters:
+            if is_full and clock() >= next_report_s:
+                next_report_s = clock() + self._settings.report_every_s
+                live = replace(live, sync=await self._progress.report(self._broker()))
+            if live.evses or live.meters or live.sync:
                 payload = codec.encode(live)
-                self._budget.spent_live(packet_bytes(self._address.live, payload), clock())
+                size = packet_bytes(self._address.live, payload)
+                self._budget.spent_live(size, clock())
+                self._progress.sent(size)
                 await client.publish(self._address.live, payload)
                 self._metrics.live.inc()
                 await asyncio.sleep(self._settings.live_interval_s)

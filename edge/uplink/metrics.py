@@ -45,6 +45,10 @@ class UplinkMetrics:
         self.backlog = Gauge(
             "ohmstead_edge_uplink_backlog", "Entries that the hub has not acknowledged", ["stream"], registry=registry
         )
+        self.lag_s = Gauge(
+            "ohmstead_edge_uplink_lag_seconds", "Site time since the oldest entry that the hub has not acknowledged",
+            ["stream"], registry=registry,
+        )  # fmt: skip
         self.resends = Counter(
             "ohmstead_edge_uplink_resends",
             "Times that a stream went back to its last Ack",

@@ -18,6 +18,7 @@ from edge.ports import Journal, Window
 from edge.uplink.budget import Budget, packet_bytes
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.presence import Presence
+from edge.uplink.progress import Progress
 from edge.uplink.send_window import SendWindow
 from edge.uplink.settings import UplinkSettings
 from protocols.sync import codec
@@ -45,6 +46,7 @@ class Publisher:
         presence: Presence,
         metrics: UplinkMetrics,
         budget: Budget,
+        progress: Progress,
         on_progress: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -54,11 +56,14 @@ class Publisher:
         self._presence = presence
         self._metrics = metrics
         self._budget = budget
+        self._progress = progress
         self._deferred: set[Stream] = set()
         self._on_progress = on_progress
         self._session = 0
         self._wake = asyncio.Event()
         self._streams: dict[Stream, SendWindow] = {}
+        self._stamps: dict[Stream, tuple[int, str | None]] = {}
+        """Of the entry that was sent last: its number, and when it was made."""
         self._passed_over = 0
         self._log: Any = structlog.get_logger("edge.uplink")
 
@@ -135,9 +140,11 @@ class Publisher:
         is_progress = ack.seq > window.acked_seq
         if is_progress:
             window.acknowledged(ack.seq, now_s)
+            self._progress.acked(ack.stream, ack.seq)
         if ack.resend:
             window.rewind(ack.seq, now_s)
             self._metrics.resends.labels(ack.stream).inc()
+            self._progress.resent(ack.stream)
             self._log.warning("uplink_resend_asked", stream=ack.stream, after_seq=ack.seq)
         self._metrics.acked_seq.labels(ack.stream).set(ack.seq)
         self._metrics.backlog.labels(ack.stream).set(self._journal.last_seq(ack.stream) - ack.seq)
@@ -173,6 +180,7 @@ class Publisher:
     def _note_deferred(self, deferred: set[Stream]) -> None:
         for stream in deferred - self._deferred:
             self._metrics.deferred.labels(stream).inc()
+            self._progress.deferred()
         self._deferred = deferred
 
     async def _send_birth(self, client: aiomqtt.Client) -> None:
@@ -196,18 +204,33 @@ class Publisher:
             if window.sent_seq != after_seq:
                 return
         entries = [entry for index, (seq, entry) in enumerate(rows) if seq == first_seq + index]
-        payload = codec.encode_batch(self._journal.epoch, window.stream, first_seq, entries)
-        self._spend(self._address.up(window.stream), payload, is_backlog=self._is_backlog(window))
+        after_at = await self._stamp(window.stream, first_seq - 1)
+        if window.sent_seq != after_seq:
+            return
+        self._stamps[window.stream] = (first_seq + len(entries) - 1, codec.stamp_of(entries[-1][:200]))
+        payload = codec.encode_batch(self._journal.epoch, window.stream, first_seq, entries, after_at)
+        plain = sum(map(len, entries)) + len(entries)
+        self._spend(self._address.up(window.stream), payload, plain, is_backlog=self._is_backlog(window))
         window.sent(first_seq + len(entries) - 1, asyncio.get_running_loop().time())
         self._metrics.batches.labels(window.stream).inc()
         self._metrics.sent_bytes.labels(window.stream).inc(len(payload))
         await client.publish(self._address.up(window.stream), payload, qos=1)
 
-    def _spend(self, topic: str, payload: bytes, *, is_backlog: bool = False) -> None:
-        now_s = asyncio.get_running_loop().time()
-        self._budget.spent(packet_bytes(topic, payload), now_s, is_backlog=is_backlog)
+    def _spend(self, topic: str, payload: bytes, plain: int | None = None, *, is_backlog: bool = False) -> None:
+        """`plain` is what its entries take as they are."""
+        now_s, size = asyncio.get_running_loop().time(), packet_bytes(topic, payload)
+        self._budget.spent(size, now_s, is_backlog=is_backlog)
+        self._progress.sent(size, plain)
         if (level := self._budget.level) is not None:
             self._metrics.allowance.set(level)
+
+    async def _stamp(self, stream: Stream, seq: int) -> str | None:
+        """When an entry was made; None for one that is not there."""
+        known_seq, stamp = self._stamps.get(stream, (0, None))
+        if seq in (0, known_seq):
+            return stamp if seq else None
+        rows = await self._journal.read(stream, seq - 1, 1, 1)
+        return codec.stamp_of(rows[0][1][:200]) if rows and rows[0][0] == seq else None
 
     def _look_at_timers(self, now_s: float) -> float | None:
         """Go back where an Ack is overdue and see whether the hub is silent; when to look again, None for never."""
@@ -217,6 +240,7 @@ class Publisher:
             if resend_at_s is not None and resend_at_s <= now_s:
                 self._log.warning("uplink_ack_overdue", stream=stream, after_seq=window.acked_seq)
                 self._metrics.resends.labels(stream).inc()
+                self._progress.resent(stream)
                 window.go_back()
             elif resend_at_s is not None:
                 looks.append(resend_at_s)

@@ -124,6 +124,8 @@ class UplinkSettings:
     live_interval_s: float = 1.0
     live_active_s: float = 10.0
     """EVSEs with a running transaction are published at least this often, changed or not."""
+    report_every_s: float = 60.0
+    """The hub is told how far behind we are with the first of these in so long."""
 
 
 def _read(path: Path, name: str) -> str:

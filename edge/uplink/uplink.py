@@ -23,6 +23,7 @@ from edge.uplink.failback import Leave, until_another_is_better
 from edge.uplink.live import LivePublisher
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.presence import Presence
+from edge.uplink.progress import Progress
 from edge.uplink.publisher import Publisher
 from edge.uplink.receiver import IntakeOverflowed, Receiver
 from edge.uplink.settings import BrokerSettings, UplinkSettings
@@ -42,16 +43,18 @@ class MqttUplink:
         window: Window,
         inbox: Inbox,
         metrics: UplinkMetrics,
+        progress: Progress,
     ) -> None:
         self._settings = settings
         self._address = address
         self._metrics = metrics
+        self._progress = progress
         self._presence = Presence(inbox, metrics)
-        budget = Budget(settings.bytes_per_hour, settings.backlog_share)
+        budget = self._budget = Budget(settings.bytes_per_hour, settings.backlog_share)
         self._publisher = Publisher(
-            settings, address, journal, window, self._presence, metrics, budget, self._hub_spoke
+            settings, address, journal, window, self._presence, metrics, budget, progress, self._hub_spoke
         )
-        self._live = LivePublisher(settings, address, window, metrics, budget)
+        self._live = LivePublisher(settings, address, window, metrics, budget, progress, lambda: self.broker.name)
         self._receiver = Receiver(address, journal, inbox, self._publisher, metrics)
         self._client_id = f"ohmstead-{address.domain:02x}-{address.edge_id}"
         self._choice = BrokerChoice(
@@ -81,6 +84,18 @@ class MqttUplink:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._presence.report(), name="uplink-presence")
             await self._stay_connected()
+
+    async def sync_status(self) -> dict[str, Any]:
+        """How far the hub is behind and by which way, JSON-able."""
+        brokers = [broker.name for broker in self._settings.brokers]
+        allowance = self._budget.level
+        return {
+            "is_online": self.is_online,
+            "brokers": brokers,
+            **await self._progress.status(self.broker.name),
+            "bytes_per_hour": self._settings.bytes_per_hour,
+            "allowance_bytes": round(allowance) if allowance is not None else None,
+        }
 
     def _hub_spoke(self) -> None:
         self._choice.heard()

@@ -47,6 +47,14 @@ class GetStations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetSync:
+    """How far the hub is behind: backlog by stream, bytes, broker, as one JSON object."""
+
+    id: str
+    kind: Literal["get_sync"] = "get_sync"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetDeviations:
     """What the models of the stations do otherwise than the standard, as a list of objects."""
 
@@ -257,6 +265,7 @@ Request = (
     Watch
     | GetStatus
     | GetStations
+    | GetSync
     | GetDeviations
     | CallStation
     | OperateStation

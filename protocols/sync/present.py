@@ -81,11 +81,42 @@ class FlowLive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamBacklog:
+    """What of a stream the hub has not acknowledged: all behind `acked_seq`, the oldest of it from `oldest_at`.
+
+    `drains_in_s` is how long that takes at the pace of the last minutes; None where nothing moves. `resends` counts how
+    often the stream went back to its last Ack since the agent's start, `dead_letters` what the hub could not read.
+    """
+
+    stream: Stream
+    last_seq: Count
+    acked_seq: Count
+    oldest_at: AwareDatetime | None = None
+    drains_in_s: int | None = None
+    resends: Count = 0
+    dead_letters: Count = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """How an edge sees its way to the hub. Bytes are those of MQTT messages since midnight at the site, or since the
+    agent's start; `bytes_saved_today` is what compressing took off. `deferred`: how often something waited for the
+    allowance of a metered line."""
+
+    streams: tuple[StreamBacklog, ...]
+    broker: str | None = None
+    bytes_today: Count = 0
+    bytes_saved_today: Count = 0
+    deferred: Count = 0
+    last_ack_at: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
     """What changed since the last one, at most once a second; `at` is site time.
 
     The balance comes whole with every one, where the site has meters. What is read again and stays as it was comes now
-    and then, so that its age is true.
+    and then, so that its age is true. So does `sync`.
     """
 
     epoch: str
@@ -93,6 +124,7 @@ class Live:
     evses: tuple[EvseLive, ...]
     meters: tuple[MeterLive, ...] = ()
     balance: tuple[FlowLive, ...] = ()
+    sync: SyncReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ import aiomqtt
 from prometheus_client import CollectorRegistry
 
 from edge.domain.events import Done, Refused, SiteEvent, SiteReply, UplinkChanged
-from edge.ports import Overloaded
+from edge.ports import Overloaded, StreamFacts, SyncFacts
 from edge.uplink.metrics import UplinkMetrics
+from edge.uplink.progress import Progress
 from edge.uplink.settings import BrokerSettings, UplinkSettings
 from edge.uplink.uplink import MqttUplink
 from protocols.ocpi.location import Location
@@ -270,7 +271,21 @@ class Site:
 
     def uplink(self, settings: UplinkSettings) -> MqttUplink:
         metrics = UplinkMetrics(self.registry)
-        return MqttUplink(settings, ADDRESS, self.journal, self.window, self.inbox, metrics)
+        progress = Progress(self.facts, lambda: NOW, lambda at: at.date(), metrics)
+        return MqttUplink(settings, ADDRESS, self.journal, self.window, self.inbox, metrics, progress)
+
+    async def facts(self) -> SyncFacts:
+        streams = tuple(
+            StreamFacts(
+                stream=stream,
+                last_seq=self.journal.last_seq(stream),
+                acked_seq=self.journal.acked_seq(stream),
+                oldest_at=NOW if self.journal.last_seq(stream) > self.journal.acked_seq(stream) else None,
+                dead_letters=0,
+            )
+            for stream in Stream
+        )
+        return SyncFacts(streams=streams, documents={"tokens": 7})
 
     def value(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(f"ohmstead_edge_uplink_{name}", labels) or 0.0

@@ -71,6 +71,13 @@ METER = present.MeterLive(
     power_factor_per_mille=-990,
     read_at=T1,
 )
+SYNC = present.SyncReport(
+    streams=(present.StreamBacklog(stream=Stream.MONEY, last_seq=20, acked_seq=12, oldest_at=T0, drains_in_s=4),),
+    broker="mqtt.example.net:8883",
+    bytes_today=81_920,
+    bytes_saved_today=700_000,
+    last_ack_at=T0,
+)
 BAY = present.MeterLive(meter_id="BAY", role=MeterRole.EVSE, profile_id="eastron_sdm630", station_id="CS-1", evse_id=1)
 BALANCE = (
     present.FlowLive(part=BalancePart.GRID, power_w=-4_800, read_at=T0),
@@ -99,7 +106,7 @@ MESSAGES = {
         balance=BALANCE,
     ),
     "state": present.EdgeState(status="offline", epoch=EPOCH),
-    "live": present.Live(epoch=EPOCH, at=T0, evses=(LIVE,), meters=(METER, BAY), balance=BALANCE),
+    "live": present.Live(epoch=EPOCH, at=T0, evses=(LIVE,), meters=(METER, BAY), balance=BALANCE, sync=SYNC),
     "ack": down.Ack(
         epoch=EPOCH, stream=Stream.MONEY, seq=12, rejected=(down.RejectedEntry(seq=7, reason="no such tariff"),)
     ),

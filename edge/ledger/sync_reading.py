@@ -1,0 +1,31 @@
+"""How far the journal is from the hub, as the ledger has it. Looks at the ends of it only, however much waits."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from edge.ledger.queries import queries
+from edge.ports import StreamFacts, SyncFacts
+from protocols.sync.topics import Stream
+
+
+def sync_facts(connection: sqlite3.Connection) -> SyncFacts:
+    sql = queries()
+    dead = dict(connection.execute(sql["dead_letters_by_stream"]))
+    streams = []
+    for stream in Stream:
+        (last_seq,) = connection.execute(sql["last_seq"], (stream.value,)).fetchone()
+        acked = connection.execute(sql["acked_seq"], (stream.value,)).fetchone()
+        acked_seq = acked[0] if acked is not None else 0
+        oldest = connection.execute(sql["time_of_next"], (stream.value, acked_seq)).fetchone()
+        streams.append(
+            StreamFacts(
+                stream=stream,
+                last_seq=last_seq,
+                acked_seq=acked_seq,
+                oldest_at=datetime.fromisoformat(oldest[0]) if oldest is not None else None,
+                dead_letters=dead.get(stream.value, 0),
+            )
+        )
+    return SyncFacts(streams=tuple(streams), documents=dict(connection.execute(sql["documents"])))
