@@ -150,10 +150,10 @@ def cdr(number: int, edge_id: str = "edge-1", site: str = "site-1", start: datet
     )
 
 
-def money_journal(sessions: int, edge_id: str = "edge-1", site: str = "site-1") -> list[Entry]:
-    """Each session is four entries: started, ended, bill, posting."""
+def money_journal(sessions: int, edge_id: str = "edge-1", site: str = "site-1", *, first: int = 1) -> list[Entry]:
+    """Each session is four entries: started, ended, bill, posting. From session number `first` on."""
     entries: list[Entry] = []
-    for number in range(1, sessions + 1):
+    for number in range(first, first + sessions):
         bill = cdr(number, edge_id, site)
         bodies: tuple[MoneyBody, ...] = (
             TransactionStarted(
@@ -193,7 +193,7 @@ def money_journal(sessions: int, edge_id: str = "edge-1", site: str = "site-1") 
         for body in bodies:
             is_start = isinstance(body, TransactionStarted)
             at = bill.start_date_time if is_start else bill.end_date_time
-            entries.append(Entry(stream=Stream.MONEY, seq=len(entries) + 1, at=at, body=body))
+            entries.append(Entry(stream=Stream.MONEY, seq=4 * (first - 1) + len(entries) + 1, at=at, body=body))
     return entries
 
 

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from cloud import serve
 from cloud.store.keys import Scope
 from cloud.stream import api as stream
 from protocols.sync.present import EdgeState
@@ -132,6 +133,7 @@ async def test_a_slow_reader_is_cut_off_and_resumes(
 ) -> None:
     """It stops reading while more comes than its socket holds; others go on; it comes back and misses nothing."""
     monkeypatch.setattr(stream, "SEND_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(serve, "_listen", narrow_listener)
     async with start_hub(broker) as hub, connected(broker) as edge, await hub.client() as client:
         reader, writer = await raw_stream(hub)
         await reader.readuntil(b"hello")
@@ -146,6 +148,13 @@ async def test_a_slow_reader_is_cut_off_and_resumes(
         async with await opened(hub, "?kinds=session&cursor=" + await hub.first_cursor()) as again:
             told = await take(again, sent + 1)
         assert [event["data"]["id"] for event in told[1:]] == [f"edge-1-tx-{number}" for number in range(1, sent + 1)]
+
+
+def narrow_listener(host: str, port: int) -> socket.socket:
+    """What it takes in has little room to wait for who reads it, so a slow reader is known soon."""
+    listener = socket.create_server((host, port))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return listener
 
 
 async def raw_stream(hub: RunningHub) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -168,10 +177,10 @@ async def raw_stream(hub: RunningHub) -> tuple[asyncio.StreamReader, asyncio.Str
 
 async def flood(client: httpx.AsyncClient, edge: Any, until: str) -> int:
     """Send sessions until the hub's metrics say so; returns how many."""
-    journal = money_journal(40_000)
-    for place in range(0, len(journal), 500):
-        await edge.send(journal[place : place + 500])
-        await edge.acked(Stream.MONEY, place + 500)
+    at_once = 25
+    for sent in range(0, 40_000, at_once):
+        await edge.send(money_journal(at_once, first=sent + 1))
+        await edge.acked(Stream.MONEY, 4 * (sent + at_once))
         if until in (await client.get("/metrics")).text:
-            return (place + 500) // 4
+            return sent + at_once
     raise AssertionError(until)
