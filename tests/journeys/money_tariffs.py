@@ -12,6 +12,7 @@ from protocols.ocpi.tariff import (
     IdleRules,
     PriceComponent,
     PriceLimit,
+    ReservationRestrictionType,
     Tariff,
     TariffDimensionType,
     TariffElement,
@@ -63,7 +64,22 @@ def _elements(random: Random) -> tuple[TariffElement, ...]:
         TariffElement(price_components=_components(random), restrictions=_restrictions(random))
         for _ in range(random.randint(0, 3))
     ]
-    return (*restricted, TariffElement(price_components=_components(random)))
+    return (*_reserved(random), *restricted, TariffElement(price_components=_components(random)))
+
+
+def _reserved(random: Random) -> tuple[TariffElement, ...]:
+    """What it costs to keep an EVSE, and not to come."""
+    kinds = random.sample(list(ReservationRestrictionType), random.randint(0, 2))
+    return tuple(
+        TariffElement(
+            price_components=tuple(
+                PriceComponent(type=kind, price=_price(random, 3), vat=random.choice(_VATS), step_size=step)
+                for kind, step in random.sample([(D.FLAT, 1), (D.TIME, random.choice(_STEPS[D.TIME]))], 2)
+            ),
+            restrictions=TariffRestrictions(reservation=kind),
+        )
+        for kind in kinds
+    )
 
 
 def _bands(random: Random) -> tuple[TariffElement, ...]:

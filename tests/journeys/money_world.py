@@ -33,7 +33,9 @@ from edge.receipts.heads import Seller
 from edge.receipts.printing import Printing
 from edge.receipts.words import Language
 from protocols.charger.abilities import OCPP_16, OCPP_201
+from protocols.charger.commands import ChargerCommand
 from protocols.charger.events import StationConnected, StationDisconnected
+from protocols.charger.operations.availability import CancelReservation, ReserveNow
 from protocols.charger.operations.transactions import StopTransaction
 from protocols.money import ZERO
 from protocols.sync.up import Entry, PostingMade
@@ -66,6 +68,9 @@ class World:
     """Stations with a way to the agent."""
     unsaid: dict[str, list[Callable[[], Awaitable[None]]]] = field(default_factory=lambda: {"A": [], "B": []})
     told_to_stop: set[str] = field(default_factory=set)
+    to_answer: list[ChargerCommand] = field(default_factory=list)
+    """Asked of stations about reservations."""
+    ordered: int = 0
     asked_providers: list[str] = field(default_factory=list)
     waiting: list[SiteEvent] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -146,7 +151,10 @@ class World:
 
     def _act(self, decision: Decision) -> None:
         for command in decision.commands:
-            if isinstance(command.operation, StopTransaction) and command.station_id in self.reached:
+            is_reached = command.station_id in self.reached
+            if isinstance(command.operation, ReserveNow | CancelReservation) and is_reached:
+                self.to_answer.append(command)
+            if isinstance(command.operation, StopTransaction) and is_reached:
                 self.told_to_stop.add(command.operation.charger_transaction_id)
         self.asked_providers += [each.payment.payment_id for each in decision.errands if isinstance(each, AskProvider)]
 
@@ -227,5 +235,7 @@ class World:
             "tills": {each: (till.expected, till.movements) for each, till in site.payments.tills.items()},
             "receipts": (site.numbers.receipts.last, site.numbers.statements.last),
             "transactions": {each: transaction.token_uid for each, transaction in site.transactions.items()},
+            "reservations": {(each.station_id, each.reservation_id): each for each in site.reservations.all()},
+            "tariffs": (site.hub_tariffs, site.site_tariffs),
             "seqs": dict(site.last_seq),
         }

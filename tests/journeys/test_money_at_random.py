@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from edge.domain.account_rules import AccountRules, DunningStep
 from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.customer_events import ContractAltered, CustomersImported
-from edge.domain.events import Done, Ticked, UplinkChanged
+from edge.domain.events import Done, Refused, Ticked, UplinkChanged
 from edge.domain.payment_events import (
     CashMoved,
     PaymentKept,
@@ -46,8 +46,9 @@ from protocols.errors import BadText
 from protocols.money import ZERO
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.customer import Billing, Contract, Customer, StatementPeriod
+from protocols.ocpi.tariff_problems import problems
 from protocols.ocpi.token import Token
-from protocols.sync.down import DesiredAccounts
+from protocols.sync.down import DesiredAccounts, DesiredTariffs, DesiredTokens
 from protocols.sync.up import CdrIssued, CdrQuarantined
 from protocols.terms import BillDecision, PaymentMethod
 from tests.edge.domain.money_kit import RULES
@@ -55,6 +56,7 @@ from tests.edge.domain.site_kit import START, new_site
 from tests.journeys.money_hub import Hub, prepare
 from tests.journeys.money_outlets import Outlet
 from tests.journeys.money_proof import prove
+from tests.journeys.money_reservations import let_expire, reserve
 from tests.journeys.money_tariffs import drawn_tariff
 from tests.journeys.money_world import ZONE, Kill, World
 
@@ -74,8 +76,11 @@ CONTRACTS = (
     Contract(id="C-PRE", customer_id="K1", billing=Billing.PREPAID, currency="EUR", tariff_id="t1"),
     Contract(id="C-SHARED", customer_id="K1", billing=Billing.PREPAID, currency="EUR", offline_limit=Decimal(5)),
 )
+OF_HUB = Contract(id="C-HUB", customer_id="K2", billing=Billing.POSTPAID, currency="EUR", credit_limit=Decimal(30))
+"""Of a customer that the hub made."""
+TARIFFS = ("standard", "t1", "t2")
 TOKENS = tuple(Token(uid=each.id.removeprefix("C-"), contract_id=each.id) for each in CONTRACTS)
-CARDS = (*(token.uid for token in TOKENS), "GOOD", "STRANGE", None)
+CARDS = (*(token.uid for token in TOKENS), "GOOD", "HUB", "STRANGE", None)
 STAFF = ("anna", "ben")
 CENT = Decimal("0.01")
 FOR_QUARANTINED = (BillDecision.ACCEPTED, BillDecision.RERATED, BillDecision.WRITTEN_OFF)
@@ -139,8 +144,7 @@ class Money(RuleBasedStateMachine):
 
     def _drawn(self, rules: SiteRules) -> SiteRules:
         """The settings with other tariffs of the same names."""
-        names = ("standard", "t1", "t2")
-        return replace(rules, tariffs={each: drawn_tariff(self.random, each, START) for each in names})
+        return replace(rules, tariffs={each: drawn_tariff(self.random, each, START) for each in TARIFFS})
 
     def teardown(self) -> None:
         if not hasattr(self, "hub"):
@@ -165,6 +169,7 @@ class Money(RuleBasedStateMachine):
             await self.world.bring_back(station_id)
         self.world.now += timedelta(minutes=10)
         await self.world.tell(Ticked())
+        await let_expire(self.world)
         for payment_id in list(self.world.site.payments.open):
             await self.world.tell(
                 PaymentSettled(payment_id=payment_id, amount=ZERO, by="ben", reason="not in the list")
@@ -222,6 +227,11 @@ class Money(RuleBasedStateMachine):
             self.world.now += timedelta(minutes=5)
             for outlet, power_w in zip(self.outlets, powers, strict=True):
                 self.go(outlet.flow(5, power_w))
+
+    @rule(luck=LUCK)
+    def keep_an_outlet(self, luck: int) -> None:
+        random = Random(luck)
+        self.go(reserve(self.world, random.choice(self.outlets), random.choice(CARDS[:-1]) or "GOOD", random))
 
     @rule(outlet=st.integers(0, 2))
     def unplug(self, outlet: int) -> None:
@@ -416,18 +426,27 @@ class Money(RuleBasedStateMachine):
     def hub_hears(self, most: int) -> None:
         self.go(self.world.seal() if not most else self.hub.hear(self.random, most))
 
-    @rule(contract=st.sampled_from(["C-SHARED", "C-PRE"]), cents=st.integers(-3000, 3000))
+    @rule(contract=st.sampled_from(["C-SHARED", "C-PRE", "C-HUB"]), cents=st.integers(-3000, 3000))
     def hub_tells(self, contract: str, cents: int) -> None:
-        """What other sites spent, and a wallet that several share."""
+        """What other sites spent, a wallet that several share, and a customer of the hub's own."""
         self.version += 1
         document = DesiredAccounts(
             version=self.version,
-            customers=(CUSTOMER,),
-            contracts=CONTRACTS[3:],
+            customers=(CUSTOMER, Customer(id="K2", name="李雷")),
+            contracts=(*CONTRACTS[3:], OF_HUB),
             balances={contract: Decimal(cents) / 100},
             as_of=self.world.now,
         )
         self.tell(document)
+        self.tell(DesiredTokens(version=self.version, tokens=(Token(uid="HUB", contract_id="C-HUB"),)))
+
+    @rule(luck=LUCK)
+    def hub_prices(self, luck: int) -> None:
+        """Other tariffs, while vehicles charge by those of before; where one cannot price, all stay as they were."""
+        self.version += 1
+        tariffs = tuple(drawn_tariff(Random(luck + n), each, self.world.now) for n, each in enumerate(TARIFFS))
+        reply = self.tell(DesiredTariffs(version=self.version, tariffs=tariffs))
+        assert isinstance(reply, Refused if any(map(problems, tariffs)) else Done), reply
 
     @rule(contract=st.sampled_from(["C-POST", "C-WEEK"]), is_blocked=st.booleans())
     def block(self, contract: str, is_blocked: bool) -> None:
