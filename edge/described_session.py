@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge.domain.pricing.compiled import Number, compiled, whole
 from protocols.errors import BadText
+from protocols.ocpi.numbers import exact_number
 from protocols.ocpi.tariff import Tariff
 
 CHARGING, PARKING, RESERVATION = "charging", "parking", "reservation"
@@ -21,6 +21,7 @@ _SESSION: Final = frozenset({"time_zone", "start", "periods", "reservation_expir
 _PERIOD: Final = frozenset({"type", "start", "duration_s", "duration_min", "energy_kwh", "power_kw", "current_a"})
 _ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MAX_PERIODS: Final = 100_000
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
 
 class BadSession(BadText):
@@ -129,8 +130,16 @@ class _Reader:
                 power_w=power_w,
                 current_ma=current_ma,
             ),
-            start + timedelta(microseconds=int(seconds * 1_000_000)),
+            self._end(at, start, seconds),
         )
+
+    def _end(self, at: str, start: datetime, seconds: Number) -> datetime:
+        """To the microsecond, which is as fine as times are told."""
+        end = start + timedelta(microseconds=round(seconds * 1_000_000))
+        if end.year > _LAST_YEAR:
+            self.problems.append(f"{at}: ends after the year {_LAST_YEAR}")
+            return _ANY_TIME
+        return end
 
     def _seconds(self, at: str, told: Mapping[str, Any]) -> Number:
         if ("duration_s" in told) == ("duration_min" in told):
@@ -179,6 +188,9 @@ class _Reader:
         except ValueError:
             self.problems.append(f"{at} {told!r} is no time, such as 2026-03-02T16:55:00")
             return None
+        if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+            self.problems.append(f"{at} {told!s} is not between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+            return None
         if instant.tzinfo is None:
             local = instant.replace(tzinfo=zone)
             instant = local.astimezone(UTC)
@@ -187,11 +199,8 @@ class _Reader:
         return instant.astimezone(UTC)
 
     def _number(self, at: str, told: object) -> Fraction:
-        try:
-            number = Decimal(str(told)) if isinstance(told, int | float | Decimal | str) else None
-        except InvalidOperation:
-            number = None
-        if number is None or isinstance(told, bool) or not number.is_finite():
+        number = exact_number(told)
+        if number is None:
             self.problems.append(f"{at} {told!r} is no number")
         elif not 0 <= number < 10_000_000:
             self.problems.append(f"{at} {told} is not between 0 and 10000000")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any, Final
 
 from protocols.errors import BadText
+from protocols.ocpi.numbers import exact_number
 
 _HOURS: Final = {"TIME": "charging", "PARKING_TIME": "parking", "RESERVATION_TIME": "reservation"}
 _DRAWN: Final = {
@@ -50,9 +50,10 @@ def _period(at: str, told: Mapping[str, Any], start: datetime, end: datetime | N
         raise BadText(f"{at} has {' and '.join(sorted(times))}: a period is of one kind")
     name = next(iter(times), "TIME" if volumes.get("ENERGY") else "PARKING_TIME")
     if end is not None:
-        seconds = Fraction((end - start).days * 86_400 + (end - start).seconds)
+        lasted = end - start
+        seconds = lasted.days * 86_400 + lasted.seconds + Decimal(lasted.microseconds) / 1_000_000
     elif times:
-        seconds = Fraction(times[name]) * 3600
+        seconds = Decimal(round(times[name] * 3600))
     else:
         raise BadText(f"{at}: nothing tells how long it lasts; end_date_time is needed")
     if seconds < 0:
@@ -60,7 +61,7 @@ def _period(at: str, told: Mapping[str, Any], start: datetime, end: datetime | N
     period: dict[str, Any] = {
         "type": _HOURS[name],
         "start": start,
-        "duration_s": str(round(seconds)),
+        "duration_s": seconds,
         "energy_kwh": volumes.get("ENERGY", 0),
     }
     for field, names in _DRAWN.items():
@@ -75,10 +76,10 @@ def _volumes(at: str, told: Any) -> dict[str, Decimal]:
         raise BadText(f"{at}: dimensions is no list of types and volumes")
     volumes = {}
     for each in told:
-        try:
-            volumes[str(each["type"])] = Decimal(str(each.get("volume")))
-        except ArithmeticError:
-            raise BadText(f"{at}: the volume of {each['type']} is no number") from None
+        volume = exact_number(each.get("volume"))
+        if volume is None:
+            raise BadText(f"{at}: the volume of {each['type']} is no number")
+        volumes[str(each["type"])] = volume
     return volumes
 
 

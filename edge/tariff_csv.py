@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from edge.domain.csv_rows import CsvRow, csv_rows
 from edge.toml_lines import Key
+from protocols.ocpi.numbers import exact_number
 from protocols.ocpi.tariff import DayOfWeek
 from protocols.ocpi.time_of_use import ELECTRICITY, SERVICE
 
@@ -149,11 +150,8 @@ class _Reading:
         return component
 
     def _amount(self, name: str, told: str | None, line: int) -> Decimal:
-        try:
-            amount = Decimal(told) if told is not None else Decimal("NaN")
-        except InvalidOperation:
-            amount = Decimal("NaN")
-        if amount.is_finite():
+        amount = exact_number(told)
+        if amount is not None:
             return amount
         self._say(line, f"{name} {told!r} is no number such as 0.80123" if told is not None else f"{name} is missing")
         return Decimal(0)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from protocols.errors import BadText
+from protocols.ocpi.numbers import exact_number
 from protocols.ocpi.tariff import (
     DayOfWeek,
     Fee,
@@ -208,11 +209,8 @@ class _Reader:
         if told is None:
             self._wrong(at, "is missing")
             return Decimal(0)
-        try:
-            number = Decimal(str(told)) if isinstance(told, int | float | Decimal | str) else None
-        except InvalidOperation:
-            number = None
-        if number is None or isinstance(told, bool) or not number.is_finite():
+        number = exact_number(told)
+        if number is None:
             is_comma = isinstance(told, str) and "," in told
             self._wrong(at, f"{told!r} is no number" + ("; decimals follow a point, as in 0.49" if is_comma else ""))
             return Decimal(0)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from msgspec import structs
 
+from protocols.ocpi.numbers import exact_number
 from protocols.ocpi.tariff import (
     DayOfWeek,
     Fee,
@@ -163,7 +164,11 @@ def _season(at: str, document: object, fees: Mapping[Band, BandFees], found: lis
     half_hours = _half_hours(at, document.get("half_hours"), found)
     found += [f"{at}: band {band.value} has no fees" for band in dict.fromkeys(half_hours) if band not in own]
     days = []
-    for day in document.get("day_of_week", ()):
+    listed = document.get("day_of_week", ())
+    if not isinstance(listed, list | tuple):
+        found.append(f"{at}: day_of_week is no list")
+        listed = ()
+    for day in listed:
         if day in list(DayOfWeek):
             days.append(DayOfWeek(day))
         else:
@@ -187,10 +192,10 @@ def _holidays(document: Any, fees: Mapping[Band, BandFees], found: list[str]) ->
     for told in document["dates"]:
         try:
             day = date.fromisoformat(_day(told) or "")
-        except ValueError:
+            ends = (day + timedelta(days=1)).isoformat()
+        except (ValueError, OverflowError):
             found.append(f"holidays: {told!r} is no date, such as 2026-10-01")
             continue
-        ends = (day + timedelta(days=1)).isoformat()
         seasons.append(_season("holidays", rest | {"start_date": day.isoformat(), "end_date": ends}, fees, found))
     return seasons
 
@@ -227,11 +232,10 @@ def _fees(at: str, document: Any, found: list[str]) -> dict[Band, BandFees]:
 
 
 def _amount(at: str, told: object, found: list[str]) -> Decimal:
-    try:
-        return Decimal(str(told)) if not isinstance(told, bool) else Decimal("nan")
-    except ArithmeticError:
+    number = exact_number(told)
+    if number is None:
         found.append(f"{at} {told!r} is no number")
-        return Decimal(0)
+    return number or Decimal(0)
 
 
 def _day(told: object) -> str | None:

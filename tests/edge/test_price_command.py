@@ -61,8 +61,17 @@ def restricted(**told: Any) -> dict[str, Any]:
     return {"elements": [TARIFF["elements"][0] | {"restrictions": told}]}
 
 
+def sheet(**changes: Any) -> dict[str, Any]:
+    fees = {"peak": {"electricity": 1, "service": 1}}
+    return {"time_of_use": {"id": "s", "fees": fees, "seasons": [{"half_hours": "p" * 48}]} | changes}
+
+
 def periods(*told: Any, **more: Any) -> dict[str, Any]:
     return {"periods": list(told), **more}
+
+
+def ocpi_session(*dimensions: Any) -> dict[str, Any]:
+    return {"charging_periods": [{"start_date_time": "2026-03-02T15:00:00Z", "dimensions": list(dimensions)}]}
 
 
 def written(tmp_path: Path, tariff: Any, session: Any) -> tuple[str, str]:
@@ -100,6 +109,14 @@ def priced(tmp_path: Path, tariff: Any, session: Any) -> tuple[int, str, str]:
         (component(price=True), "element 1, component 1: price True is no number"),
         (component(price=-1), "element 1, component 1: price -1 is not between"),
         (component(price=0.123456), "element 1, component 1: price 0.123456 has more than 5 decimals"),
+        (component(price="1e999999999"), "element 1, component 1: price '1e999999999' is no number"),
+        (component(price="1e-999999"), "element 1, component 1: price '1e-999999' is no number"),
+        (component(price="1_000"), "element 1, component 1: price '1_000' is no number"),
+        (component(price="0,25"), "price '0,25' is no number; decimals follow a point"),
+        (component(step_size="9" * 5000), "is no number"),
+        (sheet(holidays={"dates": ["9999-12-31"], "half_hours": "p" * 48}), "holidays: '9999-12-31' is no date"),
+        (sheet(seasons=[{"half_hours": "p" * 48, "day_of_week": 5}]), "season 1: day_of_week is no list"),
+        (sheet(fees={"peak": {"electricity": "1e9999", "service": 1}}), "electricity '1e9999' is no number"),
         (component(price="NaN"), "element 1, component 1: price 'NaN' is no number"),
         (component(step_size=1.5), "element 1, component 1: step_size 1.5 is no whole number"),
         (component(step_size=-1), "element 1, component 1: step_size -1 is not between"),
@@ -132,6 +149,17 @@ def test_a_bad_tariff_is_told_with_its_place(tmp_path: Path, tariff: Any, expect
         (TARIFF, SESSION | {"zone": "x"}, "the session has 'zone', which is not known"),
         (TARIFF, SESSION | {"time_zone": "Mars/North"}, "time_zone 'Mars/North' is no IANA name"),
         (TARIFF, SESSION | {"start": "noon"}, "start 'noon' is no time"),
+        (TARIFF, SESSION | {"start": "9999-12-31T23:59:59-12:00"}, "is not between the years 1970 and 2200"),
+        (TARIFF, SESSION | {"start": "0001-01-01T00:00:00", "time_zone": "Asia/Tokyo"}, "is not between the years"),
+        (
+            TARIFF,
+            periods({"duration_s": 9_999_999, "start": "2200-12-01T00:00:00Z"}, {"duration_s": 1}),
+            "period 1: ends after the year 2200",
+        ),
+        (TARIFF, periods({"duration_s": 1, "energy_kwh": "1e-999999"}), "energy_kwh '1e-999999' is no number"),
+        (TARIFF, ocpi_session({"type": "ENERGY", "volume": "NaN"}), "period 1: the volume of ENERGY is no number"),
+        (TARIFF, ocpi_session({"type": "TIME", "volume": "Infinity"}), "period 1: the volume of TIME is no number"),
+        (TARIFF, ocpi_session({"type": "TIME", "volume": "1e99999999"}), "period 1: the volume of TIME is no number"),
         (
             TARIFF,
             SESSION | {"start": "2026-03-29T02:30:00", "time_zone": "Europe/Berlin"},
@@ -214,6 +242,18 @@ def test_a_session_in_the_words_of_ocpi(tmp_path: Path) -> None:
     assert total(tmp_path, tariff, cdr | {"end_date_time": None})["before_taxes"] == "10.00"
     both = [{"start_date_time": "2026-03-02T15:00:00Z", "dimensions": [{"type": "FLAT"}]}]
     assert "the volume of FLAT is no number" in priced(tmp_path, tariff, cdr | {"charging_periods": both})[2]
+
+
+def test_periods_of_ocpi_may_begin_within_a_second(tmp_path: Path) -> None:
+    cdr = {
+        "end_date_time": "2026-03-02T15:00:21.250Z",
+        "charging_periods": [
+            {"start_date_time": f"2026-03-02T15:00:{at}Z", "dimensions": [{"type": "TIME", "volume": 0.003}]}
+            for at in ("00.500", "10.250")
+        ],
+    }
+    tariff = component(type="TIME", price=3600, vat=None, step_size=0)
+    assert total(tmp_path, tariff, cdr)["before_taxes"] == "20.75"
 
 
 def test_taxes_in_the_words_of_ocpi_2_3(tmp_path: Path) -> None:
