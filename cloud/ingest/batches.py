@@ -17,12 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest import chain_seals, projection
 from cloud.ingest.changes import Changes, Origin, alarm_row, project
+from cloud.ingest.forks import EDGE_FORKED, Position, foreign_entries, position_of
 from cloud.store import feed
 from cloud.store.engine import Store, insert_missing, is_database_away
 from cloud.store.feed import FeedEvent
 from cloud.store.tables import alarms, dead_letters, edges, entries, stream_positions
 from protocols.errors import BadEntry
-from protocols.sync.codec import Batch, DeadLetter
+from protocols.sync.codec import Batch, DeadLetter, stamp_of
 from protocols.sync.down import Ack, RejectedEntry
 from protocols.sync.keeping import EntriesShed
 from protocols.sync.topics import EdgeAddress, Stream
@@ -34,9 +35,10 @@ MAX_REJECTED_IN_ACK: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What became of a batch; the Ack may be sent."""
+    """What became of a batch; the Ack may be sent, unless it was another agent's (`is_foreign`)."""
 
     ack: Ack
+    is_foreign: bool = False
     new: int = 0
     duplicates: int = 0
     dead: int = 0
@@ -67,6 +69,9 @@ async def _store(
     connection: AsyncConnection, address: EdgeAddress, batch: Batch, now: datetime, *, is_careful: bool
 ) -> Stored:
     position, dead_before = await lock_position(connection, address, batch.epoch, batch.stream, now)
+    here = await position_of(connection, address, batch.epoch, batch.stream)
+    if here.seq == position and (foreign := await foreign_entries(connection, address, batch, here)):
+        return await _keep_apart(connection, address, batch, foreign, here, now)
     if batch.first_seq > position + 1 or batch.last_seq <= position:
         rejected = await _rejected(connection, address, batch, dead_before)
         ack = Ack(
@@ -75,6 +80,7 @@ async def _store(
             seq=position,
             rejected=rejected,
             resend=batch.first_seq > position + 1,
+            entry_at=here.stamp,
         )
         return Stored(ack=ack, duplicates=0 if ack.resend else len(batch.raw))
     origin = await _origin(connection, address, batch.epoch, now)
@@ -91,20 +97,46 @@ async def _store(
         await _pass_over_shed(connection, origin, shed)
     if taken.dead:
         taken.events += await _bury(connection, origin, key, taken.dead)
+    stamp = stamp_of(batch.raw[batch.last_seq][:200])
     await connection.execute(
         update(stream_positions)
         .where(*(stream_positions.c[name] == value for name, value in key.items()))
-        .values(seq=batch.last_seq, dead=dead_before + len(taken.dead), updated_at=now)
+        .values(seq=batch.last_seq, stamp=stamp, dead=dead_before + len(taken.dead), updated_at=now)
     )
     await feed.append(connection, taken.events)
     rejected = await _rejected(connection, address, batch, dead_before + len(taken.dead))
     return Stored(
-        ack=Ack(epoch=batch.epoch, stream=batch.stream, seq=batch.last_seq, rejected=rejected),
+        ack=Ack(epoch=batch.epoch, stream=batch.stream, seq=batch.last_seq, rejected=rejected, entry_at=stamp),
         new=len(taken.good),
         duplicates=max(0, position + 1 - batch.first_seq),
         dead=len(taken.dead),
         newest_at=taken.changes.newest_at,
     )
+
+
+async def _keep_apart(
+    connection: AsyncConnection,
+    address: EdgeAddress,
+    batch: Batch,
+    letters: list[DeadLetter],
+    here: Position,
+    now: datetime,
+) -> Stored:
+    """Keep what a clone sends where a person sees it, and let it go on under its own steam: nothing is acknowledged."""
+    origin = await _origin(connection, address, batch.epoch, now)
+    key = {**origin.key, "epoch": batch.epoch, "stream": batch.stream.value}
+    events = await _bury(connection, origin, key, letters)
+    body = AlarmRaised(
+        alarm_id=f"hub.{EDGE_FORKED}.{batch.epoch}",
+        alarm=EDGE_FORKED,
+        severity=Severity.CRITICAL,
+        text=f"Two agents are edge {address.edge_id} in one epoch: entry {letters[0].seq} of {batch.stream} came with"
+        " different contents. What came second is among the dead letters; see the runbook, 'Two agents with one id'",
+    )
+    events += await raise_once(connection, origin, body, f"fork-{batch.stream}-{letters[0].seq}")
+    await feed.append(connection, events)
+    ack = Ack(epoch=batch.epoch, stream=batch.stream, seq=here.seq, entry_at=here.stamp)
+    return Stored(ack=ack, is_foreign=True, dead=len(letters))
 
 
 async def _take(connection: AsyncConnection, origin: Origin, fresh: list[Entry], raw: dict[int, str]) -> _Taken:
@@ -210,7 +242,7 @@ async def _pass_over_shed(connection: AsyncConnection, origin: Origin, shed: Ent
                 stream_positions.c.epoch == origin.epoch,
                 stream_positions.c.stream == shed.stream.value,
             )
-            .values(seq=shed.last_seq, updated_at=origin.received_at)
+            .values(seq=shed.last_seq, stamp=None, updated_at=origin.received_at)
         )
 
 

@@ -211,7 +211,8 @@ class Ingest:
         now = self._clock()
         with self._metrics.commit_s.time():
             stored = await self._patiently(lambda: store_batch(self._store, address, batch, now))
-        await self._acknowledge(client, address, stored.ack)
+        if not stored.is_foreign:
+            await self._acknowledge(client, address, stored.ack)
         self._metrics.batches.labels(stream).inc()
         self._metrics.entries.labels(stream).inc(stored.new)
         self._metrics.duplicates.labels(stream).inc(stored.duplicates)

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.ingest.batches import lock_position, raise_once
 from cloud.ingest.changes import Origin
 from cloud.ingest.evse_board import EvseBoard
+from cloud.ingest.forks import position_of
 from cloud.ingest.live_values import LiveValues
 from cloud.ingest.meter_board import write_all_meters, write_meters
 from cloud.ingest.projection import learn_version
@@ -76,8 +77,9 @@ async def store_birth(
             if claim.first_seq > mine + 1:
                 events += await _pass_over(connection, origin, claim, mine)
                 mine = claim.first_seq - 1
+            stamp = (await position_of(connection, address, birth.epoch, stream)).stamp
             is_behind = is_first or claim.acked_seq > mine
-            acks.append(Ack(epoch=birth.epoch, stream=stream, seq=mine, resend=is_behind))
+            acks.append(Ack(epoch=birth.epoch, stream=stream, seq=mine, resend=is_behind, entry_at=stamp))
         await feed.append(connection, events)
     return Met(acks=tuple(acks))
 
@@ -149,7 +151,7 @@ async def _pass_over(connection: AsyncConnection, origin: Origin, claim: StreamP
             stream_positions.c.epoch == origin.epoch,
             stream_positions.c.stream == claim.stream.value,
         )
-        .values(seq=claim.first_seq - 1, updated_at=origin.received_at)
+        .values(seq=claim.first_seq - 1, stamp=None, updated_at=origin.received_at)
     )
     body = AlarmRaised(
         alarm_id=f"hub.entries_gone.{origin.epoch}.{claim.stream}",

@@ -52,6 +52,7 @@ stream_positions = Table(
     Column("seq", BigInteger, nullable=False),  # contiguous: everything up to here is committed
     Column("dead", Integer, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("stamp", String),  # when the entry `seq` was made, as the edge wrote it
 )
 
 entries = Table(

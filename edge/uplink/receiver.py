@@ -13,6 +13,7 @@ from typing import Any, Final
 import aiomqtt
 import structlog
 
+from edge.domain.disk_events import LEDGER_FORKED, LedgerReplaced
 from edge.domain.events import DocumentUnreadable, Refused, SiteEvent, SiteReply
 from edge.ports import Inbox, Journal, Overloaded
 from edge.uplink.broker import INTAKE_LIMIT
@@ -28,6 +29,10 @@ RETRY_MAX_S: Final = 5.0
 MAX_NAME: Final = 64
 MAX_PROBLEM: Final = 200
 MAX_UNREADABLE: Final = 16
+FORKED: Final = (
+    "the hub has other entries of this edge id and epoch than this ledger: another agent runs on a copy of it. Stop one"
+    " of them; see the runbook, 'Two agents with one id'"
+)
 
 
 class IntakeOverflowed(Exception):
@@ -89,12 +94,22 @@ class Receiver:
             self._refuse("ack", "stream", "the Ack and its topic name different streams", stream=stream)
         elif ack.seq > self._journal.last_seq(ack.stream):
             self._refuse("ack", "beyond", "the Ack is ahead of the journal", stream=stream, seq=ack.seq)
+        elif not await self._is_ours(ack):
+            self._refuse("ack", "fork", "the Ack is for entries of another agent", stream=stream, seq=ack.seq)
+            await self._ask(LedgerReplaced(alarm=LEDGER_FORKED, text=FORKED))
         elif self._publisher.is_news(ack):
             reply = await self._ask(ack)
             if isinstance(reply, Refused):
                 self._refuse("ack", "refused", reply.reason, stream=stream, seq=ack.seq)
             else:
                 self._publisher.take(ack)
+
+    async def _is_ours(self, ack: Ack) -> bool:
+        """Whether the entry that an Ack ends with is the one of this ledger; where that was trimmed, it is believed."""
+        if ack.entry_at is None or not ack.seq:
+            return True
+        rows = await self._journal.read(ack.stream, ack.seq - 1, 1, 1)
+        return not rows or rows[0][0] != ack.seq or codec.stamp_of(rows[0][1][:200]) == ack.entry_at
 
     async def _take_document(self, document: str, payload: bytes) -> None:
         try:

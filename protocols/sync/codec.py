@@ -31,6 +31,7 @@ MAX_SEQ: Final = 2**53 - 1
 M = TypeVar("M", Birth, EdgeState, Live, Ack, DesiredAccounts, DesiredFilter, DesiredTariffs, DesiredTokens, Command)
 
 _ZLIB_MAGIC: Final = b"\x78"
+_AT: Final = re.compile(r'"at": ?"([^"]{1,64})"')
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _ENTRY: Final = TypeAdapter(Entry)
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="string")
@@ -59,7 +60,8 @@ class DeadLetter:
 class Batch:
     """Consecutive entries of one stream. `entries` and `dead` together hold every seq from `first_seq` to `last_seq`.
 
-    `raw` holds each entry's JSON as it arrived, by seq.
+    `raw` holds each entry's JSON as it arrived, by seq. `after_at` is when the entry before the first one was made, as
+    the edge wrote it; None where the sender does not say.
     """
 
     epoch: str
@@ -69,6 +71,7 @@ class Batch:
     entries: tuple[Entry, ...]
     dead: tuple[DeadLetter, ...]
     raw: dict[int, str]
+    after_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,18 @@ def decode_entry(raw: bytes | str) -> Entry:
         raise BadEntry(_first_problem(error)) from error
 
 
-def encode_batch(epoch: str, stream: Stream, first_seq: int, encoded: Sequence[bytes]) -> bytes:
+def stamp_of(encoded: bytes | str) -> str | None:
+    """When an entry was made, as it is written in it."""
+    found = _AT.search(encoded if isinstance(encoded, str) else encoded.decode(errors="replace"))
+    return found[1] if found else None
+
+
+def encode_batch(
+    epoch: str, stream: Stream, first_seq: int, encoded: Sequence[bytes], after_at: str | None = None
+) -> bytes:
     """A batch for `up/{stream}` from entries that are encoded already."""
-    head = json.dumps({"v": SCHEMA_VERSION, "epoch": epoch, "stream": stream, "first_seq": first_seq})
+    about = {"v": SCHEMA_VERSION, "epoch": epoch, "stream": stream, "first_seq": first_seq}
+    head = json.dumps(about if after_at is None else {**about, "after_at": after_at})
     return _compress(head[:-1].encode() + b', "entries": [' + b",".join(encoded) + b"]}")
 
 
@@ -106,7 +118,7 @@ def decode_batch(payload: bytes) -> Batch:
     try:
         document = json.loads(_decompress(payload))
         version, epoch, stream = document["v"], document["epoch"], Stream(document["stream"])
-        first_seq, items = document["first_seq"], document["entries"]
+        first_seq, items, after_at = document["first_seq"], document["entries"], document.get("after_at")
         _check_version(version)
         if not isinstance(epoch, str) or not isinstance(items, list) or not items:
             raise ValueError("no epoch or no entries")
@@ -134,6 +146,7 @@ def decode_batch(payload: bytes) -> Batch:
         entries=tuple(entries),
         dead=tuple(dead),
         raw=raw,
+        after_at=after_at if isinstance(after_at, str) else None,
     )
 
 

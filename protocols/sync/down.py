@@ -30,6 +30,8 @@ class Ack:
     """All entries of the stream up to and with `seq` are committed at the hub. Retained.
 
     `resend` asks the edge to go back and send again from `seq` + 1: after a gap, or when the hub has lost its data.
+    `entry_at` is when the entry `seq` was made, as the edge wrote it: where it is another one than the edge's, this Ack
+    is for another agent, such as a clone.
     """
 
     epoch: str
@@ -37,6 +39,7 @@ class Ack:
     seq: Count
     rejected: tuple[RejectedEntry, ...] = ()
     resend: bool = False
+    entry_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
