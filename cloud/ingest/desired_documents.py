@@ -6,29 +6,25 @@ the versions that it applied.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, Select, and_, or_, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest import desired_accounts, desired_filters
 from cloud.ingest.desired_filters import FILTER
+from cloud.ingest.token_lists import Publish, TokenLists
 from cloud.store.accounts import ACCOUNTS
 from cloud.store.engine import Store
 from cloud.store.money_tables import tariffs
-from cloud.store.tables import documents, edge_documents, edges, tokens
+from cloud.store.tables import documents, edge_documents, edges
 from protocols.ocpi.tariff import Tariff
-from protocols.ocpi.token import Token, TokenType
 from protocols.sync.codec import encode
-from protocols.sync.down import DesiredTariffs, DesiredTokens
+from protocols.sync.down import DesiredTariffs
 from protocols.sync.topics import EdgeAddress
 
-Publish = Callable[[str, bytes, bool], Awaitable[None]]
-"""Topic, payload, retained: returns when the broker has the message at QoS 1."""
-TOKENS: Final = "tokens"
 TARIFFS: Final = "tariffs"
 _TARIFF: Final[TypeAdapter[Tariff]] = TypeAdapter(Tariff)
 
@@ -36,35 +32,37 @@ _TARIFF: Final[TypeAdapter[Tariff]] = TypeAdapter(Tariff)
 class DesiredDocuments:
     """One per connection to the broker: it remembers what this connection has published."""
 
-    def __init__(self, store: Store, publish: Publish) -> None:
+    def __init__(self, store: Store, broker: str, publish: Publish) -> None:
         self._store = store
         self._publish = publish
+        self._tokens = TokenLists(store, broker, publish)
         self._published: dict[tuple[EdgeAddress, str], int] = {}
 
     def forget(self, address: EdgeAddress) -> None:
         """The edge was born anew: compare its documents again."""
-        for name in (TOKENS, TARIFFS, ACCOUNTS, FILTER):
+        self._tokens.forget(address)
+        for name in (TARIFFS, ACCOUNTS, FILTER):
             self._published.pop((address, name), None)
 
     async def flush(self, now: datetime) -> None:
         """Publish all that is not known to be applied. Tariffs before the contracts that may name them."""
-        for name in (TOKENS, TARIFFS):
-            await self._send_of_domains(name)
+        await self._tokens.flush(now)
+        await self._send_tariffs()
         await self._send_filters()
         await desired_accounts.renew(self._store, now)
         for address, version in await self._due(desired_accounts.wanting()):
             if self._published.get((address, ACCOUNTS), 0) < version:
                 await self._send(address, ACCOUNTS, *await desired_accounts.document(self._store, address, now))
 
-    async def _send_of_domains(self, name: str) -> None:
-        """A document that is the same for all edges of a domain."""
+    async def _send_tariffs(self) -> None:
+        """The document is the same for all edges of a domain."""
         encoded: dict[int, tuple[int, bytes]] = {}
-        for address, version in await self._due(_wanting(name)):
-            if self._published.get((address, name), 0) >= version:
+        for address, version in await self._due(_wanting(TARIFFS)):
+            if self._published.get((address, TARIFFS), 0) >= version:
                 continue
             if address.domain not in encoded:
-                encoded[address.domain] = await self._document(address.domain, name)
-            await self._send(address, name, *encoded[address.domain])
+                encoded[address.domain] = await self._tariffs_of(address.domain)
+            await self._send(address, TARIFFS, *encoded[address.domain])
 
     async def _send_filters(self) -> None:
         """The same version for all edges of a domain, though each may have rules of its own."""
@@ -84,13 +82,12 @@ class DesiredDocuments:
         async with self._store.read() as connection:
             return [(EdgeAddress(row.domain, row.edge_id), row.version) for row in await connection.execute(query)]
 
-    async def _document(self, domain: int, name: str) -> tuple[int, bytes]:
+    async def _tariffs_of(self, domain: int) -> tuple[int, bytes]:
         """The document and the version of just what it says."""
-        version = select(documents.c.version).where(documents.c.domain == domain, documents.c.name == name)
+        version = select(documents.c.version).where(documents.c.domain == domain, documents.c.name == TARIFFS)
         async with self._store.read() as connection:
             number = (await connection.execute(version)).scalar_one()
-            made = _tokens if name == TOKENS else _tariffs
-            return number, encode(await made(connection, domain, number))
+            return number, encode(await _tariffs(connection, domain, number))
 
 
 def _wanting(name: str) -> Select[Any]:
@@ -108,27 +105,7 @@ def _wanting(name: str) -> Select[Any]:
     )
 
 
-async def _tokens(connection: AsyncConnection, domain: int, version: int) -> DesiredTokens:
-    mine = select(tokens).where(tokens.c.domain == domain, tokens.c.source == "hub").order_by(tokens.c.key)
-    rows = (await connection.execute(mine)).mappings().all()
-    return DesiredTokens(version=version, tokens=tuple(_token(row) for row in rows))
-
-
 async def _tariffs(connection: AsyncConnection, domain: int, version: int) -> DesiredTariffs:
     mine = select(tariffs.c.document).where(tariffs.c.domain == domain).order_by(tariffs.c.id)
     found = (await connection.execute(mine)).scalars().all()
     return DesiredTariffs(version=version, tariffs=tuple(_TARIFF.validate_json(each) for each in found))
-
-
-def _token(row: RowMapping) -> Token:
-    return Token(
-        uid=row["uid"],
-        contract_id=row["contract_id"],
-        type=TokenType(row["type"]),
-        valid=row["valid"],
-        group_id=row["group_id"],
-        expires_at=row["expires_at"],
-        visual_number=row["visual_number"],
-        language=row["language"],
-        concurrent=row["concurrent"],
-    )

@@ -15,7 +15,8 @@ import orjson
 from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, and_, or_, select, update
 
-from cloud.ingest.desired_documents import DesiredDocuments, Publish
+from cloud.ingest.desired_documents import DesiredDocuments
+from cloud.ingest.token_lists import Publish
 from cloud.store.engine import Store
 from cloud.store.tables import commands, edges
 from protocols.charger.operation_reader import validate_operation
@@ -44,7 +45,7 @@ class Downlink:
         self._broker = broker
         self._publish = publish
         self._born: set[EdgeAddress] = set()
-        self._documents = DesiredDocuments(store, publish)
+        self._documents = DesiredDocuments(store, broker, publish)
 
     def forget(self, address: EdgeAddress) -> None:
         """The edge was born anew, at this broker: compare its documents again, and repeat what it has not answered."""

@@ -22,6 +22,8 @@ class TokenList:
 
     site: dict[str, Token] = field(default_factory=dict)
     hub: dict[str, Token] = field(default_factory=dict)
+    hub_total: int | None = None
+    """What the digest of the hub's tells (protocols.sync.lists); None: not added up yet."""
 
     def find(self, uid: str) -> Token | None:
         """The token as it counts here: not `valid` where either source blocks it."""

@@ -36,6 +36,7 @@ from edge.domain import (
     staff,
     stations,
     tariff_lists,
+    token_changes,
     unbilled,
     unusable_contracts,
     vehicle_plans,
@@ -73,6 +74,7 @@ from edge.domain.events import (
     TokensImported,
     UplinkChanged,
 )
+from edge.domain.list_events import ListBroken, TokensListed
 from edge.domain.past import PastKey
 from edge.domain.payment_book import MoneyKey
 from edge.domain.payment_events import (
@@ -254,7 +256,11 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
         case Command():
             remote.take_command(site, decision, event, now)
         case DesiredTokens():
-            remote.apply_tokens(site, decision, event, now)
+            token_changes.apply_tokens(site, decision, event, now)
+        case TokensListed():
+            token_changes.apply_list(site, decision, event, now)
+        case ListBroken():
+            token_changes.note_broken(site, decision, event, now)
         case DesiredAccounts():
             customers.apply_accounts(site, decision, event, now)
         case DesiredTariffs():

@@ -19,12 +19,16 @@ def note_applied(site: Site, decision: Decision, name: str, version: int, text: 
     decision.reply = Done(text=text)
 
 
-def refuse(site: Site, decision: Decision, name: str, version: int, problem: str, now: datetime) -> None:
+def refuse(
+    site: Site, decision: Decision, name: str, version: int, problem: str, now: datetime, *, is_alarming: bool = True
+) -> None:
     """The last good one stays. Told once: a retained document comes again with every connect."""
     decision.reply = Refused(reason=problem)
     if site.refused_documents.get(name) == version:
         return
     site.refused_documents[name] = version
     decision.journal(site, now, DocumentApplied(document=name, version=version, problem=problem))
+    if not is_alarming:
+        return
     text = f"desired document {name} is refused and version {site.documents.get(name, 0)} stays: {problem}"
     decision.raise_alarm(site, now, "document_unreadable", Severity.WARNING, text, name)

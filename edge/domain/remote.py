@@ -20,7 +20,6 @@ from protocols.sync.down import (
     CallStation,
     CancelJob,
     Command,
-    DesiredTokens,
     Operate,
     RemoteStart,
     RemoteStop,
@@ -165,20 +164,6 @@ def _finish(
     decision.journal(site, now, finished)
     decision.outcomes.append(finished)
     decision.reply = Refused(reason=detail) if outcome is not Outcome.ACCEPTED else Done(text=detail or "accepted")
-
-
-def apply_tokens(site: Site, decision: Decision, document: DesiredTokens, now: datetime) -> None:
-    """The hub's list replaces the hub's list, never the site's own; the same or an older version changes nothing."""
-    if document.version <= site.documents.get(document.document, 0):
-        decision.reply = Done(text=f"{document.document} version {document.version} is applied already")
-        return
-    site.documents[document.document] = document.version
-    before, site.tokens.hub = site.tokens.hub, {token.key: token for token in document.tokens}
-    changed = decision.journal(site, now, TokensChanged(source="hub", tokens=document.tokens, is_complete=True))
-    local_lists.note_change(site, before, site.tokens.hub, changed.seq, now)
-    decision.journal(site, now, DocumentApplied(document=document.document, version=document.version))
-    decision.clear_alarm(site, now, "document_unreadable", document.document)
-    decision.reply = Done(text=f"{len(document.tokens)} tokens of the hub applied")
 
 
 def note_unreadable(site: Site, decision: Decision, event: DocumentUnreadable, now: datetime) -> None:

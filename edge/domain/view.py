@@ -13,13 +13,15 @@ from edge.domain.running_cost import running_cost
 from edge.domain.site import Site
 from edge.domain.smart_charging import limit_now
 from edge.domain.station import EvseStatus, Station
+from edge.domain.token_changes import NAME, token_digest
 from protocols.site.view import EvseView, PowerFlow, SiteTotals, Snapshot
+from protocols.sync.lists import LISTS
 from protocols.sync.present import Birth, EvseLive, Live, MeterLive, StreamPosition
 from protocols.sync.topics import Stream
 from protocols.sync.upkeep import ReservationMade
 from protocols.terms import ChargingState, ConnectorStatus, EvseRef, EvseState
 
-UNDERSTOOD: Final = ("filter",)
+UNDERSTOOD: Final = ("filter", LISTS)
 """What came later than version 1 of the contract, and may be sent here."""
 
 
@@ -162,6 +164,7 @@ def birth(site: Site, now: datetime) -> Birth:
         ),
         documents=dict(site.documents),
         understands=UNDERSTOOD,
+        digests={NAME: token_digest(site)} if NAME in site.documents else {},
         meters=_meter_lives(site, site.rules.meters, now),
         balance=balance(site, now),
     )

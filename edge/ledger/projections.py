@@ -171,6 +171,8 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
                 rows.add("tokens", "drop_tokens", changed.source)
             for token in changed.tokens:
                 rows.add("tokens", "put_token", changed.source, token.key, encode(token))
+            for key in changed.removed:
+                rows.add("tokens", "drop_token", changed.source, key)
             rows.add("meta", "set_meta", "tokens_version", str(entry.seq))
             rows.add("meta", "set_meta", "tokens_changed_at", at)
         case (SignInRefused() | SignInRegained() | StaffChanged()) as of_staff:

@@ -305,6 +305,9 @@ SELECT contract_id, document FROM contracts ORDER BY source DESC
 -- name: drop_tokens
 DELETE FROM tokens WHERE source = ?
 
+-- name: drop_token
+DELETE FROM tokens WHERE source = ? AND key = ?
+
 -- name: put_token
 INSERT INTO tokens (source, key, document) VALUES (?, ?, ?)
 ON CONFLICT (source, key) DO UPDATE SET document = excluded.document

@@ -17,11 +17,13 @@ from edge.domain.disk_events import LEDGER_FORKED, LedgerReplaced
 from edge.domain.events import DocumentUnreadable, Refused, SiteEvent, SiteReply
 from edge.ports import Inbox, Journal, Overloaded
 from edge.uplink.broker import INTAKE_LIMIT
+from edge.uplink.list_parts import TokenParts
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.publisher import Publisher
 from protocols.errors import BadEntry, BadText
 from protocols.sync import codec
 from protocols.sync.down import DOCUMENTS, Ack, AnyDocument, Command
+from protocols.sync.lists import TokensPart
 from protocols.sync.topics import EdgeAddress, parse_topic
 
 RETRY_FIRST_S: Final = 0.1
@@ -51,10 +53,12 @@ class Receiver:
         self._publisher = publisher
         self._metrics = metrics
         self._unreadable: dict[str, int] = {}
+        self._token_parts = TokenParts()
         self._log: Any = structlog.get_logger("edge.uplink")
 
     async def receive(self, client: aiomqtt.Client) -> None:
         """Take what comes until cancelled. Raises aiomqtt.MqttError and IntakeOverflowed."""
+        self._token_parts.forget()
         messages = client.messages
         async for message in messages:
             await self._take(str(message.topic), message.payload)
@@ -75,6 +79,8 @@ class Receiver:
         match (heard.branch, *heard.rest):
             case ("ack", stream):
                 await self._take_ack(stream, payload)
+            case ("down", "desired", "tokens.part"):
+                await self._take_part(payload)
             case ("down", "desired", document):
                 await self._take_document(document, payload)
             case ("down", "command", command_id):
@@ -119,6 +125,16 @@ class Receiver:
             return
         self._unreadable.pop(document, None)
         await self._ask(desired)
+
+    async def _take_part(self, payload: bytes) -> None:
+        """A part that cannot be read leaves its list without an end; the hub sends it again, whole, after a while."""
+        try:
+            listed = self._token_parts.take(codec.decode(TokensPart, payload))
+        except BadEntry as error:
+            self._refuse("desired", "unreadable", error.reason, document="tokens.part")
+            return
+        if listed is not None:
+            await self._ask(listed)
 
     async def _answer_unreadable(self, document: str, problem: str, payload: bytes) -> None:
         """Once per document and content: a retained one comes again with every connect."""

@@ -144,7 +144,8 @@ class StreamPosition:
 class Birth:
     """Who an edge is and how its site stands, retained. `documents` maps a document's name to the version applied.
 
-    `understands` names what came later than schema version 1 and is sent to nobody who does not name it: `filter`.
+    `understands` names what came later than schema version 1 and is sent to nobody who does not name it: `filter`,
+    `lists`. `digests`: what the lists that came as documents come to here (protocols/sync/lists.py), by document.
     """
 
     edge_id: str
@@ -159,6 +160,7 @@ class Birth:
     documents: dict[str, int] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
     understands: tuple[str, ...] = ()
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

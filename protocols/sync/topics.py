@@ -68,6 +68,10 @@ class EdgeAddress:
     def desired(self, document: str) -> str:
         return f"{self.prefix}/down/desired/{document}"
 
+    def part(self, document: str) -> str:
+        """For lists in parts: beside the documents, so that every broker's rules let an edge hear it."""
+        return f"{self.prefix}/down/desired/{document}.part"
+
     def command(self, command_id: str) -> str:
         return f"{self.prefix}/down/command/{command_id}"
 

@@ -335,6 +335,7 @@ class TokensChanged:
     source: Literal["site", "hub"]
     tokens: tuple[Token, ...]
     is_complete: bool = False
+    removed: tuple[str, ...] = ()
     kind: Literal["tokens_changed"] = "tokens_changed"
 
 

@@ -11,6 +11,7 @@ import aiomqtt
 from protocols.sync.codec import decode, encode
 from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
 from protocols.sync.filters import DesiredFilter
+from protocols.sync.lists import TokensPart
 from protocols.sync.present import Birth, EdgeState, Live
 from protocols.sync.topics import EdgeAddress, Stream, parse_topic
 from protocols.sync.up import Entry
@@ -29,6 +30,7 @@ class EdgeDouble:
         self.accounts: list[DesiredAccounts] = []
         self.tariffs: list[DesiredTariffs] = []
         self.filters: list[DesiredFilter] = []
+        self.parts: list[TokensPart] = []
         self.commands: list[Command] = []
 
     async def subscribe(self) -> None:
@@ -38,10 +40,14 @@ class EdgeDouble:
         async for message in self._client.messages:
             heard = parse_topic(str(message.topic))
             assert isinstance(message.payload, bytes)
+            if not message.payload:
+                continue  # what was retained is cleared
             if heard.branch == "ack":
                 self.acks.append(decode(Ack, message.payload))
             elif heard.rest == ("desired", "tokens"):
                 self.documents.append(decode(DesiredTokens, message.payload))
+            elif heard.rest == ("desired", "tokens.part"):
+                self.parts.append(decode(TokensPart, message.payload))
             elif heard.rest == ("desired", "accounts"):
                 self.accounts.append(decode(DesiredAccounts, message.payload))
             elif heard.rest == ("desired", "tariffs"):

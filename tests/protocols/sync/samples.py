@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from protocols.charger.jobs import StationPattern, UpdateFirmwareJob
 from protocols.charger.operations.variables import Reset
 from protocols.ocpi.location import Evse, Location
 from protocols.sync import down, present, up
 from protocols.sync.filters import DesiredFilter, DeviceClass, MeasurandFilter
+from protocols.sync.lists import TokensPart, token_hash, written
 from protocols.sync.topics import Stream
 from protocols.terms import (
     BalancePart,
@@ -91,7 +93,7 @@ LOCATION = Location(
     time_zone="Europe/Berlin",
     evses=(Evse(station_id="CS-1", evse_id=1, label="A1", max_power_w=22_000, tariff_id="standard"),),
 )
-MESSAGES = {
+MESSAGES: dict[str, Any] = {
     "birth": present.Birth(
         edge_id="edge-7",
         epoch=EPOCH,
@@ -101,7 +103,8 @@ MESSAGES = {
         evses=(LIVE,),
         streams=(present.StreamPosition(stream=Stream.MONEY, last_seq=12, acked_seq=10, first_seq=3),),
         documents={"tokens": 4},
-        understands=("filter",),
+        understands=("filter", "lists"),
+        digests={"tokens": written(token_hash(TOKEN))},
         meters=(METER, BAY),
         balance=BALANCE,
     ),
@@ -109,6 +112,15 @@ MESSAGES = {
     "live": present.Live(epoch=EPOCH, at=T0, evses=(LIVE,), meters=(METER, BAY), balance=BALANCE, sync=SYNC),
     "ack": down.Ack(
         epoch=EPOCH, stream=Stream.MONEY, seq=12, rejected=(down.RejectedEntry(seq=7, reason="no such tariff"),)
+    ),
+    "part_tokens": TokensPart(
+        version=5,
+        since=4,
+        part=1,
+        parts=1,
+        digest=written(token_hash(TOKEN)),
+        tokens=(TOKEN,),
+        removed=("04FFFF",),
     ),
     "desired_tokens": down.DesiredTokens(version=4, tokens=(TOKEN,)),
     "desired_accounts": down.DesiredAccounts(
