@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test check docs bench fuzz journeys clean
+.PHONY: help setup demo test check docs bench fuzz simulate journeys clean
 
 help: ## Explain the targets
 	@echo "Ohmstead: an edge-first controller for EV charging sites"
@@ -38,6 +38,9 @@ bench: $(READY) ## Run the benchmarks (half an hour); ONLY=name for one of them,
 
 fuzz: $(READY) ## Let stations say anything for an hour (MINUTES=60); what is found is kept in tests/fuzz/seeds
 	@$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),60)
+
+simulate: $(READY) ## Play edge, brokers and hub over weeks with faults, SEEDS=100 times; SEED=n plays one and shows it
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100) --jobs $(or $(JOBS),2))
 
 docs: $(READY) ## Write the documents that are made from the code
 	@$(BIN)/python -m docs.generate
