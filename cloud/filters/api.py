@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from starlette.responses import Response
 
-from cloud.edges.queries import one as one_edge
 from cloud.filters import queries
 from cloud.rest.access import Operator, Reader
 from cloud.rest.context import Hub, TheHub
@@ -145,5 +144,5 @@ async def _shown(hub: Hub, domain: int, edge_id: str) -> dict[str, Any]:
 
 async def _check_edge(hub: Hub, domain: int, edge_id: str) -> None:
     async with hub.store.read() as connection:
-        if (await connection.execute(one_edge(domain, edge_id))).first() is None:
+        if (await connection.execute(queries.edge(domain, edge_id))).first() is None:
             raise not_found("edge", edge_id)

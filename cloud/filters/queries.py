@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.rest.paging import PageQuery
 from cloud.store.engine import upsert
 from cloud.store.filter_tables import filters
+from cloud.store.tables import edges
 from cloud.store.versions import next_version
 from protocols.sync.filters import Classes
 
@@ -30,6 +31,10 @@ def many(domain: int) -> Select[Any]:
 
 def one(domain: int, edge_id: str) -> Select[Any]:
     return many(domain).where(filters.c.edge_id == edge_id)
+
+
+def edge(domain: int, edge_id: str) -> Select[Any]:
+    return select(edges.c.edge_id).where(edges.c.domain == domain, edges.c.edge_id == edge_id)
 
 
 async def put(connection: AsyncConnection, domain: int, edge_id: str, classes: Classes, now: datetime) -> None:
