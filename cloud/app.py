@@ -23,6 +23,7 @@ from cloud.deviations import api as deviations
 from cloud.device_model import api as device_model
 from cloud.dunning import api as dunning
 from cloud.edges import api as edges
+from cloud.edges import sync_api
 from cloud.filters import api as filters
 from cloud.jobs import api as jobs
 from cloud.local_lists import api as local_lists
@@ -73,6 +74,7 @@ SLICES: Final = (
     deviations,
     security,
     edges,
+    sync_api,
     stream,
 )
 _ABOUT: Final = """

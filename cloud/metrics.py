@@ -35,6 +35,10 @@ class Metrics:
             "ohmstead_cloud_ingest_lag_seconds", "Site time between the newest committed entry and its commit",
             ["stream"], registry=self.registry,
         )  # fmt: skip
+        self.edge_lag_s = Gauge(
+            "ohmstead_cloud_edge_lag_seconds", "Age of the oldest entry that an edge has for the hub", ["edge"],
+            registry=self.registry,
+        )  # fmt: skip
         self.commit_s = Histogram("ohmstead_cloud_commit_seconds", "Time to commit one batch", registry=self.registry)
         self.database_retries = Counter(
             "ohmstead_cloud_database_retries", "Writes repeated because the database was away", registry=self.registry

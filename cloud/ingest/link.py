@@ -27,6 +27,7 @@ from cloud.ingest.batches import prune_telemetry, store_batch
 from cloud.ingest.brokers import BrokerAddress, client_of
 from cloud.ingest.downlink import Downlink
 from cloud.ingest.live_values import LiveValues
+from cloud.ingest.sync_reports import lag_of, note_gap
 from cloud.live import Bell, BrokerPresence
 from cloud.metrics import Metrics
 from cloud.store import feed
@@ -219,6 +220,7 @@ class Ingest:
         if stored.newest_at is not None:
             self._metrics.ingest_lag_s.labels(stream).set((self._clock() - stored.newest_at).total_seconds())
         if stored.ack.resend:
+            await self._patiently(lambda: note_gap(self._store, address, stream, now))
             self._metrics.gaps.labels(stream).inc()
             _log.warning("gap", edge=str(address.prefix), stream=stream.value, have=stored.ack.seq, got=batch.first_seq)
         if stored.dead:
@@ -265,6 +267,8 @@ class Ingest:
         if live.at.tzinfo is None:
             raise BadEntry("at: a time without a zone")
         self._lives.setdefault((address, live.epoch), LiveValues()).hear(live)
+        if live.sync is not None:
+            self._metrics.edge_lag_s.labels(address.edge_id).set(lag_of(live.sync, live.at).total_seconds())
 
     async def _write_lives(self) -> None:
         """Write what came in within the last second, all edges in one transaction."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from protocols.sync.present import Birth, EvseLive, FlowLive, Live, MeterLive
+from protocols.sync.present import Birth, EvseLive, FlowLive, Live, MeterLive, SyncReport
 
 
 @dataclass(slots=True)
@@ -16,6 +16,7 @@ class LiveValues:
     meters: dict[str, tuple[MeterLive, datetime]] = field(default_factory=dict)
     balance: tuple[FlowLive, ...] = ()
     balance_at: datetime | None = None
+    sync: tuple[SyncReport, datetime] | None = None
 
     def hear(self, live: Live | Birth) -> None:
         """Older news than what is here changes nothing: messages may come in another order than they were sent."""
@@ -28,3 +29,5 @@ class LiveValues:
                 self.meters[meter.meter_id] = (meter, live.at)
         if live.balance and (self.balance_at is None or self.balance_at <= live.at):
             self.balance, self.balance_at = live.balance, live.at
+        if isinstance(live, Live) and live.sync is not None and (self.sync is None or self.sync[1] <= live.at):
+            self.sync = (live.sync, live.at)

@@ -19,6 +19,7 @@ from cloud.ingest.forks import position_of
 from cloud.ingest.live_values import LiveValues
 from cloud.ingest.meter_board import write_all_meters, write_meters
 from cloud.ingest.projection import learn_version
+from cloud.ingest.sync_reports import write_report
 from cloud.store import feed
 from cloud.store.documents import to_json
 from cloud.store.engine import Store, is_database_away, upsert
@@ -305,10 +306,14 @@ async def _write_lives(
     if edge is None or edge.epoch != epoch:
         return []
     await write_meters(connection, address, values)
+    events: list[FeedEvent] = []
+    if values.sync is not None:
+        origin = Origin(address=address, epoch=epoch, location_id=edge.location_id, received_at=now)
+        events += await write_report(connection, origin, *values.sync)
     if not values.evses:
-        return []
+        return events
     stations = {station_id for station_id, _ in values.evses}
     board = await EvseBoard.load(connection, address, edge.location_id, stations)
     for evse, at in values.evses.values():
         board.see(evse, at)
-    return await board.save(connection, now)
+    return events + await board.save(connection, now)

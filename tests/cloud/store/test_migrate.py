@@ -20,6 +20,7 @@ import cloud.store.meter_tables
 import cloud.store.migrate
 import cloud.store.money_tables
 import cloud.store.station_tables
+import cloud.store.sync_tables
 import cloud.store.tables
 from cloud.store import feed
 from cloud.store.columns import METADATA

@@ -1,0 +1,85 @@
+"""`/v1/edges/{edge_id}/sync` and `/v1/sync`: how far the hub is behind each edge, by what both know."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from cloud.edges import queries, sync_queries
+from cloud.edges.api import Document
+from cloud.rest.access import Reader
+from cloud.rest.context import TheHub
+from cloud.rest.paging import answer, answer_page, fetch_page
+from cloud.rest.problems import documented, not_found
+from protocols.sync.topics import Stream
+
+
+class StreamSync(BaseModel):
+    """A stream. Everything up to `seq` is committed here, the edge had `edge_seq` when it reported; `lag_s` is how old
+    the oldest entry between them was then. `resends` is how often the edge began again behind its last Ack, `gaps` how
+    often the hub asked for that. Null: the edge has not reported."""
+
+    stream: Stream
+    seq: int
+    committed_at: datetime | None
+    edge_seq: int | None
+    backlog: int | None
+    oldest_at: datetime | None
+    lag_s: float | None
+    drains_in_s: int | None
+    resends: int | None
+    gaps: int
+    dead_letters: int
+
+
+class EdgeSync(BaseModel):
+    """An edge's way to the hub. `broker`: by which it was heard last. `reported_at` is the edge's time of what it told
+    itself, once a minute while it can be heard."""
+
+    edge_id: str
+    status: Literal["online", "offline", "unknown"]
+    broker: str | None
+    heard_at: datetime
+    reported_at: datetime | None
+    streams: list[StreamSync]
+    bytes_today: int
+    bytes_saved_today: int
+    deferred: int
+    last_ack_at: datetime | None
+    documents: list[Document]
+
+
+class EdgeSyncPage(BaseModel):
+    """A page of them; `next_cursor` is null on the last one."""
+
+    items: list[EdgeSync]
+    next_cursor: str | None
+
+
+async def list_sync(hub: TheHub, who: Reader, wanted: Annotated[queries.EdgeQuery, Query()]) -> Response:
+    """The way of each edge to the hub, by their ids."""
+    async with hub.store.read() as connection:
+        page = await fetch_page(connection, queries.many(who.domain, wanted), wanted, queries.SORT)
+        documents = await sync_queries.shown(connection, page.rows)
+    return answer_page(documents, page.next_cursor)
+
+
+async def get_sync(hub: TheHub, who: Reader, edge_id: str) -> Response:
+    """One edge's way to the hub."""
+    async with hub.store.read() as connection:
+        rows = (await connection.execute(queries.one(who.domain, edge_id))).mappings().all()
+        documents = await sync_queries.shown(connection, rows)
+    if not documents:
+        raise not_found("edge", edge_id)
+    return answer(documents[0])
+
+
+def routes() -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["Edges"])
+    router.get("/sync", response_model=EdgeSyncPage, responses=documented(400))(list_sync)
+    router.get("/edges/{edge_id}/sync", response_model=EdgeSync, responses=documented(404))(get_sync)
+    return router
