@@ -16,6 +16,7 @@ from cloud.ingest import (
     device_changes,
     local_lists,
     money_changes,
+    money_news,
     reservations,
     security_changes,
 )
@@ -64,6 +65,7 @@ async def write(connection: AsyncConnection, origin: Origin, changes: Changes) -
     events = await _write_evses(connection, origin, changes)
     events += await _tell_sessions(connection, origin, changes)
     events += await write_alarms(connection, origin, changes.alarms_raised, changes.alarms_cleared)
+    events += await money_news.tell(connection, origin, changes)
     return events
 
 

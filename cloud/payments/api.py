@@ -16,6 +16,7 @@ from cloud.rest.context import TheHub
 from cloud.rest.fields import Amount
 from cloud.rest.paging import answer, read_one, read_page
 from cloud.rest.problems import documented, not_found
+from cloud.store.documents import payment_document
 from protocols.sync.payments import Mismatch, PaymentMethod, PaymentState
 
 _TILL: dict[str, JsonValue] = {
@@ -211,12 +212,12 @@ class TillPage(BaseModel):
 async def list_payments(hub: TheHub, who: Reader, wanted: Annotated[queries.PaymentQuery, Query()]) -> Response:
     """Payments as they stand now, the newest first."""
     query = queries.many(who.domain, wanted)
-    return await read_page(hub, query, wanted, queries.SORT, queries.shown, is_newest_first=True)
+    return await read_page(hub, query, wanted, queries.SORT, payment_document, is_newest_first=True)
 
 
 async def get_payment(hub: TheHub, who: Reader, payment_id: str) -> Response:
     """One payment."""
-    return await read_one(hub, queries.one(who.domain, payment_id), queries.shown, "payment", payment_id)
+    return await read_one(hub, queries.one(who.domain, payment_id), payment_document, "payment", payment_id)
 
 
 async def list_tills(hub: TheHub, who: Reader, wanted: Annotated[queries.TillQuery, Query()]) -> Response:

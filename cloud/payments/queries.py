@@ -17,10 +17,6 @@ from protocols.sync.payments import PaymentMethod, PaymentState
 SORT = (payments.c.at, payments.c.payment_id)
 TILL_SORT = (till_sessions.c.opened_at, till_sessions.c.session_id)
 LIST_SORT = (reconciliations.c.day, reconciliations.c.edge_id, reconciliations.c.provider)
-_SHOWN: Final = (
-    "edge_id", "contract_id", "cdr_id", "method", "state", "amount", "currency", "refunded", "at", "provider",
-    "provider_ref", "till_session_id", "given", "change", "reverses", "text",
-)  # fmt: skip
 _TILL: Final = (
     "edge_id", "till_id", "staff_id", "currency", "opened_at", "opening", "closed_at", "expected", "counted",
     "difference", "closed_by",
@@ -101,11 +97,6 @@ def lists(domain: int, wanted: ListQuery) -> Select[Any]:
     if wanted.day_to is not None:
         query = query.where(table.c.day < wanted.day_to.isoformat())
     return query if wanted.is_settled is None else query.where((table.c.unsettled == 0) == wanted.is_settled)
-
-
-def shown(row: RowMapping) -> dict[str, Any]:
-    mine = {"id": row["payment_id"], **{name: row[name] for name in _SHOWN}}
-    return mine | {"by": row["staff"], "last_updated": row["updated_at"]}
 
 
 def till_shown(row: RowMapping) -> dict[str, Any]:

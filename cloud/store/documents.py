@@ -33,6 +33,12 @@ _EVSE: Final = (
 )  # fmt: skip
 
 
+_PAYMENT: Final = (
+    "edge_id", "contract_id", "cdr_id", "method", "state", "amount", "currency", "refunded", "at", "provider",
+    "provider_ref", "till_session_id", "given", "change", "reverses", "text",
+)  # fmt: skip
+
+
 def to_json(value: object) -> bytes:
     """Ordinary JSON: times as ISO 8601 with Z, money as text."""
     return orjson.dumps(value, default=_encode, option=orjson.OPT_UTC_Z)
@@ -50,6 +56,18 @@ def session_document(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def alarm_document(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: row[name] for name in _ALARM} | {"status": "open" if row["cleared_at"] is None else "cleared"}
+
+
+def payment_document(row: Mapping[Any, Any]) -> dict[str, Any]:
+    mine = {"id": row["payment_id"], **{name: row[name] for name in _PAYMENT}}
+    return mine | {"by": row["staff"], "last_updated": row["updated_at"]}
+
+
+def balance_document(
+    contract_id: str, edge_id: str, currency: str, *, balance: Decimal, held: Decimal
+) -> dict[str, Any]:
+    """What a contract owes at one edge, what is held included; negative where the edge has its money."""
+    return {"contract_id": contract_id, "edge_id": edge_id, "currency": currency, "balance": balance, "held": held}
 
 
 def security_event_document(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -23,6 +23,8 @@ class FeedKind(StrEnum):
     STATE = "state"
     SESSION = "session"
     ALARM = "alarm"
+    PAYMENT = "payment"
+    BALANCE = "balance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,9 @@ CLOSE_TOO_SLOW: Final = 4408
 CLOSE_TRY_AGAIN: Final = 1013
 
 
+OF_CHARGERS: Final = frozenset({FeedKind.STATE, FeedKind.SESSION, FeedKind.ALARM})
+
+
 class _Refused(Exception):
     """The stream ends here for a reason that the client is told."""
 
@@ -201,10 +204,11 @@ def _key_of(websocket: WebSocket) -> str | None:
 
 
 def _kinds_of(websocket: WebSocket) -> frozenset[FeedKind]:
-    """`?kinds=state,session,alarm`; all without it."""
+    """`?kinds=state,session,alarm,payment,balance`; without it the first three: who looks after chargers is not told
+    of money."""
     asked = websocket.query_params.get("kinds")
     if asked is None:
-        return frozenset(FeedKind)
+        return OF_CHARGERS
     try:
         return frozenset(FeedKind(kind) for kind in asked.split(","))
     except ValueError as error:
