@@ -329,7 +329,8 @@ class DocumentApplied:
 class TokensChanged:
     """The token list changed: by an import or a block at the site (`source` "site"), or by a document ("hub").
 
-    `is_complete` replaces all tokens of that source; otherwise the tokens are added or overwritten by uid.
+    `is_complete` replaces all tokens of that source; otherwise the tokens are added or overwritten by uid, and those of
+    `removed` (uids as they are compared) go.
     """
 
     source: Literal["site", "hub"]
