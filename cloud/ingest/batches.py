@@ -91,8 +91,10 @@ async def _store(
     if taken.good:
         rows = [{**key, "seq": seq, "raw": batch.raw[seq]} for seq in taken.good]
         await connection.execute(insert_missing(connection, entries), rows)
+    missing: int | None = None
     if taken.changes.seals:
-        taken.events += await chain_seals.take(connection, origin, taken.changes.seals)
+        events, missing = await chain_seals.take(connection, origin, taken.changes.seals)
+        taken.events += events
     for shed in taken.changes.shed:
         await _pass_over_shed(connection, origin, shed)
     if taken.dead:
@@ -103,6 +105,8 @@ async def _store(
         .where(*(stream_positions.c[name] == value for name, value in key.items()))
         .values(seq=batch.last_seq, stamp=stamp, dead=dead_before + len(taken.dead), updated_at=now)
     )
+    if missing is not None:
+        return await _step_back(connection, origin, batch, missing, taken.events)
     await feed.append(connection, taken.events)
     rejected = await _rejected(connection, address, batch, dead_before + len(taken.dead))
     return Stored(
@@ -111,6 +115,37 @@ async def _store(
         duplicates=max(0, position + 1 - batch.first_seq),
         dead=len(taken.dead),
         newest_at=taken.changes.newest_at,
+    )
+
+
+async def _step_back(
+    connection: AsyncConnection, origin: Origin, batch: Batch, missing: int, events: list[FeedEvent]
+) -> Stored:
+    """Entries that were here are gone: everything from the first of them on is asked for again, and what is here is
+    known by its ids. What the edge has no more is passed over with its next birth."""
+    await _set_position(connection, origin, batch.stream, missing - 1)
+    body = AlarmRaised(
+        alarm_id=f"hub.entries_missing.{origin.epoch}.{batch.stream}",
+        alarm="entries_missing",
+        severity=Severity.CRITICAL,
+        text=f"Entry {missing} of the {batch.stream} stream, and perhaps others, were here and are not any more; the"
+        " edge is asked for all since. Look at the hub's database and how it was restored",
+    )
+    events += await raise_once(connection, origin, body, f"missing-{batch.stream}-{missing}")
+    await feed.append(connection, events)
+    return Stored(ack=Ack(epoch=batch.epoch, stream=batch.stream, seq=missing - 1, resend=True))
+
+
+async def _set_position(connection: AsyncConnection, origin: Origin, stream: Stream, seq: int) -> None:
+    await connection.execute(
+        update(stream_positions)
+        .where(
+            stream_positions.c.domain == origin.address.domain,
+            stream_positions.c.edge_id == origin.address.edge_id,
+            stream_positions.c.epoch == origin.epoch,
+            stream_positions.c.stream == stream.value,
+        )
+        .values(seq=seq, stamp=None, updated_at=origin.received_at)
     )
 
 
@@ -234,16 +269,7 @@ async def _pass_over_shed(connection: AsyncConnection, origin: Origin, shed: Ent
         return
     position, _ = await lock_position(connection, origin.address, origin.epoch, shed.stream, origin.received_at)
     if shed.first_seq - 1 <= position < shed.last_seq:
-        await connection.execute(
-            update(stream_positions)
-            .where(
-                stream_positions.c.domain == origin.address.domain,
-                stream_positions.c.edge_id == origin.address.edge_id,
-                stream_positions.c.epoch == origin.epoch,
-                stream_positions.c.stream == shed.stream.value,
-            )
-            .values(seq=shed.last_seq, stamp=None, updated_at=origin.received_at)
-        )
+        await _set_position(connection, origin, shed.stream, shed.last_seq)
 
 
 async def _bury(

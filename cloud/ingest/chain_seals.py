@@ -1,7 +1,8 @@
 """Holds what an edge says of its chain of hashes against the entries that are here, and keeps what it said.
 
-The hub reckons the same chain (edge/ledger/chain.py) over the money that it has, from one seal to the next: a thousand
-entries or so. Whoever changes the money at the site after that cannot change what is kept here.
+The hub reckons the same chain (edge/ledger/chain.py) over the money that it has, from one seal to the next: a day, or a
+thousand entries. Whoever changes the money at the site after that cannot change what is kept here. What should be here
+between two seals and is not any more is asked for again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.changes import Origin, alarm_row
@@ -19,7 +20,7 @@ from cloud.ingest.projection import write_alarms
 from cloud.store.engine import insert_missing
 from cloud.store.feed import FeedEvent
 from cloud.store.proof_tables import chain_seals
-from cloud.store.tables import alarms, entries
+from cloud.store.tables import alarms, dead_letters, entries
 from protocols.sync.proof import ChainSealed
 from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmRaised, Severity
@@ -31,11 +32,16 @@ MAX_ENTRIES: Final = 20_000
 
 async def take(
     connection: AsyncConnection, origin: Origin, seals: Sequence[tuple[int, datetime, ChainSealed]]
-) -> list[FeedEvent]:
-    """To be called when the entries of the batch are stored; returns what the feed should tell."""
+) -> tuple[list[FeedEvent], int | None]:
+    """To be called when the entries of the batch are stored; returns what the feed should tell, and the first entry
+    that a seal counts and that is not here any more, which is told once for each seal."""
     events: list[FeedEvent] = []
+    missing: list[int] = []
     for seq, at, seal in seals:
         is_proved = await _is_proved(connection, origin, seal)
+        is_known = await _look_again(connection, origin, seq, is_proved=is_proved)
+        if not is_known:
+            missing += await _missing(connection, origin, seal)
         row = {
             **origin.key,
             "epoch": origin.epoch,
@@ -50,7 +56,39 @@ async def take(
         await connection.execute(insert_missing(connection, chain_seals), row)
         if is_proved is False:
             events += await _tell(connection, origin, seq, seal)
-    return events
+    return events, min(missing, default=None)
+
+
+async def _look_again(connection: AsyncConnection, origin: Origin, seq: int, *, is_proved: bool | None) -> bool:
+    """Whether the seal came before; then what was missing may be here now."""
+    mine = (
+        (chain_seals.c.domain == origin.address.domain)
+        & (chain_seals.c.edge_id == origin.address.edge_id)
+        & (chain_seals.c.epoch == origin.epoch)
+        & (chain_seals.c.seq == seq)
+    )
+    if (await connection.execute(select(chain_seals.c.seq).where(mine))).one_or_none() is None:
+        return False
+    await connection.execute(update(chain_seals).where(mine).values(is_proved=is_proved))
+    return True
+
+
+async def _missing(connection: AsyncConnection, origin: Origin, seal: ChainSealed) -> list[int]:
+    """The first entry between two seals that is neither here nor among the dead letters."""
+    if seal.through_seq - seal.since_seq > MAX_ENTRIES:
+        return []
+    here: set[int] = set()
+    for table in (entries, dead_letters):
+        query = select(table.c.seq).where(
+            table.c.domain == origin.address.domain,
+            table.c.edge_id == origin.address.edge_id,
+            table.c.epoch == origin.epoch,
+            table.c.stream == Stream.MONEY.value,
+            table.c.seq > seal.since_seq,
+            table.c.seq <= seal.through_seq,
+        )
+        here |= {seq for (seq,) in await connection.execute(query)}
+    return [seq for seq in range(seal.since_seq + 1, seal.through_seq + 1) if seq not in here][:1]
 
 
 async def _is_proved(connection: AsyncConnection, origin: Origin, seal: ChainSealed) -> bool | None:

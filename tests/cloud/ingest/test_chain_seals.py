@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from cloud.edges.queries import shown
-from cloud.ingest.batches import store_batch
+from cloud.ingest.batches import Stored, store_batch
 from cloud.store.engine import Store
+from cloud.store.money_tables import account_totals
 from cloud.store.proof_tables import chain_seals
-from cloud.store.tables import alarms, edges
+from cloud.store.tables import alarms, cdrs, edges, entries, posting_legs, sessions
 from edge.domain.proof_events import ChainGrown
 from edge.ledger.chain import last_seal
 from edge.ledger.ledger import Ledger
-from protocols.sync.codec import decode_batch, encode_batch, encode_entry
+from protocols.sync.codec import decode_batch, encode_batch, encode_entry, stamp_of
+from protocols.sync.down import Ack
 from protocols.sync.proof import ChainSealed
 from protocols.sync.topics import EdgeAddress, Stream
 from protocols.sync.up import Entry
@@ -101,3 +103,42 @@ async def test_the_newest_seal_is_shown_with_its_edge(store: Store, tmp_path: Pa
         "is_proved": True,
         "sealed_at": entries[-1].at,
     }
+
+
+async def test_what_is_not_here_any_more_is_asked_for_again_and_taken_once(store: Store, tmp_path: Path) -> None:
+    """Somebody put an older copy of some of the hub's tables back."""
+    epoch, journal = await sent(tmp_path)
+    seals = [at for at, entry in enumerate(journal) if isinstance(entry.body, ChainSealed)]
+    edge = EdgeAddress(0, "edge-1")
+
+    async def tell(part: list[Entry]) -> Stored:
+        payload = encode_batch(epoch, Stream.MONEY, part[0].seq, [encode_entry(entry) for entry in part])
+        return await store_batch(store, edge, decode_batch(payload), HUB_TIME)
+
+    async def money() -> tuple[list[Any], ...]:
+        async with store.read() as connection:
+            found = []
+            for table in (entries, cdrs, posting_legs, account_totals, sessions):
+                columns = [column for column in table.c if column.name != "updated_at"]
+                rows = await connection.execute(select(*columns))
+                found.append(sorted(repr(tuple(row)) for row in rows))
+            return tuple(found)
+
+    assert (await tell(journal[:-1])).ack.seq == journal[-2].seq
+    before = await money()
+    first = journal[seals[0] + 2].seq
+    async with store.write() as connection:
+        await connection.execute(delete(entries).where(entries.c.seq.in_([first, first + 3, first + 4])))
+    stored = await tell(journal[-1:])
+    assert (stored.ack.seq, stored.ack.resend) == (first - 1, True)
+    again = [entry for entry in journal if entry.seq >= first]
+    assert (await tell(again)).ack == Ack(
+        epoch=epoch, stream=Stream.MONEY, seq=journal[-1].seq, entry_at=stamp_of(encode_entry(journal[-1]))
+    )
+    after = await money()
+    assert [len(each) for each in after] == [len(before[0]) + 1, *(len(each) for each in before[1:])]
+    assert after[1:] == before[1:]
+    async with store.read() as connection:
+        proved = (await connection.execute(select(chain_seals.c.is_proved).order_by(chain_seals.c.seq))).scalars().all()
+        raised = (await connection.execute(select(alarms.c.alarm))).scalars().all()
+    assert (list(proved), list(raised)) == ([True, True], ["entries_missing"])
