@@ -27,6 +27,7 @@ LOCATION: Final = "LOC-DEMO"
 SPEED: Final = 60
 HOUSE_W: Final = 1_200
 SUN_W: Final = 6_000
+CLOUDY_W: Final = 2_000
 
 
 @dataclass(slots=True)
@@ -82,75 +83,75 @@ async def a_metered_site(folder: Path) -> AsyncIterator[MeteredSite]:
             yield MeteredSite(site, grid, roof)
 
 
-async def test_the_hub_shows_the_present_and_how_old_it_is(tmp_path: Path) -> None:
+async def test_the_hub_knows_what_a_sites_meters_show(tmp_path: Path) -> None:
     async with a_metered_site(tmp_path) as lot:
-        known = {"grid": HOUSE_W - SUN_W, "pv": SUN_W, "evses": 0, "rest": HOUSE_W}
-
-        async def is_present() -> bool:
-            return await lot.flows() == known and not await is_stale()
-
-        async def is_stale() -> bool:
-            return bool((await lot.balance())["is_stale"])
-
-        await wait_until(is_present, 20)
-        shown, local = await lot.meters(), {each["meter_id"]: each for each in (await lot.at_edge())["meters"]}
-        assert {name: each["role"] for name, each in shown.items()} == {"GRID": "feeder", "ROOF": "pv"}
-        for name, each in shown.items():
-            assert (each["power_w"], each["is_online"], each["is_stale"]) == (local[name]["power_w"], True, False)
-            assert each["serial_number"] == local[name]["serial_number"]
-            assert [phase["phase"] for phase in each["phases"]] == ["L1", "L2", "L3"]
-
-        lot.site.wan.cut()
-        await wait_until(is_stale, 20)
-        lot.roof.shine(2_000)
-        before = await lot.balance()
-
-        async def edge_knows() -> bool:
-            flows = {flow["part"]: flow["power_w"] for flow in (await lot.at_edge())["balance"]}
-            return bool(flows["pv"] == 2_000)
-
-        await wait_until(edge_knows, 20)
-        after = await lot.balance()
-        assert after["as_of"] == before["as_of"]
-        assert after["age_s"] > before["age_s"]
-        assert {flow["part"]: flow["power_w"] for flow in after["parts"]} == known
-        assert all(each["is_stale"] for each in (await lot.meters()).values())
-
-        lot.site.wan.heal()
-        known |= {"grid": HOUSE_W - 2_000, "pv": 2_000}
-        await wait_until(is_present, 30)
+        await registers_and_power_are_in_the_telemetry(lot)
+        await the_present_is_shown_and_how_old_it_is(lot)
+        await a_meter_that_falls_silent_is_not_known(lot)
 
 
-async def test_a_meter_that_falls_silent_is_not_known_at_the_hub(tmp_path: Path) -> None:
-    async with a_metered_site(tmp_path) as lot:
+async def registers_and_power_are_in_the_telemetry(lot: MeteredSite) -> None:
+    power = (Measurand.POWER, Measurand.POWER_EXPORT)
+    energy = (Measurand.ENERGY_REGISTER, Measurand.ENERGY_EXPORT_REGISTER)
 
-        async def is_known() -> bool:
-            return await lot.flows() == {"grid": HOUSE_W - SUN_W, "pv": SUN_W, "evses": 0, "rest": HOUSE_W}
-
-        await wait_until(is_known, 20)
-        lot.grid.misbehave(Kind.SILENCE, times=None)
-
-        async def is_unknown() -> bool:
-            return await lot.flows() == {"grid": None, "pv": SUN_W, "evses": 0, "rest": None}
-
-        await wait_until(is_unknown, 30)
-        grid = (await lot.meters())["GRID"]
-        assert (grid["is_online"], grid["power_w"], grid["is_stale"]) == (False, None, False)
-        assert grid["age_s"] > 0
-
-
-async def test_registers_and_power_of_meters_are_in_the_telemetry_of_the_hub(tmp_path: Path) -> None:
-    async with a_metered_site(tmp_path) as lot:
-        power = (Measurand.POWER, Measurand.POWER_EXPORT)
-        energy = (Measurand.ENERGY_REGISTER, Measurand.ENERGY_EXPORT_REGISTER)
-
-        def have_all() -> bool:
-            grid, roof = lot.telemetry("GRID"), lot.telemetry("ROOF")
-            return all(any(name in told for name in kinds) for told in (grid, roof) for kinds in (power, energy))
-
-        await wait_until(have_all, 30)
+    def have_all() -> bool:
         grid, roof = lot.telemetry("GRID"), lot.telemetry("ROOF")
-        assert grid.get(Measurand.POWER, 0) - grid.get(Measurand.POWER_EXPORT, 0) == HOUSE_W - SUN_W
-        assert roof.get(Measurand.POWER, 0) - roof.get(Measurand.POWER_EXPORT, 0) == -SUN_W
-        exported_wh = roof[Measurand.ENERGY_EXPORT_REGISTER]
-        await wait_until(lambda: lot.telemetry("ROOF")[Measurand.ENERGY_EXPORT_REGISTER] > exported_wh, 30)
+        return all(any(name in told for name in kinds) for told in (grid, roof) for kinds in (power, energy))
+
+    await wait_until(have_all, 30)
+    grid, roof = lot.telemetry("GRID"), lot.telemetry("ROOF")
+    assert grid.get(Measurand.POWER, 0) - grid.get(Measurand.POWER_EXPORT, 0) == HOUSE_W - SUN_W
+    assert roof.get(Measurand.POWER, 0) - roof.get(Measurand.POWER_EXPORT, 0) == -SUN_W
+    exported_wh = roof[Measurand.ENERGY_EXPORT_REGISTER]
+    await wait_until(lambda: lot.telemetry("ROOF")[Measurand.ENERGY_EXPORT_REGISTER] > exported_wh, 30)
+
+
+async def the_present_is_shown_and_how_old_it_is(lot: MeteredSite) -> None:
+    """Also while the link is cut; at the end the sun gives `CLOUDY_W`."""
+    known = {"grid": HOUSE_W - SUN_W, "pv": SUN_W, "evses": 0, "rest": HOUSE_W}
+
+    async def is_present() -> bool:
+        return await lot.flows() == known and not await is_stale()
+
+    async def is_stale() -> bool:
+        return bool((await lot.balance())["is_stale"])
+
+    await wait_until(is_present, 20)
+    shown, local = await lot.meters(), {each["meter_id"]: each for each in (await lot.at_edge())["meters"]}
+    assert {name: each["role"] for name, each in shown.items()} == {"GRID": "feeder", "ROOF": "pv"}
+    for name, each in shown.items():
+        assert (each["power_w"], each["is_online"], each["is_stale"]) == (local[name]["power_w"], True, False)
+        assert each["serial_number"] == local[name]["serial_number"]
+        assert [phase["phase"] for phase in each["phases"]] == ["L1", "L2", "L3"]
+
+    lot.site.wan.cut()
+    await wait_until(is_stale, 20)
+    lot.roof.shine(CLOUDY_W)
+    before = await lot.balance()
+
+    async def edge_knows() -> bool:
+        flows = {flow["part"]: flow["power_w"] for flow in (await lot.at_edge())["balance"]}
+        return bool(flows["pv"] == CLOUDY_W)
+
+    await wait_until(edge_knows, 20)
+    after = await lot.balance()
+    assert after["as_of"] == before["as_of"]
+    assert after["age_s"] > before["age_s"]
+    assert {flow["part"]: flow["power_w"] for flow in after["parts"]} == known
+    assert all(each["is_stale"] for each in (await lot.meters()).values())
+
+    lot.site.wan.heal()
+    known |= {"grid": HOUSE_W - CLOUDY_W, "pv": CLOUDY_W}
+    await wait_until(is_present, 30)
+
+
+async def a_meter_that_falls_silent_is_not_known(lot: MeteredSite) -> None:
+    lot.grid.misbehave(Kind.SILENCE, times=None)
+
+    async def is_unknown() -> bool:
+        return await lot.flows() == {"grid": None, "pv": CLOUDY_W, "evses": 0, "rest": None}
+
+    await wait_until(is_unknown, 30)
+    grid = (await lot.meters())["GRID"]
+    assert (grid["is_online"], grid["power_w"], grid["is_stale"]) == (False, None, False)
+    assert grid["age_s"] > 0
