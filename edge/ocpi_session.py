@@ -26,7 +26,7 @@ def from_ocpi(document: Mapping[str, Any]) -> dict[str, Any]:
     is no end, as long as its time says. Nothing else of the document is used but `time_zone`, which is ours. Raises
     BadText."""
     listed = document["charging_periods"]
-    if not isinstance(listed, list | tuple) or not all(isinstance(each, Mapping) for each in listed):
+    if not isinstance(listed, list | tuple) or not listed or not all(isinstance(each, Mapping) for each in listed):
         raise BadText("charging_periods is no list of periods")
     starts = [_instant(f"period {n}: start_date_time", each.get("start_date_time")) for n, each in enumerate(listed, 1)]
     ends: list[datetime | None] = [*starts[1:], None]

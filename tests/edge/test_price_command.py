@@ -157,6 +157,7 @@ def test_a_bad_tariff_is_told_with_its_place(tmp_path: Path, tariff: Any, expect
             "period 1: ends after the year 2200",
         ),
         (TARIFF, periods({"duration_s": 1, "energy_kwh": "1e-999999"}), "energy_kwh '1e-999999' is no number"),
+        (TARIFF, {"charging_periods": []}, "charging_periods is no list of periods"),
         (TARIFF, ocpi_session({"type": "ENERGY", "volume": "NaN"}), "period 1: the volume of ENERGY is no number"),
         (TARIFF, ocpi_session({"type": "TIME", "volume": "Infinity"}), "period 1: the volume of TIME is no number"),
         (TARIFF, ocpi_session({"type": "TIME", "volume": "1e99999999"}), "period 1: the volume of TIME is no number"),
