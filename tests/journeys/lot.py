@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from deploy.demo.processes import program
 from deploy.demo.servers import steady_port
-from deploy.demo.site import Edge, run_to_end
+from deploy.demo.site import Edge, import_tokens, run_to_end
 from edge.local.client import local_client
 from firmware_sim.modbus.device import Device
 from firmware_sim.vehicle import UJ_PER_WH
@@ -155,7 +155,7 @@ async def lot_of(
     config.write_text(site + "".join(blocks), encoding="utf-8")
     tokens = folder / "tokens.csv"
     tokens.write_text(f"uid,contract_id,group_id,valid,expires_at\n{CARD},C-1,,true,\nAPP-1,C-2,,true,\n")
-    await run_to_end(program("ohmstead-edge"), "tokens", "import", str(tokens), "-c", str(config))
+    await import_tokens(config, tokens)
     edge = Edge(
         name="edge",
         command=(program("ohmstead-edge"), "run", "-c", str(config)),

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from deploy.demo.processes import Child, program, spawn
 from deploy.demo.servers import is_listening, steady_port
-from deploy.demo.site import run_to_end
+from deploy.demo.site import import_tokens, run_to_end
 from edge.ledger.reader import LedgerReader
 from edge.local.client import AgentUnreachable, local_client
 from firmware_sim.load.edge_config import write_configs, write_tokens
@@ -70,7 +70,7 @@ class NodeAgent:
         config.write_text(text)
 
     async def bring_cards(self, cards: Path) -> None:
-        await run_to_end(program("ohmstead-edge"), "tokens", "import", str(cards), "-c", str(self.folder / "edge.toml"))
+        await import_tokens(self.folder / "edge.toml", cards)
 
     async def start(self) -> None:
         listening = self.data / "listening.json"

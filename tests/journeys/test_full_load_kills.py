@@ -28,7 +28,7 @@ import pytest
 
 from deploy.demo.processes import program
 from deploy.demo.servers import steady_port
-from deploy.demo.site import Edge, run_to_end
+from deploy.demo.site import Edge, import_tokens
 from deploy.demo.verify import check_ledger, compare_with_chargers
 from firmware_sim.load.edge_config import write_configs, write_tokens
 from firmware_sim.load.plan import Identities
@@ -170,11 +170,10 @@ async def an_edge(folder: Path, timeline: Timeline) -> Edge:
     config, ports = folder / "edge.toml", (steady_port(), steady_port())
     write_configs(config, IDENTITIES, ports=ports[:1], evses=1, heartbeat_s=1)
     write_tokens(folder / "tokens.csv", IDENTITIES)
-    command = program("ohmstead-edge")
-    await run_to_end(command, "tokens", "import", str(folder / "tokens.csv"), "-c", str(config))
+    await import_tokens(config, folder / "tokens.csv")
     return Edge(
         name="edge",
-        command=(command, "run", "-c", str(config)),
+        command=(program("ohmstead-edge"), "run", "-c", str(config)),
         log=folder / "edge.log",
         environment={"OHMSTEAD_TIMELINE": str(timeline), "OHMSTEAD_EDGE_LOCAL__PORT": str(ports[1])},
         config=config,

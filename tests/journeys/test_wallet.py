@@ -22,8 +22,8 @@ from tests.journeys.harness import SCENARIOS, a_site, fleet_at
 from tests.kit import wait_until
 
 CARD, CONTRACT = "04A1B2C3D4E505", "CONTRACT-005"
-MARGIN_S = "240"
-"""The agent looks every 10 s of the machine's time, which are 200 s of the site's."""
+MARGIN_S = "360"
+"""The agent looks every 10 s of the machine's time, which are 300 s of the site's."""
 CAR = Vehicle.at_percent(20, battery_wh=60_000)
 
 
@@ -39,11 +39,11 @@ async def balance(site: Site) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize(("station_id", "kills"), [("CP01", 0), ("CP03", 0), ("CP01", 1)])
+@pytest.mark.parametrize(("station_id", "kills"), [("CP03", 0), ("CP01", 1)])
 async def test_a_wallet_is_spent_and_not_overdrawn(tmp_path: Path, station_id: str, kills: int) -> None:
     day = scenarios.load(str(SCENARIOS / "busy.toml"))
     async with (
-        a_site(tmp_path, speed=20.0, OHMSTEAD_EDGE_ACCOUNTS__MARGIN_S=MARGIN_S) as site,
+        a_site(tmp_path, speed=30.0, OHMSTEAD_EDGE_ACCOUNTS__MARGIN_S=MARGIN_S) as site,
         fleet_at(site, day, tmp_path / "chargers") as fleet,
     ):
         anna = Customer(id="K5", name="Anna")
