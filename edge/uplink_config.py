@@ -78,6 +78,9 @@ class UplinkSettings(EndpointSettings):
         gt=0,
         description="without an Ack so long the hub counts as away; where there are several brokers the next is tried",
     )
+    lag_alarm_min: int = Field(
+        default=15, ge=1, le=10_080, description="an alarm (sync_lag) when the hub is so far behind, away or not"
+    )
     bytes_per_hour: int | None = Field(
         default=None,
         ge=50_000,

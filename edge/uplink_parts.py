@@ -35,6 +35,7 @@ def uplink_of(
         probe_every_s=chosen.probe_every_s,
         ack_timeout_s=chosen.ack_timeout_s,
         silent_after_s=chosen.silent_after_s,
+        lag_alarm_s=chosen.lag_alarm_min * 60.0,
         bytes_per_hour=chosen.bytes_per_hour,
         backlog_share=chosen.backlog_percent / 100,
     )

@@ -68,6 +68,7 @@ from edge.domain.events import (
     SiteEvent,
     StationLetIn,
     StationsClaimed,
+    SyncLagged,
     TariffsImported,
     Ticked,
     TokenBlocked,
@@ -288,6 +289,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
         case UplinkChanged():
             if site.is_uplink_online != event.is_online or site.uplink_since is None:
                 site.is_uplink_online, site.uplink_since = event.is_online, now
+        case SyncLagged():
+            remote.note_lag(site, decision, event, now)
         case ConnectionLimitReached():
             stations.note_connection_limit(site, decision, event, now)
         case ChainGrown(seal=seal):

@@ -113,6 +113,14 @@ class UplinkChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SyncLagged:
+    """The hub is far behind the journal, or not any more; `text` is for the staff."""
+
+    is_lagging: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimitReached:
     """Stations are turned away because the agent may open no more files; or there is room again."""
 
@@ -259,6 +267,7 @@ SiteEvent = (
     | FileFetched
     | FileBrought
     | UplinkChanged
+    | SyncLagged
     | StationsClaimed
     | ClaimAnswered
     | PeerChanged

@@ -9,7 +9,7 @@ from typing import Any, Final, assert_never
 from edge.domain import asking, edge_transactions, jobs, local_lists, operations, polled_commands
 from edge.domain.decision import Decision
 from edge.domain.disk_events import DiskLevel
-from edge.domain.events import DocumentUnreadable, Done, Refused, TokenBlocked, TokensImported
+from edge.domain.events import DocumentUnreadable, Done, Refused, SyncLagged, TokenBlocked, TokensImported
 from edge.domain.site import OpenCommand, Site
 from protocols.charger.commands import Operation, RawCall
 from protocols.charger.events import CommandAnswered
@@ -199,6 +199,14 @@ def block_token(site: Site, decision: Decision, event: TokenBlocked, now: dateti
         decision.reply = Refused(reason="the site's block is lifted, but the hub blocks this token: unblock it there")
         return
     decision.reply = Done(text="token blocked" if event.is_blocked else "token may charge again")
+
+
+def note_lag(site: Site, decision: Decision, event: SyncLagged, now: datetime) -> None:
+    """The hub has fallen behind, or has caught up."""
+    if event.is_lagging:
+        decision.raise_alarm(site, now, "sync_lag", Severity.WARNING, event.text, "uplink")
+    else:
+        decision.clear_alarm(site, now, "sync_lag", "uplink")
 
 
 def note_ack(site: Site, decision: Decision, ack: Ack, now: datetime) -> None:

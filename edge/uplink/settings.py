@@ -121,6 +121,9 @@ class UplinkSettings:
     """What a metered line may carry of ours; None where it is not metered. See budget.py."""
     backlog_share: float = 0.5
 
+    lag_alarm_s: float = 900.0
+    """The staff is told when the hub is so far behind."""
+
     live_interval_s: float = 1.0
     live_active_s: float = 10.0
     """EVSEs with a running transaction are published at least this often, changed or not."""

@@ -20,6 +20,7 @@ from edge.uplink.broker import broker_session, subscribe
 from edge.uplink.broker_choice import BrokerChoice
 from edge.uplink.budget import Budget
 from edge.uplink.failback import Leave, until_another_is_better
+from edge.uplink.lag import watch_lag
 from edge.uplink.live import LivePublisher
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.presence import Presence
@@ -49,6 +50,8 @@ class MqttUplink:
         self._address = address
         self._metrics = metrics
         self._progress = progress
+        self._journal = journal
+        self._inbox = inbox
         self._presence = Presence(inbox, metrics)
         budget = self._budget = Budget(settings.bytes_per_hour, settings.backlog_share)
         self._publisher = Publisher(
@@ -83,6 +86,8 @@ class MqttUplink:
         """Stay connected until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._presence.report(), name="uplink-presence")
+            limits = (self._settings.lag_alarm_s, self._settings.report_every_s)
+            tasks.create_task(watch_lag(self._journal, self._inbox, *limits), name="uplink-lag")
             await self._stay_connected()
 
     async def sync_status(self) -> dict[str, Any]:

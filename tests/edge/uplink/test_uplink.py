@@ -96,6 +96,7 @@ async def test_a_silent_hub_is_asked_again_slowly_and_told_to_the_site(broker: B
         await wait_until(lambda: site.inbox.presence == [True, False])
         sent = sum(len(batch.raw) for batch in hub.batches)
         assert sent <= (4 + 4) * codec.MAX_BATCH_ENTRIES  # the window, then one batch at a time
+        await wait_until(lambda: len(hub.batches) > 4)
         assert {batch.first_seq for batch in hub.batches[4:]} == {1}
         hub.is_acking = True
         await all_acked(site)
