@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import httpx
+import pytest
 
+from cloud.ingest import desired_accounts
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
 from protocols.ocpi.customer import Billing, Contract, Customer, Vehicle
@@ -55,7 +58,10 @@ async def born(*edges: EdgeDouble) -> None:
         await edge.acked(Stream.EVENT, 0)
 
 
-async def test_they_reach_edges_with_what_the_others_posted(start_hub: StartHub, broker: Broker) -> None:
+async def test_they_reach_edges_with_what_the_others_posted(
+    start_hub: StartHub, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desired_accounts, "BALANCES_EVERY", timedelta(seconds=1))
     async with start_hub(broker) as hub, await hub.client() as client:
         async with connected(broker) as edge, connected(broker, OTHER) as other:
             await born(edge, other)
