@@ -172,6 +172,10 @@ def _batch(stream: Stream) -> dict[str, Any]:
             "epoch": {"type": "string"},
             "stream": {"const": stream.value},
             "first_seq": {"type": "integer", "minimum": 1, "maximum": codec.MAX_SEQ},
+            "after_at": {
+                "type": "string",
+                "description": "When the entry before the first one was made, as it is written there.",
+            },
             "entries": {"type": "array", "minItems": 1, "items": {"$ref": _REF.format(model=f"Entry_{stream}")}},
         },
         "required": ["v", "epoch", "stream", "first_seq", "entries"],
