@@ -259,14 +259,15 @@ class Agent:
                 self.site.remember(past)
 
     def _commit_of(self, decisions: Sequence[Decision]) -> Commit:
-        if not any(d.entries or d.checkpoints or d.acked or d.dead for d in decisions):
+        lasting = [d for d in decisions if d.entries or d.checkpoints or d.acked or d.dead]
+        if not lasting:
             return Commit()
-        checkpoints = {key: value for d in decisions for key, value in d.checkpoints.items()}
+        checkpoints = {key: value for d in lasting for key, value in d.checkpoints.items()}
         return Commit(
-            entries=[entry for d in decisions for entry in d.entries],
+            entries=[entry for d in lasting for entry in d.entries],
             checkpoints=list(checkpoints.values()),
-            acked={stream: seq for d in decisions for stream, seq in d.acked.items()},
-            dead=[dead for d in decisions for dead in d.dead],
+            acked={stream: seq for d in lasting for stream, seq in d.acked.items()},
+            dead=[dead for d in lasting for dead in d.dead],
             last_charger_number=self.site.last_charger_number,
         )
 

@@ -29,6 +29,7 @@ from protocols.errors import BadFrame, BadPayload
 from protocols.ocpp.dialect import Decided, Immediate, Relayed
 from protocols.ocpp.dialects import DIALECTS
 from protocols.ocpp.frame import Call, CallError, CallResult, Send, encode, encode_result, parse
+from protocols.ocpp.proper_call import proper_call
 from protocols.ocpp.quirks import catalogue
 from protocols.ocpp.quirks.apply import corrected
 from protocols.ocpp.quirks.model import BY_THE_BOOK
@@ -209,7 +210,7 @@ class Conversation:
 
     def _serve(self, raw: bytes, now_s: float) -> None:
         try:
-            frame = parse(raw, self.dialect.version)
+            frame = proper_call(raw, self.dialect.version) or parse(raw, self.dialect.version)
         except BadFrame as bad:
             self._complain("unreadable", bad.code, bad.description)
             self._say(encode(CallError(bad.message_id, bad.code, bad.description)))
@@ -234,7 +235,7 @@ class Conversation:
             code = ErrorCode.NOT_SUPPORTED if is_known else ErrorCode.NOT_IMPLEMENTED
             return self._refusal(call, wire_code(code, version), "this action is not supported here", is_known=is_known)
         try:
-            decode(version, call.action, call.payload)
+            _ = call.decoded or decode(version, call.action, call.payload)
         except BadPayload as bad:
             mended = rescue(version, call.action, call.payload)
             if mended is None:
@@ -250,7 +251,7 @@ class Conversation:
         deviations: tuple[Deviation, ...] = ()
         try:
             try:
-                payload = decode(self.dialect.version, call.action, call.payload)
+                payload = call.decoded or decode(self.dialect.version, call.action, call.payload)
             except BadPayload:
                 mended = rescue(self.dialect.version, call.action, call.payload)
                 if mended is None:

@@ -92,7 +92,7 @@ def _read_registers(
             elif is_named or not is_past(sample.at, now):
                 transaction.read(sample.value, at, is_stamped=False)
     asked = compiled(transaction.tariff)
-    if asked.asks_power or asked.asks_current:
+    if asked.plain is None and (asked.asks_power or asked.asks_current):
         _feel(transaction, samples, at, now)
 
 

@@ -203,8 +203,7 @@ class Site:
 
     def evse(self, station_id: str, evse_id: int) -> EvseStatus | None:
         """The EVSE, made when a station speaks of one that nobody configured; None for a number that cannot be one."""
-        ref = EvseRef(station_id, evse_id)
-        status = self.evses.get(ref)
+        status = self.evses.get(tuple.__new__(EvseRef, (station_id, evse_id)))  # called by name it takes twice as long
         if status is None:
             station = self.station(station_id)
             if evse_id < 1 or len(station.evse_ids) >= MAX_EVSES_PER_STATION:

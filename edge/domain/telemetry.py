@@ -40,6 +40,7 @@ MARKS_ONLY: Final = 2
 LEVELS: Final = (NORMAL, STRETCHED, MARKS_ONLY)
 """Of thinning: the rules as they are; their intervals four times as long; only begins, ends and changes of state."""
 
+_NO_TIME: Final = timedelta(0)
 _PERIODIC: Final = ReadingContext.SAMPLE_PERIODIC
 _MARKS: Final = frozenset(
     {
@@ -166,18 +167,24 @@ class Readings:
         curves, periodic, marks = self.curves, _PERIODIC, _MARKS
         earliest, latest = now - BEHIND, now + AHEAD
         said, at = None, now
+        newest_at = kept_at = None  # curves go on together: what was found for one holds for the next
+        is_late, age = False, _NO_TIME
         self.heard_at = now
         for sample in samples:
             if sample.at is not said:
                 said = sample.at
                 at = said if said is not None and earliest <= said <= latest else now
                 stamps.append(at)
+                newest_at = kept_at = None
             measurand, value = sample.measurand, sample.value
             curve = curves.get((measurand, sample.phase))
             if curve is None:
                 self._begin(sample, at, kept)
                 continue
-            if at <= curve.newest_at:
+            if curve.newest_at is not newest_at:
+                newest_at = curve.newest_at
+                is_late = at <= newest_at
+            if is_late:
                 self._take_late(curve, sample, at, in_force[measurand], kept)
                 continue
             curve.newest_at = at
@@ -187,7 +194,10 @@ class Readings:
             else:
                 # MeasurandRule.is_news, spelled out: a call for each reading would double the filter's cost.
                 in_use = in_force[measurand]
-                age, kept_value = at - curve.kept_at, curve.kept_value
+                if curve.kept_at is not kept_at:
+                    kept_at = curve.kept_at
+                    age = at - kept_at
+                kept_value = curve.kept_value
                 if age < in_use.max_interval:
                     change = value - kept_value if value >= kept_value else kept_value - value
                     if (

@@ -151,7 +151,7 @@ class Transaction:
 
     @property
     def ref(self) -> EvseRef:
-        return EvseRef(self.station_id, self.evse_id)
+        return tuple.__new__(EvseRef, (self.station_id, self.evse_id))  # called by name it takes twice as long
 
     @property
     def energy_wh(self) -> int:
@@ -218,7 +218,8 @@ class Transaction:
 
     def move(self, cause: Cause) -> None:
         """Follow the table. Raises KeyError for a move that does not exist: a fault of ours."""
-        self.state = TABLE[self.state, cause]
+        if self.state is not _S.RUNNING or cause is not _C.HEARD_OF:
+            self.state = TABLE[self.state, cause]
 
     def read(self, register_wh: int, at: datetime, *, is_stamped: bool = True) -> None:
         """Take in a meter reading; one that is older than the last known changes nothing. `is_stamped`: `at` is when it
@@ -243,7 +244,7 @@ class Transaction:
             self.doubt(Doubt.METER_JUMPED, f"{jump}, where {self.rating_w} W are rated")
         if self.first_at is None:
             self.first_wh, self.first_at = register_wh, at
-        if is_cut(self.tariff):
+        if compiled(self.tariff).plain is None:  # is_cut, spelled out: here it is asked with every reading
             self._cut(before_wh, at, now_wh)
         self.last_wh, self.last_at = now_wh, at
 

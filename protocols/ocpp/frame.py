@@ -30,8 +30,8 @@ _BRACES_ALONE: Final = bytes.maketrans(b"[]", b"{}")
 _NO_BRACKET: Final = bytes(byte for byte in range(256) if byte not in b'[]{}"\\')
 """What may be left out without changing how brackets nest; quotes and backslashes say which of them are text."""
 
-_MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_MESSAGE_ID_LENGTH)]
-_CALL: Final = msgspec.json.Decoder(tuple[Literal[2], _MessageId, str, msgspec.Raw])
+MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_MESSAGE_ID_LENGTH)]
+_CALL: Final = msgspec.json.Decoder(tuple[Literal[2], MessageId, str, msgspec.Raw])
 
 Payload = dict[str, Any]
 
@@ -39,12 +39,13 @@ Payload = dict[str, Any]
 class Call(msgspec.Struct, frozen=True, gc=False):
     """A request that came in: `[2, message_id, action, payload]`, the payload a JSON object that nobody has read yet.
 
-    The payload lies in the bytes of the frame and keeps them alive.
+    The payload lies in the bytes of the frame and keeps them alive. Or `decoded` is what it says (see `proper_call`).
     """
 
     message_id: str
     action: str
     payload: msgspec.Raw
+    decoded: Any = None
 
 
 class CallResult(msgspec.Struct, frozen=True, gc=False):
@@ -82,7 +83,7 @@ def parse(raw: bytes, version: Version) -> Frame:
     """
     if len(raw) > MAX_FRAME_BYTES:
         raise _bad(ErrorCode.RPC_FRAMEWORK_ERROR, version, f"a frame may have {MAX_FRAME_BYTES} bytes")
-    if _is_too_deep(raw):
+    if is_too_deep(raw):
         raise _bad(ErrorCode.RPC_FRAMEWORK_ERROR, version, f"a frame may nest {MAX_DEPTH} levels")
     call = _proper_call(raw)
     if call is not None:
@@ -173,7 +174,8 @@ def _message_id(items: list[Any]) -> str | None:
     return None
 
 
-def _is_too_deep(raw: bytes) -> bool:
+def is_too_deep(raw: bytes) -> bool:
+    """Whether a frame nests more than MAX_DEPTH levels."""
     # Counting is enough for most frames. Of the others the innermost pairs of brackets are taken away, level by level;
     # where a text has brackets or quotes of its own, something remains. Only then is the frame walked, up to the first
     # bracket that is too deep.

@@ -71,10 +71,15 @@ def read_samples_16(meter_values: Iterable[Any]) -> tuple[Sample, ...]:
                 continue
             measurand, power_of_ten, context, phase, is_part = kind
             text = item.value
-            read = scaled if len(text) <= _EXACT_LENGTH else scaled_by_rule  # nobody may make us remember long texts
-            value = read(text, power_of_ten)
+            value: int | None
+            if len(text) > _EXACT_LENGTH:
+                value = scaled_by_rule(text, power_of_ten)  # nobody may make us remember long texts
+            elif power_of_ten == 0 and text.isdigit() and text.isascii():
+                value = int(text)  # a register: never the same again
+            else:
+                value = scaled(text, power_of_ten)
             if value is not None:
-                samples.append(Sample(measurand=measurand, value=value, at=at, context=context, phase=phase))
+                samples.append(Sample(measurand, value, at, context, phase))
                 has_parts |= is_part
     return _without_parts(samples) if has_parts else tuple(samples)
 
@@ -94,9 +99,11 @@ def read_samples_201(meter_values: Iterable[Any]) -> tuple[Sample, ...]:
             if kind is None:
                 continue
             measurand, power_of_ten, context, phase, is_part = kind
-            value = scaled(item.value, power_of_ten)
+            value = item.value
+            if power_of_ten or type(value) is not int or not -_EXACT_LIMIT < value < _EXACT_LIMIT:
+                value = scaled(value, power_of_ten)
             if value is not None:
-                samples.append(Sample(measurand=measurand, value=value, at=at, context=context, phase=phase))
+                samples.append(Sample(measurand, value, at, context, phase))
                 has_parts |= is_part
     return _without_parts(samples) if has_parts else tuple(samples)
 

@@ -88,7 +88,7 @@ def rescue(version: Version, action: str, payload: msgspec.Raw | bytes) -> tuple
     errors = _validator(version, action, Direction.REQUEST).iter_errors(mended)
     if any(error.kind.name != "minItems" for error in errors):
         return None
-    return structs.build(_struct(version, action), mended), deviations
+    return structs.build(struct_of(version, action), mended), deviations
 
 
 def validate(version: Version, action: str, direction: Direction, payload: dict[str, Any]) -> None:
@@ -126,16 +126,17 @@ def _decoded_slowly(version: Version, action: str, payload: msgspec.Raw | bytes)
     except orjson.JSONDecodeError:
         raise BadPayload(wire_code(ErrorCode.RPC_FRAMEWORK_ERROR, version), "not JSON") from None
     validate(version, action, Direction.REQUEST, document)
-    return structs.build(_struct(version, action), document)
+    return structs.build(struct_of(version, action), document)
 
 
 @cache
 def _decoder(version: Version, action: str) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(_struct(version, action))
+    return msgspec.json.Decoder(struct_of(version, action))
 
 
 @cache
-def _struct(version: Version, action: str) -> Any:
+def struct_of(version: Version, action: str) -> Any:
+    """What the payload of a request of a known action is decoded into."""
     return structs.make(_request_schema(version, action))
 
 

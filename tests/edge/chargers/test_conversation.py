@@ -177,6 +177,7 @@ async def test_a_fault_of_ours_is_an_internal_error_and_the_conversation_goes_on
         raise RuntimeError("boom")
 
     with monkeypatch.context() as patched:
+        patched.setattr("edge.chargers.conversation.proper_call", lambda *_: None)
         patched.setattr("edge.chargers.conversation.decode", broken)
         assert (await ask(talk, 2, "m1", "Authorize", {"idTag": "A"}))[:3] == [4, "m1", "InternalError"]
     inbox.answer = lambda _event: Refused(reason="no")
