@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from cloud.edges import queries, sync_queries
@@ -39,6 +39,49 @@ class StreamSync(BaseModel):
 class EdgeSync(BaseModel):
     """An edge's way to the hub. `broker`: by which it was heard last. `reported_at` is the edge's time of what it told
     itself, once a minute while it can be heard."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "edge_id": "edge-1",
+                    "status": "online",
+                    "broker": "mqtt.example.net:8883",
+                    "heard_at": "2026-03-02T08:31:00Z",
+                    "reported_at": "2026-03-02T08:30:40Z",
+                    "streams": [
+                        {
+                            "stream": "money",
+                            "seq": 128,
+                            "committed_at": "2026-03-02T08:30:59Z",
+                            "edge_seq": 131,
+                            "backlog": 3,
+                            "oldest_at": "2026-03-02T08:30:39Z",
+                            "lag_s": 1.0,
+                            "drains_in_s": 1,
+                            "resends": 0,
+                            "gaps": 0,
+                            "dead_letters": 0,
+                        }
+                    ],
+                    "bytes_today": 81920,
+                    "bytes_saved_today": 700000,
+                    "deferred": 0,
+                    "last_ack_at": "2026-03-02T08:30:39Z",
+                    "documents": [
+                        {
+                            "name": "tokens",
+                            "version": 7,
+                            "desired_version": 7,
+                            "refused_version": None,
+                            "problem": None,
+                            "at": "2026-03-02T06:00:02Z",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
     edge_id: str
     status: Literal["online", "offline", "unknown"]
