@@ -14,12 +14,14 @@ from random import Random
 from sqlalchemy import func, select
 
 from cloud.ingest.batches import store_batch
+from cloud.ingest.presence import store_birth
 from cloud.store.engine import Store
 from cloud.store.migrate import migrate
 from cloud.store.proof_tables import chain_seals
 from cloud.store.tables import alarms, cdrs, dead_letters, entries, posting_legs, postings, sessions
 from protocols.sync.codec import decode_batch, encode_batch
 from protocols.sync.down import Ack
+from protocols.sync.present import Birth, StreamPosition
 from protocols.sync.topics import EdgeAddress, Stream
 from protocols.sync.up import CdrIssued, CdrQuarantined, PostingMade
 from tests.journeys.money_world import World
@@ -56,6 +58,28 @@ class Hub:
 
     async def close(self) -> None:
         await self.store.aclose()
+
+    async def meet(self) -> None:
+        """The edge comes with a new epoch, and says what of its journal is there."""
+        ledger, now = self.world.ledger, self.world.now
+        streams = tuple(
+            StreamPosition(
+                stream=stream, last_seq=ledger.last_seq(stream), acked_seq=0, first_seq=ledger.first_seq(stream)
+            )
+            for stream in Stream
+        )
+        birth = Birth(
+            edge_id=EDGE.edge_id,
+            epoch=ledger.epoch,
+            software_version="0",
+            at=now,
+            location=self.world.rules.location,
+            evses=(),
+            streams=streams,
+        )
+        met = await store_birth(self.store, EDGE, birth, now, is_first=True)
+        self.positions = {ack.stream: ack.seq for ack in met.acks}
+        assert self.positions[Stream.MONEY] == 0
 
     async def hear(self, random: Random, most_batches: int, *, in_order: bool = False) -> None:
         """Some batches of each stream, and their Acks back to the edge."""
@@ -95,7 +119,8 @@ class Hub:
         async with self.store.read() as hub:
             assert (await hub.execute(select(func.count()).select_from(dead_letters))).scalar_one() == 0
             for stream in Stream:
-                told = select(entries.c.seq, entries.c.raw).where(entries.c.stream == stream.value)
+                is_of = (entries.c.stream == stream.value) & (entries.c.epoch == self.world.ledger.epoch)
+                told = select(entries.c.seq, entries.c.raw).where(is_of)
                 raw = {row.seq: row.raw.encode() for row in await hub.execute(told)}
                 assert raw == dict(await self.world.ledger.read(stream, 0, 1 << 20, 1 << 30)), stream
             legs = await hub.execute(select(posting_legs.c.account, posting_legs.c.amount))

@@ -6,6 +6,7 @@ recall, decide, commit, and only then the answer. A kill loses what was not comm
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,7 @@ from edge.domain.errands import AskProvider
 from edge.domain.events import Restarted, SiteEvent, SiteReply
 from edge.domain.rules import SiteRules
 from edge.domain.site import Site
+from edge.ledger.backup import back_up, put_back
 from edge.ledger.ledger import Ledger
 from edge.ledger.receipt_records import ReceiptRecords
 from edge.ledger.restore import restore
@@ -63,6 +65,7 @@ class World:
     site: Site = field(init=False)
     kill: Kill | None = None
     kills: int = 0
+    copies: int = 0
     begun: int = 0
     reached: set[str] = field(default_factory=lambda: {"A", "B"})
     """Stations with a way to the agent."""
@@ -169,6 +172,18 @@ class World:
         self.site = restore(self.ledger, self.rules)
         await self.tell(Restarted())
         await self._connect()
+
+    async def put_back(self) -> None:
+        """The disk is lost, and a copy of just now goes on in its place, in a new epoch."""
+        path = self.folder / "ledger.sqlite"
+        self.copies += 1
+        copy, proved = await asyncio.to_thread(back_up, path, self.folder / f"copy-{self.copies}", self.now)
+        assert proved.findings == []
+        self.ledger.close()
+        for lost in self.folder.glob("ledger.sqlite*"):
+            lost.unlink()
+        assert await asyncio.to_thread(put_back, copy, path, "edge-1", self.now, is_foreign=False) is None
+        await self.restart()
 
     async def _connect(self) -> None:
         for station_id in sorted(self.reached):

@@ -452,16 +452,22 @@ class Money(RuleBasedStateMachine):
     def block(self, contract: str, is_blocked: bool) -> None:
         self.tell(ContractAltered(by="ben", contract_id=contract, is_blocked=is_blocked))
 
-    @rule(when=st.sampled_from([*Kill, *Kill, None, "other prices"]))
+    @rule(when=st.sampled_from([*Kill, *Kill, None, "other prices", "a copy"]))
     def kill(self, when: Kill | str | None) -> None:
         """At the next decision, or now: then what is durable is all that a new agent needs. Where that has other
-        settings, what runs goes on at the prices it began with."""
+        settings, what runs goes on at the prices it began with; and where its disk is lost, a copy in a new epoch."""
         if isinstance(when, Kill):
             self.world.kill = when
             return
         self.world.kill = None
         before = self.world.remembered()
-        self.go(self.world.restart(self._drawn(self.world.rules) if when else None))
+        if when == "a copy":
+            self.go(self.world.put_back())
+            self.go(self.hub.meet())
+            for outlet in self.outlets:
+                outlet.lose_time()  # what was open waits for a person
+        else:
+            self.go(self.world.restart(self._drawn(self.world.rules) if when else None))
         after = self.world.remembered()
         before["seqs"] = after["seqs"]  # that it began is told
         assert after == before
