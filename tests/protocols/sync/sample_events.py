@@ -8,8 +8,8 @@ from protocols.charger.jobs import ApplyTemplateJob, StationPattern, StepStatus
 from protocols.charger.operations.smart_charging import ChargingProfile, ChargingSchedule, SchedulePeriod
 from protocols.charger.operations.variables import VariableName, VariableSetting
 from protocols.sync import customers, keeping, tariffs, up, upkeep
-from protocols.sync.staff import SignInRefused, SignInRegained, StaffChange, StaffChanged
 from protocols.sync.filters import DeviceClass, FilterChanged, MeasurandFilter
+from protocols.sync.staff import SignInRefused, SignInRegained, StaffChange, StaffChanged
 from protocols.sync.topics import Stream
 from protocols.terms import (
     ChargingState,
