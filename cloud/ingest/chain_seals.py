@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.changes import Origin, alarm_row
@@ -74,7 +74,10 @@ async def _look_again(connection: AsyncConnection, origin: Origin, seq: int, *, 
 
 
 async def _missing(connection: AsyncConnection, origin: Origin, seal: ChainSealed) -> list[int]:
-    """The first entry between two seals that is neither here nor among the dead letters."""
+    """The first entry between two seals that is neither here nor among the dead letters.
+
+    What lies before all that is here was never told in this epoch: a restored ledger repeats the seals of its old one.
+    """
     if seal.through_seq - seal.since_seq > MAX_ENTRIES:
         return []
     here: set[int] = set()
@@ -88,7 +91,14 @@ async def _missing(connection: AsyncConnection, origin: Origin, seal: ChainSeale
             table.c.seq <= seal.through_seq,
         )
         here |= {seq for (seq,) in await connection.execute(query)}
-    return [seq for seq in range(seal.since_seq + 1, seal.through_seq + 1) if seq not in here][:1]
+    oldest = select(func.min(entries.c.seq)).where(
+        entries.c.domain == origin.address.domain,
+        entries.c.edge_id == origin.address.edge_id,
+        entries.c.epoch == origin.epoch,
+        entries.c.stream == Stream.MONEY.value,
+    )
+    first = max(seal.since_seq + 1, (await connection.execute(oldest)).scalar_one() or 1)
+    return [seq for seq in range(first, seal.through_seq + 1) if seq not in here][:1]
 
 
 async def _is_proved(connection: AsyncConnection, origin: Origin, seal: ChainSealed) -> bool | None:

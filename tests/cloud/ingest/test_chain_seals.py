@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from cloud.edges.queries import shown
-from cloud.ingest.batches import Stored, store_batch
+from cloud.ingest.batches import Stored, lock_position, store_batch
 from cloud.store.engine import Store
 from cloud.store.money_tables import account_totals
 from cloud.store.proof_tables import chain_seals
-from cloud.store.tables import alarms, cdrs, edges, entries, posting_legs, sessions
+from cloud.store.tables import alarms, cdrs, edges, entries, posting_legs, sessions, stream_positions
 from edge.domain.proof_events import ChainGrown
 from edge.ledger.chain import last_seal
 from edge.ledger.ledger import Ledger
@@ -142,3 +142,15 @@ async def test_what_is_not_here_any_more_is_asked_for_again_and_taken_once(store
         proved = (await connection.execute(select(chain_seals.c.is_proved).order_by(chain_seals.c.seq))).scalars().all()
         raised = (await connection.execute(select(alarms.c.alarm))).scalars().all()
     assert (list(proved), list(raised)) == ([True, True], ["entries_missing"])
+
+
+async def test_a_seal_over_what_was_never_told_in_this_epoch_asks_for_nothing(store: Store, tmp_path: Path) -> None:
+    """A restored ledger, whose journal was trimmed, repeats the seals of its old epoch."""
+    epoch, journal = await sent(tmp_path)
+    for seq, part in ((journal[2].seq, journal[3:6]), (journal[5].seq, journal[6:])):
+        async with store.write() as connection:
+            await lock_position(connection, EdgeAddress(0, "edge-1"), epoch, Stream.MONEY, HUB_TIME)
+            await connection.execute(update(stream_positions).values(seq=seq))
+        payload = encode_batch(epoch, Stream.MONEY, part[0].seq, [encode_entry(entry) for entry in part])
+        stored = await store_batch(store, EdgeAddress(0, "edge-1"), decode_batch(payload), HUB_TIME)
+        assert (stored.ack.seq, stored.ack.resend) == (part[-1].seq, False)
