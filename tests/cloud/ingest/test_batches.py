@@ -67,7 +67,8 @@ async def snapshot(store: Store, edge_id: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     async with store.read() as connection:
         for table in PROJECTIONS:
-            rows = (await connection.execute(select(table))).mappings().all()
+            of_edge = select(table).where(table.c.edge_id == edge_id) if "edge_id" in table.c else select(table)
+            rows = (await connection.execute(of_edge)).mappings().all()
             texts = [repr(sorted(row.items())) for row in rows]
             found[table.name] = sorted(text.replace(edge_id, "EDGE") for text in texts if f"{edge_id}'" in text
                                        or f"{edge_id}-" in text)  # fmt: skip
