@@ -64,3 +64,17 @@ def test_every_setting_is_described() -> None:
     assert len(config.described()) >= 11
     for name, field in config.described():
         assert field.description, name
+
+
+def test_one_broker_or_several(tmp_path: Path) -> None:
+    file = tmp_path / "hub.toml"
+    file.write_text('[mqtt]\nhost = "a"\n')
+    assert [(each.host, each.port) for each in config.load(file).mqtt.endpoints] == [("a", 1883)]
+    file.write_text('[[mqtt.brokers]]\nhost = "a"\n[[mqtt.brokers]]\nhost = "b"\nport = 1884\nusername = "hub"\n')
+    assert [(each.host, each.username) for each in config.load(file).mqtt.endpoints] == [("a", None), ("b", "hub")]
+    file.write_text('[mqtt]\nhost = "a"\n[[mqtt.brokers]]\nhost = "b"\n')
+    with pytest.raises(BadText, match="host belongs into each"):
+        config.load(file)
+    file.write_text('[[mqtt.brokers]]\nhost = "a"\n[[mqtt.brokers]]\nhost = "a"\n')
+    with pytest.raises(BadText, match="twice"):
+        config.load(file)
