@@ -260,8 +260,8 @@ class LedgerSettings(Strict):
     )
     backup_dir: Path | None = Field(
         default=None,
-        description="where copies of `ohmstead-edge backup` lie, seen from the data folder: a damaged ledger is restored"
-        " from the newest",
+        description="where copies of `ohmstead-edge backup` lie, seen from the data folder: a damaged ledger is"
+        " restored from the newest",
     )
 
 

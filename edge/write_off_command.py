@@ -28,7 +28,7 @@ def writeoff(
     staff: StaffOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Give up what a contract owes, wholly or in part, in the site's currency with taxes. Dunning ends with the debt."""
+    """Give up what a contract owes, wholly or in part, in the site's currency with taxes. Dunning ends with it."""
     if not reason.strip():
         fail("--reason: say why, it is kept for ever", code=2)
     wanted = amount_of(amount) if amount is not None else None

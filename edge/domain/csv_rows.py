@@ -92,9 +92,7 @@ class _Reading:
         if not name:
             self._say(line, f"{text[:40]!r} stands in a column without a name")
         elif text[0] == "=":
-            self._say(
-                line, f"{name} {text[:40]!r} is a formula: put what it comes to, or a ' before what is text"
-            )
+            self._say(line, f"{name} {text[:40]!r} is a formula: put what it comes to, or a ' before what is text")
         elif text in _ERRORS:
             self._say(line, f"{name} {text} is an error of the spreadsheet")
         elif (strange := _UNSEEN.search(text)) is not None:

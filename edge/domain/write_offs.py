@@ -1,7 +1,7 @@
 """What a contract owes and will not pay: a person gives it up, wholly or in part, by a posting of its own.
 
-Much money needs two people, as a decision upon a bill does. What is given up settles the oldest debt first, as a payment
-does, so dunning goes on with what is left alone.
+Much money needs two people, as a decision upon a bill does. What is given up settles the oldest debt first, as a
+payment does, so dunning goes on with what is left alone.
 """
 
 from __future__ import annotations
