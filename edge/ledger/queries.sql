@@ -693,8 +693,8 @@ SELECT staff_id, wrong, wait_s, at FROM wrong_pins
 INSERT INTO staff_changes (at, staff_id, name, role, was_role, is_pin_new) VALUES (?, ?, ?, ?, ?, ?)
 
 -- name: staff
-SELECT staff_id, name, role FROM staff_changes AS c
-WHERE id = (SELECT MAX(id) FROM staff_changes WHERE staff_id = c.staff_id) AND role IS NOT NULL ORDER BY staff_id
+SELECT staff_id, name, role FROM staff_changes AS s
+WHERE id = (SELECT MAX(id) FROM staff_changes WHERE staff_id = s.staff_id) AND role IS NOT NULL ORDER BY staff_id
 
 -- name: staff_changes
 SELECT at, staff_id, name, role, was_role, is_pin_new FROM staff_changes ORDER BY id DESC LIMIT ?
