@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
 from pydantic import TypeAdapter
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +21,7 @@ from cloud.store.accounts import ACCOUNTS
 from cloud.store.engine import Store
 from cloud.store.money_tables import tariffs
 from cloud.store.tables import documents, edge_documents, edges
+from protocols.errors import BadEntry
 from protocols.ocpi.tariff import Tariff
 from protocols.sync.codec import encode
 from protocols.sync.down import DesiredTariffs
@@ -52,7 +54,17 @@ class DesiredDocuments:
         await desired_accounts.renew(self._store, now)
         for address, version in await self._due(desired_accounts.wanting()):
             if self._published.get((address, ACCOUNTS), 0) < version:
-                await self._send(address, ACCOUNTS, *await desired_accounts.document(self._store, address, now))
+                await self._send_accounts(address, version, now)
+
+    async def _send_accounts(self, address: EdgeAddress, version: int, now: datetime) -> None:
+        """One that no edge could read is not sent: they keep the last one, and nothing else of theirs is held up."""
+        try:
+            number, payload = await desired_accounts.document(self._store, address, now)
+        except BadEntry as error:
+            structlog.get_logger().error("accounts_too_long", edge_id=address.edge_id, reason=error.reason)
+            self._published[address, ACCOUNTS] = version
+        else:
+            await self._send(address, ACCOUNTS, number, payload)
 
     async def _send_tariffs(self) -> None:
         """The document is the same for all edges of a domain."""

@@ -25,7 +25,11 @@ from protocols.sync.up import Entry
 COMPRESS_ABOVE_BYTES: Final = 1024
 MAX_BATCH_ENTRIES: Final = 500
 MAX_BATCH_BYTES: Final = 64 * 1024
-MAX_INFLATED_BYTES: Final = 16 * 1024 * 1024
+MAX_INFLATED_BYTES: Final = 48 * 1024 * 1024
+"""Of any message: what 100,000 customers with their contracts and balances come to, and a few MiB compressed."""
+MAX_READ_BATCH_BYTES: Final = 16 * 1024 * 1024
+"""Of a batch, inflated: far more than an edge sends, and not more than a hub can read beside all others."""
+MAX_READ_BATCH_ENTRIES: Final = 20 * MAX_BATCH_ENTRIES
 MAX_SEQ: Final = 2**53 - 1
 
 Message = Birth | EdgeState | Live | Ack | AnyDocument | TokensPart | Command
@@ -114,12 +118,14 @@ def decode_batch(payload: bytes) -> Batch:
     """Read a batch; an entry that does not decode becomes a dead letter. Raises BadEntry for a bad batch,
     ForeignVersion for one of another schema version."""
     try:
-        document = json.loads(_decompress(payload))
+        document = json.loads(_decompress(payload, MAX_READ_BATCH_BYTES))
         version, epoch, stream = document["v"], document["epoch"], Stream(document["stream"])
         first_seq, items, after_at = document["first_seq"], document["entries"], document.get("after_at")
         _check_version(version)
         if not isinstance(epoch, str) or not isinstance(items, list) or not items:
             raise ValueError("no epoch or no entries")
+        if len(items) > MAX_READ_BATCH_ENTRIES:
+            raise ValueError(f"{len(items)} entries")
         if type(first_seq) is not int or not 1 <= first_seq <= MAX_SEQ - len(items):
             raise ValueError(f"first_seq {first_seq!r}")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -149,8 +155,10 @@ def decode_batch(payload: bytes) -> Batch:
 
 
 def encode(message: Message) -> bytes:
-    """Any other message of the contract."""
+    """Any other message of the contract. Raises BadEntry for one that is longer than any reader takes."""
     body = _MESSAGES[type(message)].dump_json(message)
+    if len(body) >= MAX_INFLATED_BYTES:
+        raise BadEntry(f"{type(message).__name__}: {len(body)} bytes, and no reader takes {MAX_INFLATED_BYTES}")
     return _compress(b'{"v":%d,%b' % (SCHEMA_VERSION, body[1:]))
 
 
@@ -180,18 +188,18 @@ def _compress(raw: bytes) -> bytes:
     return zlib.compress(raw, 6) if len(raw) > COMPRESS_ABOVE_BYTES else raw
 
 
-def _decompress(payload: bytes) -> bytes:
+def _decompress(payload: bytes, most_bytes: int = MAX_INFLATED_BYTES) -> bytes:
     if not payload.startswith(_ZLIB_MAGIC):
-        if len(payload) > MAX_INFLATED_BYTES:
-            raise BadEntry(f"{len(payload)} bytes, more than {MAX_INFLATED_BYTES}")
+        if len(payload) > most_bytes:
+            raise BadEntry(f"{len(payload)} bytes, more than {most_bytes}")
         return payload
     inflater = zlib.decompressobj()
     try:
-        raw = inflater.decompress(payload, MAX_INFLATED_BYTES)
+        raw = inflater.decompress(payload, most_bytes)
     except zlib.error as error:
         raise BadEntry(f"not zlib: {error}") from error
     if not inflater.eof:
-        raise BadEntry(f"truncated, or more than {MAX_INFLATED_BYTES} bytes when inflated")
+        raise BadEntry(f"truncated, or more than {most_bytes} bytes when inflated")
     return raw
 
 

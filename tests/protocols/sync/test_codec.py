@@ -23,9 +23,11 @@ from protocols.charger.operations.variables import VariableName, VariableSetting
 from protocols.errors import BadEntry
 from protocols.sync import codec
 from protocols.sync.down import Ack, Command, DesiredTokens
+from protocols.sync.filters import DeviceClass, FilterChanged, MeasurandFilter
 from protocols.sync.present import Birth, EdgeState, Live
 from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmRaised, Entry, EventBody, MoneyBody, Severity, stream_of
+from protocols.terms import Measurand
 from tests.protocols.sync.sample_things import EPOCH, T0
 from tests.protocols.sync.samples import ENTRIES, MESSAGES
 
@@ -81,6 +83,27 @@ st.register_type_strategy(
             VariableName, variable=NAMES, evse_id=NUMBERS, connector_id=st.none() | st.integers(1, 999), component=NAMES
         ),
         value=st.text(max_size=100),
+    ),
+)
+UP_TO_A_DAY = st.none() | st.integers(0, 86_400)
+st.register_type_strategy(
+    FilterChanged,
+    st.builds(
+        FilterChanged,
+        version=st.integers(0, 2**53 - 1),
+        classes=st.dictionaries(
+            st.sampled_from(DeviceClass),
+            st.dictionaries(
+                st.sampled_from(Measurand),
+                st.builds(
+                    MeasurandFilter,
+                    deadband=st.none() | st.integers(0, 2**31 - 1),
+                    percent=st.none() | st.integers(0, 100),
+                    min_s=UP_TO_A_DAY,
+                    max_s=UP_TO_A_DAY,
+                ),
+            ),
+        ),
     ),
 )
 st.register_type_strategy(
@@ -251,6 +274,21 @@ def test_a_deflate_bomb_is_refused_within_bounds() -> None:
     tracemalloc.stop()
     with pytest.raises(BadEntry, match="more than"):
         codec.decode(Ack, b" " * (codec.MAX_INFLATED_BYTES + 1))
+
+
+def test_a_batch_of_very_many_entries_is_refused_unread() -> None:
+    entries = "[" + ",".join(["1"] * (codec.MAX_READ_BATCH_ENTRIES + 1)) + "]"
+    with pytest.raises(BadEntry, match="entries"):
+        codec.decode_batch(
+            f'{{"v": 1, "epoch": "e", "stream": "money", "first_seq": 1, "entries": {entries}}}'.encode()
+        )
+
+
+def test_a_document_that_nobody_could_read_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "MAX_INFLATED_BYTES", 100)
+    told = Ack(epoch="e" * 100, stream=Stream.MONEY, seq=1)
+    with pytest.raises(BadEntry, match="no reader takes"):
+        codec.encode(told)
 
 
 @pytest.mark.parametrize("depth", [100, 500, 900, 1000, 100_000])
