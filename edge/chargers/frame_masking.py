@@ -58,6 +58,10 @@ MAX_SHAPES: Final = 256
 _COMPACT: Final = (b'[2,"', b'[3,"')
 """How nearly every frame begins, up to its message id, which is letters, digits and hyphens then."""
 _ID_BEGIN: Final = len(_COMPACT[0])
+_TRANSACTION_ID: Final = b'"transactionId":"'
+"""Of OCPP 2.0.1: mostly a UUID, another one for each transaction, and no secret."""
+_NEAR: Final = 400
+"""It stands so near to the begin of a frame."""
 _SECRET_NAME: Final = re.compile(
     r"passw|passphrase|pwd|secret|credential|psk$|pin$|token|idtag|rfid|emaid|customeridentifier|customercertificate"
     r"|authorizationkey|privatekey|encryptionkey|wifikey|apikey|accesskey|masterpassgroup"
@@ -113,11 +117,8 @@ class Masker:
 
     def mask(self, raw: bytes) -> bytes:
         """The frame as it may be kept, in one line."""
-        if raw.startswith(_COMPACT):
-            id_end = raw.find(b'"', _ID_BEGIN)
-            shape = raw[id_end:].translate(None, _VARYING)
-            if shape in self._harmless and raw[_ID_BEGIN:id_end].replace(b"-", b"").isalnum():
-                return raw
+        if _shape(raw) in self._harmless:
+            return raw
         if _SHORT.fullmatch(raw) is not None:
             return raw
         masked = self._masked_quickly(raw)
@@ -153,9 +154,9 @@ class Masker:
         return masked if is_all else None
 
     def _remember_harmless(self, raw: bytes) -> None:
-        """The next frame that differs from this one in its message id and in what varies alone is known at a glance."""
-        shape = raw[raw.find(b'"', _ID_BEGIN) :].translate(None, _VARYING)
-        if raw.startswith(_COMPACT) and len(shape) <= MAX_SHAPE and b"\n" not in shape and b"\r" not in shape:
+        """The next frame of this shape is known at a glance."""
+        shape = _shape(raw)
+        if shape is not None and len(shape) <= MAX_SHAPE and b"\n" not in shape and b"\r" not in shape:
             if len(self._harmless) >= MAX_SHAPES:
                 self._harmless.clear()
             self._harmless.add(shape)
@@ -314,6 +315,21 @@ class Masker:
 
     def _digits_of(self, text: str) -> str:
         return blake2b(text.encode(errors="replace"), key=self._key, digest_size=2).hexdigest()
+
+
+def _shape(raw: bytes) -> bytes | None:
+    """What is left of a frame without its message id, its transactionId and what varies; None where it begins in
+    another way than nearly all do."""
+    if not raw.startswith(_COMPACT):
+        return None
+    id_end = raw.find(b'"', _ID_BEGIN)
+    if not raw[_ID_BEGIN:id_end].replace(b"-", b"").isalnum():
+        return None
+    begin = raw.find(_TRANSACTION_ID, id_end, id_end + _NEAR) + len(_TRANSACTION_ID)
+    end = raw.find(b'"', begin) if begin >= len(_TRANSACTION_ID) else -1
+    if end < 0 or not raw[begin:end].replace(b"-", b"").isalnum():
+        return raw[id_end:].translate(None, _VARYING)
+    return (raw[id_end:begin] + raw[end:]).translate(None, _VARYING)
 
 
 def _holds_secrets(value: list[Any]) -> bool:

@@ -20,6 +20,8 @@ from protocols.charger.operations.variables import Reset
 from tests.journeys.lot import CARD, DEVICE, SPEED, WATCHDOG_S, Lot, lot_of
 from tests.kit import wait_until
 
+LOOKS = 50
+"""After so many requests a device was looked at several times, all of it."""
 HALF = ChargingProfile(
     purpose="TxProfile",
     schedules=(ChargingSchedule(rate_unit="W", periods=(SchedulePeriod(start_s=0, limit=5_520.0),)),),
@@ -77,7 +79,8 @@ async def test_reserved_limited_paused_unlocked_and_taken_out_of_service(tmp_pat
         await wait_until(lambda: is_state(lot, "KEBA1", "unavailable"))
         keba.plug()
         keba.present_card(CARD)
-        await wait_until(lambda: keba.core.reads > 0)
+        looks = keba.core.reads
+        await wait_until(lambda: keba.core.reads > looks + LOOKS)
         assert (await lot.bay("KEBA1"))["transaction_id"] is None
         await lot.operate("KEBA1", ChangeAvailability(operational_status="Operative", evse_id=1))
         await wait_until(lambda: is_state(lot, "KEBA1", "occupied"))

@@ -175,6 +175,24 @@ def test_a_frame_seen_before_lets_through_what_differs_from_it_in_digits_alone(
     assert SECRET.encode() not in used.mask(raw)
 
 
+EVENT = (
+    b'[2,"%b","TransactionEvent",{"eventType":"Updated","seqNo":%d,"transactionInfo":{"transactionId":"%b"},'
+    b'"triggerReason":"MeterValuePeriodic","timestamp":"2026-03-02T06:00:00Z"%b}]'
+)
+
+
+def test_transactions_that_differ_by_their_ids_have_one_shape_and_what_comes_with_a_token_has_another() -> None:
+    masker = Masker(words, b"a secret key 123")
+    for number in range(1_000):
+        frame = EVENT % (b"%032x" % number, number, b"5e0f7c1a-%04x-4000-8000-%012x" % (number, number * 7), b"")
+        assert masker.mask(frame) == frame
+    assert len(masker._harmless) == 1
+    told = EVENT % (b"1", 7, b"5e0f", b',"idToken":{"idToken":"%b","type":"Central"}' % SECRET.encode())
+    assert SECRET.encode() not in masker.mask(told)
+    odd = EVENT % (b"1", 7, b'x\\","idTag":"' + SECRET.encode(), b"")
+    assert SECRET.encode() not in masker.mask(odd)
+
+
 @pytest.mark.parametrize("message_id", ['a\\"b', "ü", "a b", "x" * 80, "a\nb", ""])
 def test_a_message_id_that_is_none_is_not_let_through_by_what_follows_it(message_id: str) -> None:
     for harmless in HARMLESS:

@@ -99,7 +99,7 @@ class Shop:
             site.tokens.site.update(new_site().tokens.site)
             self.agent = Agent(site, self.ledger, lambda: self.now, AgentMetrics(CollectorRegistry()))
             settings = HttpProviderSettings(
-                name="terminal", url=f"http://127.0.0.1:{self.provider.port}/", token=TOKEN, timeout_s=0.5
+                name="terminal", url=f"http://127.0.0.1:{self.provider.port}/", token=TOKEN, timeout_s=1.5
             )
             providers = {"terminal": (PaymentMethod.CARD, HttpProvider(settings))}
             opened = self.agent.site.payments.open.values
