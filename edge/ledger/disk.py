@@ -139,7 +139,8 @@ class Shedder:
         if level is not self._told:
             room = await self._room()
             used = self._watermarks.used_percent(room)
-            log.warning("disk_level", level=level.name.lower(), used_percent=used, free_bytes=room.free_bytes)
+            tell = log.info if level is DiskLevel.ROOMY else log.warning
+            tell("disk_level", level=level.name.lower(), used_percent=used, free_bytes=room.free_bytes)
             await self._inbox.ask(DiskLooked(level=level, used_percent=used, free_bytes=room.free_bytes))
             self._told = level
             self._on_level(level)
