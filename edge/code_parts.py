@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.config import EdgeConfig
@@ -33,26 +32,19 @@ class PresentedCodes:
 
 def presented_codes(settings: EdgeConfig) -> PresentedCodes | None:
     """None where no payment page is configured."""
-    page = settings.payments.qr_url
-    if page is None:
-        return None
-    connectors = {ref: bay.connectors for ref, bay in bays_of(settings).items()}
-    return PresentedCodes(partial(_reader, settings.edge_id, page, settings.data_dir, connectors))
+    return PresentedCodes(partial(code_reader, settings)) if settings.payments.qr_url is not None else None
 
 
 def code_reader(settings: EdgeConfig) -> CodeReader:
     """Raises BadText where no payment page is configured or the key is damaged, OSError where it cannot be read."""
+    from edge.payments.qr_codes import CodeReader, ensure_key
+
     page = settings.payments.qr_url
     if page is None:
         raise BadText('no payment page is configured: set qr_url = "https://…" under [payments]')
     connectors = {ref: bay.connectors for ref, bay in bays_of(settings).items()}
-    return _reader(settings.edge_id, page, settings.data_dir, connectors)
-
-
-def _reader(edge_id: str, page: str, folder: Path, connectors: dict[EvseRef, int]) -> CodeReader:
-    from edge.payments.qr_codes import CodeReader, ensure_key
-
-    return CodeReader(edge_id=edge_id, page=page, key=ensure_key(folder).public_key(), connectors=connectors)
+    key = ensure_key(settings.data_dir).public_key()
+    return CodeReader(edge_id=settings.edge_id, page=page, key=key, connectors=connectors)
 
 
 def bays_of(settings: EdgeConfig) -> dict[EvseRef, EvseSettings]:

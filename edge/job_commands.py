@@ -146,10 +146,10 @@ def jobs_show(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Show how far each station of a job is; of a template, who took what."""
+    from edge.ledger import device_reading
+
     settings = load_settings(config)
     while True:
-        from edge.ledger import device_reading
-
         with ledger_errors():
             job = device_reading.job(open_reader(ledger_path(settings)), job_id)
         if job is None:

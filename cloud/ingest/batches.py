@@ -99,7 +99,7 @@ async def _store(
         await _pass_over_shed(connection, origin, shed)
     if taken.dead:
         taken.events += await _bury(connection, origin, key, taken.dead)
-    stamp = stamp_of(batch.raw[batch.last_seq][:200])
+    stamp = stamp_of(batch.raw[batch.last_seq])
     await connection.execute(
         update(stream_positions)
         .where(*(stream_positions.c[name] == value for name, value in key.items()))

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from cloud.clock import clock_of
 from cloud.store import keys
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
@@ -93,7 +94,7 @@ class Hub(Part):
 
     async def make_key(self) -> None:
         """Make an API key; needed once for every database."""
-        now = datetime.now(UTC)  # noqa: TID251 - when it was made; it does not expire
+        now = clock_of(Timeline.parse(self.environment["OHMSTEAD_TIMELINE"]))()
         url = f"sqlite+aiosqlite:///{self.database}"
         async with contextlib.aclosing(Store.open(url)) as store, store.write() as connection:
             key = await keys.create(connection, domain=0, scope=Scope.OPERATE, name="demo", now=now)

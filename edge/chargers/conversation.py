@@ -235,7 +235,8 @@ class Conversation:
             code = ErrorCode.NOT_SUPPORTED if is_known else ErrorCode.NOT_IMPLEMENTED
             return self._refusal(call, wire_code(code, version), "this action is not supported here", is_known=is_known)
         try:
-            _ = call.decoded or decode(version, call.action, call.payload)
+            if call.decoded is None:
+                decode(version, call.action, call.payload)
         except BadPayload as bad:
             mended = rescue(version, call.action, call.payload)
             if mended is None:

@@ -325,8 +325,9 @@ def _shape(raw: bytes) -> bytes | None:
     id_end = raw.find(b'"', _ID_BEGIN)
     if not raw[_ID_BEGIN:id_end].replace(b"-", b"").isalnum():
         return None
-    begin = raw.find(_TRANSACTION_ID, id_end, id_end + _NEAR) + len(_TRANSACTION_ID)
-    end = raw.find(b'"', begin) if begin >= len(_TRANSACTION_ID) else -1
+    named = raw.find(_TRANSACTION_ID, id_end, id_end + _NEAR)
+    begin = named + len(_TRANSACTION_ID)
+    end = raw.find(b'"', begin) if named >= 0 else -1
     if end < 0 or not raw[begin:end].replace(b"-", b"").isalnum():
         return raw[id_end:].translate(None, _VARYING)
     return (raw[id_end:begin] + raw[end:]).translate(None, _VARYING)

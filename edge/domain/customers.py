@@ -15,7 +15,7 @@ from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.credit import why_unusable
 from edge.domain.customer_events import ContractAltered, CustomersImported
 from edge.domain.decision import Decision
-from edge.domain.documents import note_applied, refuse
+from edge.domain.documents import is_applied, note_applied, refuse
 from edge.domain.events import Done, Refused, TokensImported
 from edge.domain.site import Site
 from protocols.money import ZERO
@@ -87,8 +87,7 @@ def apply_accounts(site: Site, decision: Decision, document: DesiredAccounts, no
     What the other sites spent may show that a wallet is overdrawn. With a contract that cannot be, nothing of it
     applies; those that are for other sites are closed here: see unusable_contracts."""
     name, version = document.document, document.version
-    if version <= site.documents.get(name, 0):
-        decision.reply = Done(text=f"{name} version {version} is applied already")
+    if is_applied(site, decision, name, version):
         return
     problems = _malformations(document.contracts)
     if problems:

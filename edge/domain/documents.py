@@ -10,6 +10,14 @@ from edge.domain.site import Site
 from protocols.sync.up import DocumentApplied, Severity
 
 
+def is_applied(site: Site, decision: Decision, name: str, version: int) -> bool:
+    """Whether the document is in force already, or a newer one: then nothing is to be done, and that is the reply."""
+    if version > site.documents.get(name, 0):
+        return False
+    decision.reply = Done(text=f"{name} version {version} is applied already")
+    return True
+
+
 def note_applied(site: Site, decision: Decision, name: str, version: int, text: str, now: datetime) -> None:
     """The document is in force."""
     site.documents[name] = version

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from edge.domain.decision import Decision
-from edge.domain.documents import note_applied, refuse
-from edge.domain.events import Done
+from edge.domain.documents import is_applied, note_applied, refuse
 from edge.domain.filters import filters, problems
 from edge.domain.site import Site
 from protocols.sync.filters import DesiredFilter, FilterChanged
@@ -15,8 +14,7 @@ from protocols.sync.filters import DesiredFilter, FilterChanged
 def apply_filter(site: Site, decision: Decision, document: DesiredFilter, now: datetime) -> None:
     """Curves go on as they are: each is judged by the new rules from its next reading on."""
     name, version, own = document.document, document.version, site.rules.telemetry
-    if version <= site.documents.get(name, 0):
-        decision.reply = Done(text=f"{name} version {version} is applied already")
+    if is_applied(site, decision, name, version):
         return
     found = list(problems(own, document.classes))
     if found:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from edge.domain import unusable_contracts
 from edge.domain.decision import Decision
-from edge.domain.documents import note_applied, refuse
+from edge.domain.documents import is_applied, note_applied, refuse
 from edge.domain.events import Done, Refused, TariffsImported
 from edge.domain.site import Site
 from protocols.ocpi.tariff import Tariff
@@ -48,8 +48,7 @@ def import_tariffs(site: Site, decision: Decision, event: TariffsImported, now: 
 def apply_tariffs(site: Site, decision: Decision, document: DesiredTariffs, now: datetime) -> None:
     """Those of the site's currency; the others are for other sites. The last good ones stay where one is wrong."""
     name, version = document.document, document.version
-    if version <= site.documents.get(name, 0):
-        decision.reply = Done(text=f"{name} version {version} is applied already")
+    if is_applied(site, decision, name, version):
         return
     found = list(_problems(document.tariffs))
     if found:

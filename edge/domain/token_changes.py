@@ -11,7 +11,7 @@ from typing import Final
 
 from edge.domain import local_lists
 from edge.domain.decision import Decision
-from edge.domain.documents import note_applied, refuse
+from edge.domain.documents import is_applied, note_applied, refuse
 from edge.domain.events import Done
 from edge.domain.list_events import ListBroken, TokensListed
 from edge.domain.site import Site
@@ -34,8 +34,7 @@ def token_digest(site: Site) -> str:
 
 def apply_tokens(site: Site, decision: Decision, document: DesiredTokens, now: datetime) -> None:
     """The whole list in one message, as hubs of contract 1.0 send it; the same or an older version changes nothing."""
-    if document.version <= site.documents.get(NAME, 0):
-        decision.reply = Done(text=f"{NAME} version {document.version} is applied already")
+    if is_applied(site, decision, NAME, document.version):
         return
     after = {token.key: token for token in document.tokens}
     _replace(site, decision, after, now)
@@ -47,8 +46,7 @@ def apply_list(site: Site, decision: Decision, event: TokensListed, now: datetim
     """Only where the list then is the hub's."""
     known = site.documents.get(NAME, 0)
     is_other = event.version == known and event.since is None and event.digest != token_digest(site)
-    if event.version <= known and not is_other:
-        decision.reply = Done(text=f"{NAME} version {event.version} is applied already")
+    if not is_other and is_applied(site, decision, NAME, event.version):
         return
     if event.since is None:
         _replace(site, decision, {token.key: token for token in event.tokens}, now)
@@ -114,7 +112,6 @@ def _journal(
             for at in range(0, len(removed), AT_ONCE)
         ),
     ]
-    for body in bodies:
-        last = decision.journal(site, now, body)
-        if body is bodies[-1]:
-            local_lists.note_change(site, before, after, last.seq, now)
+    entries = [decision.journal(site, now, body) for body in bodies]
+    if entries:
+        local_lists.note_change(site, before, after, entries[-1].seq, now)

@@ -207,7 +207,7 @@ class Publisher:
         after_at = await self._stamp(window.stream, first_seq - 1)
         if window.sent_seq != after_seq:
             return
-        self._stamps[window.stream] = (first_seq + len(entries) - 1, codec.stamp_of(entries[-1][:200]))
+        self._stamps[window.stream] = (first_seq + len(entries) - 1, codec.stamp_of(entries[-1]))
         payload = codec.encode_batch(self._journal.epoch, window.stream, first_seq, entries, after_at)
         plain = sum(map(len, entries)) + len(entries)
         self._spend(self._address.up(window.stream), payload, plain, is_backlog=self._is_backlog(window))
@@ -229,8 +229,7 @@ class Publisher:
         known_seq, stamp = self._stamps.get(stream, (0, None))
         if seq in (0, known_seq):
             return stamp if seq else None
-        rows = await self._journal.read(stream, seq - 1, 1, 1)
-        return codec.stamp_of(rows[0][1][:200]) if rows and rows[0][0] == seq else None
+        return await stamp_at(self._journal, stream, seq)
 
     def _look_at_timers(self, now_s: float) -> float | None:
         """Go back where an Ack is overdue and see whether the hub is silent; when to look again, None for never."""
@@ -251,3 +250,9 @@ class Publisher:
                 else:
                     looks.append(silent_at_s)
         return min(looks, default=None)
+
+
+async def stamp_at(journal: Journal, stream: Stream, seq: int) -> str | None:
+    """When an entry was made; None for one that is not there any more."""
+    rows = await journal.read(stream, seq - 1, 1, 1)
+    return codec.stamp_of(rows[0][1]) if rows and rows[0][0] == seq else None

@@ -19,7 +19,7 @@ from edge.ports import Inbox, Journal, Overloaded
 from edge.uplink.broker import INTAKE_LIMIT
 from edge.uplink.list_parts import TokenParts
 from edge.uplink.metrics import UplinkMetrics
-from edge.uplink.publisher import Publisher
+from edge.uplink.publisher import Publisher, stamp_at
 from protocols.errors import BadEntry, BadText
 from protocols.sync import codec
 from protocols.sync.down import DOCUMENTS, Ack, AnyDocument, Command
@@ -114,8 +114,7 @@ class Receiver:
         """Whether the entry that an Ack ends with is the one of this ledger; where that was trimmed, it is believed."""
         if ack.entry_at is None or not ack.seq:
             return True
-        rows = await self._journal.read(ack.stream, ack.seq - 1, 1, 1)
-        return not rows or rows[0][0] != ack.seq or codec.stamp_of(rows[0][1][:200]) == ack.entry_at
+        return await stamp_at(self._journal, ack.stream, ack.seq) in (None, ack.entry_at)
 
     async def _take_document(self, document: str, payload: bytes) -> None:
         try:

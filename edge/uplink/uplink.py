@@ -53,13 +53,6 @@ class MqttUplink:
         self._journal = journal
         self._inbox = inbox
         self._presence = Presence(inbox, metrics)
-        budget = self._budget = Budget(settings.bytes_per_hour, settings.backlog_share)
-        self._publisher = Publisher(
-            settings, address, journal, window, self._presence, metrics, budget, progress, self._hub_spoke
-        )
-        self._live = LivePublisher(settings, address, window, metrics, budget, progress, lambda: self.broker.name)
-        self._receiver = Receiver(address, journal, inbox, self._publisher, metrics)
-        self._client_id = f"ohmstead-{address.domain:02x}-{address.edge_id}"
         self._choice = BrokerChoice(
             brokers=len(settings.brokers),
             reconnect_min_s=settings.reconnect_min_s,
@@ -69,6 +62,13 @@ class MqttUplink:
             silent_after_s=settings.silent_after_s,
             jitter=random.SystemRandom().uniform,
         )
+        budget = self._budget = Budget(settings.bytes_per_hour, settings.backlog_share)
+        self._publisher = Publisher(
+            settings, address, journal, window, self._presence, metrics, budget, progress, self._choice.heard
+        )
+        self._live = LivePublisher(settings, address, window, metrics, budget, progress, lambda: self.broker.name)
+        self._receiver = Receiver(address, journal, inbox, self._publisher, metrics)
+        self._client_id = f"ohmstead-{address.domain:02x}-{address.edge_id}"
         self._log: Any = structlog.get_logger("edge.uplink").bind(edge_id=address.edge_id)
 
     @property
@@ -101,9 +101,6 @@ class MqttUplink:
             "bytes_per_hour": self._settings.bytes_per_hour,
             "allowance_bytes": round(allowance) if allowance is not None else None,
         }
-
-    def _hub_spoke(self) -> None:
-        self._choice.heard()
 
     @property
     def broker(self) -> BrokerSettings:

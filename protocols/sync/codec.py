@@ -36,6 +36,7 @@ Message = Birth | EdgeState | Live | Ack | AnyDocument | TokensPart | Command
 M = TypeVar("M", bound=Message)
 
 _ZLIB_MAGIC: Final = b"\x78"
+_HEAD: Final = 200
 _AT: Final = re.compile(r'"at": ?"([^"]{1,64})"')
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _ENTRY: Final = TypeAdapter(Entry)
@@ -100,8 +101,9 @@ def decode_entry(raw: bytes | str) -> Entry:
 
 
 def stamp_of(encoded: bytes | str) -> str | None:
-    """When an entry was made, as it is written in it."""
-    found = _AT.search(encoded if isinstance(encoded, str) else encoded.decode(errors="replace"))
+    """When an entry was made, as it is written in it: it stands before the body."""
+    head = encoded[:_HEAD]
+    found = _AT.search(head if isinstance(head, str) else head.decode(errors="replace"))
     return found[1] if found else None
 
 

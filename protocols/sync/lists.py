@@ -2,7 +2,7 @@
 
 The digest is the sum modulo 2^128 of the BLAKE2b hashes (16 bytes, big-endian) of the list's items, as 32 hex digits.
 So it does not depend on their order, and follows a change without a look at the others. An item is hashed as the
-compact JSON array of the fields named here, in this order, times in UTC; what a later version adds is told and not
+compact JSON array of its fields as `token_hash` has them, times in UTC; what a later version adds is told and not
 hashed, so that an edge that does not know it comes to the same digest.
 """
 
@@ -25,9 +25,6 @@ LISTS: Final = "lists"
 MAX_PART_BYTES: Final = 256 * 1024
 """Of a part's items as JSON, before compression: far below what brokers take (deploy/mosquitto)."""
 MAX_PARTS: Final = 10_000
-TOKEN_FIELDS: Final = (
-    *("uid", "contract_id", "type", "valid", "group_id", "expires_at", "visual_number", "language", "concurrent"),
-)
 _MODULUS: Final = 1 << 128
 _encode: Final = msgspec.json.Encoder().encode
 
