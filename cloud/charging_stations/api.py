@@ -13,7 +13,7 @@ from cloud.charging_stations import queries
 from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
 from cloud.rest.fields import Amount
-from cloud.rest.paging import answer, answer_page, fetch_page
+from cloud.rest.paging import answer, read_page_together
 from cloud.rest.problems import documented, not_found
 from protocols.terms import ChargingState, ConnectorStatus, EvseState
 
@@ -118,10 +118,7 @@ async def list_charging_stations(
     hub: TheHub, who: Reader, wanted: Annotated[queries.StationQuery, Query()]
 ) -> Response:
     """Charging stations by edge and id."""
-    async with hub.store.read() as connection:
-        page = await fetch_page(connection, queries.many(who.domain, wanted), wanted, queries.SORT)
-        documents = await queries.shown(connection, page.rows)
-    return answer_page(documents, page.next_cursor)
+    return await read_page_together(hub, queries.many(who.domain, wanted), wanted, queries.SORT, queries.shown)
 
 
 async def get_charging_station(hub: TheHub, who: Reader, edge_id: str, station_id: str) -> Response:

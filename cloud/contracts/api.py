@@ -15,7 +15,7 @@ from cloud.rest.access import Operator, Reader
 from cloud.rest.context import TheHub
 from cloud.rest.fields import AccountId, Amount, GivenName
 from cloud.rest.origin import choose, expect_own
-from cloud.rest.paging import answer, answer_page, fetch_page
+from cloud.rest.paging import answer, read_page_together
 from cloud.rest.problems import Problem, documented
 from protocols.ocpi.customer import Billing, Contract, StatementPeriod
 
@@ -135,10 +135,7 @@ class ContractPage(BaseModel):
 
 async def list_contracts(hub: TheHub, who: Reader, wanted: Annotated[queries.ContractQuery, Query()]) -> Response:
     """Contracts by their id: the hub's, and those that sites keep themselves."""
-    async with hub.store.read() as connection:
-        page = await fetch_page(connection, queries.many(who.domain, wanted), wanted, queries.SORT)
-        documents = await queries.shown(connection, page.rows)
-    return answer_page(documents, page.next_cursor)
+    return await read_page_together(hub, queries.many(who.domain, wanted), wanted, queries.SORT, queries.shown)
 
 
 async def get_contract(hub: TheHub, who: Reader, contract_id: str, edge_id: EdgeChoice = None) -> Response:

@@ -13,7 +13,7 @@ from cloud.rest.access import Operator, Reader
 from cloud.rest.context import TheHub
 from cloud.rest.fields import AccountId, GivenName, Name
 from cloud.rest.origin import choose, expect_own
-from cloud.rest.paging import answer, answer_page, fetch_page
+from cloud.rest.paging import answer, read_page_together
 from cloud.rest.problems import Problem, documented
 from protocols.ocpi.customer import Customer, Vehicle
 
@@ -103,10 +103,7 @@ class CustomerPage(BaseModel):
 
 async def list_customers(hub: TheHub, who: Reader, wanted: Annotated[queries.CustomerQuery, Query()]) -> Response:
     """Customers by their id: the hub's, and those that sites keep themselves."""
-    async with hub.store.read() as connection:
-        page = await fetch_page(connection, queries.many(who.domain, wanted), wanted, queries.SORT)
-        documents = await queries.shown(connection, page.rows)
-    return answer_page(documents, page.next_cursor)
+    return await read_page_together(hub, queries.many(who.domain, wanted), wanted, queries.SORT, queries.shown)
 
 
 async def get_customer(hub: TheHub, who: Reader, customer_id: str, edge_id: EdgeChoice = None) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from cloud.edges import queries
 from cloud.rest.access import Admin, Reader
 from cloud.rest.context import TheHub
-from cloud.rest.paging import PageQuery, answer, answer_page, fetch_page, read_page
+from cloud.rest.paging import PageQuery, answer, read_page, read_page_together
 from cloud.rest.problems import documented, not_found
 from protocols.sync.topics import Stream
 
@@ -138,10 +138,7 @@ class LetterPage(BaseModel):
 
 async def list_edges(hub: TheHub, who: Reader, wanted: Annotated[queries.EdgeQuery, Query()]) -> Response:
     """Edges by their id."""
-    async with hub.store.read() as connection:
-        page = await fetch_page(connection, queries.many(who.domain, wanted), wanted, queries.SORT)
-        documents = await queries.shown(connection, page.rows)
-    return answer_page(documents, page.next_cursor)
+    return await read_page_together(hub, queries.many(who.domain, wanted), wanted, queries.SORT, queries.shown)
 
 
 async def get_edge(hub: TheHub, who: Reader, edge_id: str) -> Response:

@@ -13,7 +13,7 @@ from cloud.edges import queries, sync_queries
 from cloud.edges.api import Document
 from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
-from cloud.rest.paging import answer, answer_page, fetch_page
+from cloud.rest.paging import answer, read_page_together
 from cloud.rest.problems import documented, not_found
 from protocols.sync.topics import Stream
 
@@ -105,10 +105,7 @@ class EdgeSyncPage(BaseModel):
 
 async def list_sync(hub: TheHub, who: Reader, wanted: Annotated[queries.EdgeQuery, Query()]) -> Response:
     """The way of each edge to the hub, by their ids."""
-    async with hub.store.read() as connection:
-        page = await fetch_page(connection, queries.many(who.domain, wanted), wanted, queries.SORT)
-        documents = await sync_queries.shown(connection, page.rows)
-    return answer_page(documents, page.next_cursor)
+    return await read_page_together(hub, queries.many(who.domain, wanted), wanted, queries.SORT, sync_queries.shown)
 
 
 async def get_sync(hub: TheHub, who: Reader, edge_id: str) -> Response:

@@ -12,7 +12,7 @@ from cloud.postings import queries
 from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
 from cloud.rest.fields import Amount
-from cloud.rest.paging import answer_page, fetch_page
+from cloud.rest.paging import read_page_together
 from cloud.rest.problems import documented
 from protocols.sync.up import PostingReason
 
@@ -76,11 +76,8 @@ class PostingPage(BaseModel):
 
 async def list_postings(hub: TheHub, who: Reader, wanted: Annotated[queries.PostingQuery, Query()]) -> Response:
     """Postings, the newest first."""
-    async with hub.store.read() as connection:
-        query = queries.many(who.domain, wanted)
-        page = await fetch_page(connection, query, wanted, queries.SORT, is_newest_first=True)
-        documents = await queries.shown(connection, page.rows)
-    return answer_page(documents, page.next_cursor)
+    query = queries.many(who.domain, wanted)
+    return await read_page_together(hub, query, wanted, queries.SORT, queries.shown, is_newest_first=True)
 
 
 def routes() -> APIRouter:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -81,6 +81,22 @@ async def read_page(
     async with hub.store.read() as connection:
         found = await fetch_page(connection, query, page, sort, is_newest_first=is_newest_first)
     return answer_page([show(row) for row in found.rows], found.next_cursor)
+
+
+async def read_page_together(
+    hub: Hub,
+    query: Select[Any],
+    page: PageQuery,
+    sort: Sequence[ColumnElement[Any]],
+    show: Callable[[AsyncConnection, Sequence[RowMapping]], Awaitable[Sequence[Document]]],
+    *,
+    is_newest_first: bool = False,
+) -> Response:
+    """Answer with one page of the query, whose rows are shown together, with what else is asked for them."""
+    async with hub.store.read() as connection:
+        found = await fetch_page(connection, query, page, sort, is_newest_first=is_newest_first)
+        documents = await show(connection, found.rows)
+    return answer_page(documents, found.next_cursor)
 
 
 async def fetch_page(
