@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.paging import PageQuery
 from cloud.store.engine import upsert
-from cloud.store.filter_tables import filters
+from cloud.store.filter_tables import CLASSES, FILTER, filters
 from cloud.store.tables import edges
 from cloud.store.versions import next_version
 from protocols.sync.filters import Classes
 
 SORT = (filters.c.edge_id,)
-DOCUMENT: Final = "filter"
-CLASSES: Final[TypeAdapter[Classes]] = TypeAdapter(Classes)
 
 
 class FilterQuery(PageQuery):
@@ -42,7 +39,7 @@ async def put(connection: AsyncConnection, domain: int, edge_id: str, classes: C
         "domain": domain,
         "edge_id": edge_id,
         "document": CLASSES.dump_json(classes, exclude_none=True).decode(),
-        "document_version": await next_version(connection, domain, DOCUMENT),
+        "document_version": await next_version(connection, domain, FILTER),
         "updated_at": now,
     }
     await connection.execute(upsert(connection, filters), row)

@@ -15,10 +15,10 @@ from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest import desired_accounts, desired_filters
-from cloud.ingest.desired_filters import FILTER
 from cloud.ingest.token_lists import Publish, TokenLists
 from cloud.store.accounts import ACCOUNTS
 from cloud.store.engine import Store
+from cloud.store.filter_tables import FILTER
 from cloud.store.money_tables import tariffs
 from cloud.store.tables import documents, edge_documents, edges
 from protocols.errors import BadEntry

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Final
+from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
 from sqlalchemy import select
 
 from cloud.store.engine import Store
-from cloud.store.filter_tables import filters
+from cloud.store.filter_tables import CLASSES, FILTER, filters
 from cloud.store.tables import documents, edges
 from protocols.sync.codec import encode
 from protocols.sync.filters import Classes, DesiredFilter, MeasurandFilter
 from protocols.sync.topics import EdgeAddress
-
-FILTER: Final = "filter"
-_CLASSES: Final[TypeAdapter[Classes]] = TypeAdapter(Classes)
 
 
 async def document(store: Store, address: EdgeAddress) -> tuple[int, bytes] | None:
@@ -35,7 +31,7 @@ async def document(store: Store, address: EdgeAddress) -> tuple[int, bytes] | No
         return None
     merged: Classes = {}
     for each in said:
-        merged = merge(merged, _CLASSES.validate_json(each))
+        merged = merge(merged, CLASSES.validate_json(each))
     return number, encode(DesiredFilter(version=number, classes=merged))
 
 

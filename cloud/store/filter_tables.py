@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from pydantic import TypeAdapter
 from sqlalchemy import BigInteger, Column, Table, Text
 
 from cloud.store.columns import METADATA, domain, key
 from cloud.store.types import UtcTime
+from protocols.sync.filters import Classes
+
+FILTER: Final = "filter"
+"""The document's name."""
+CLASSES: Final[TypeAdapter[Classes]] = TypeAdapter(Classes)
+"""Reads and writes the column `document`."""
 
 filters = Table(
     "filters",
