@@ -16,12 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest import chain_seals, projection
-from cloud.ingest.changes import Changes, Origin, alarm_row, project
-from cloud.ingest.forks import EDGE_FORKED, Position, foreign_entries, position_of
+from cloud.ingest.changes import Changes, Origin, project
+from cloud.ingest.forks import EDGE_FORKED, foreign_entries
+from cloud.ingest.positions import Position, lock_position, set_position
 from cloud.store import feed
 from cloud.store.engine import Store, insert_missing, is_database_away
 from cloud.store.feed import FeedEvent
-from cloud.store.tables import alarms, dead_letters, edges, entries, stream_positions
+from cloud.store.tables import dead_letters, edges, entries, stream_positions
 from protocols.errors import BadEntry
 from protocols.sync.codec import Batch, DeadLetter, stamp_of
 from protocols.sync.down import Ack, RejectedEntry
@@ -68,25 +69,23 @@ async def store_batch(store: Store, address: EdgeAddress, batch: Batch, now: dat
 async def _store(
     connection: AsyncConnection, address: EdgeAddress, batch: Batch, now: datetime, *, is_careful: bool
 ) -> Stored:
-    position, dead_before = await lock_position(connection, address, batch.epoch, batch.stream, now)
-    here = await position_of(connection, address, batch.epoch, batch.stream)
-    if here.seq == position and (foreign := await foreign_entries(connection, address, batch, here)):
+    here = await lock_position(connection, address, batch.epoch, batch.stream, now)
+    if foreign := await foreign_entries(connection, address, batch, here):
         return await _keep_apart(connection, address, batch, foreign, here, now)
-    if batch.first_seq > position + 1 or batch.last_seq <= position:
-        rejected = await _rejected(connection, address, batch, dead_before)
+    if batch.first_seq > here.seq + 1 or batch.last_seq <= here.seq:
         ack = Ack(
             epoch=batch.epoch,
             stream=batch.stream,
-            seq=position,
-            rejected=rejected,
-            resend=batch.first_seq > position + 1,
+            seq=here.seq,
+            rejected=await _rejected(connection, address, batch, here.dead),
+            resend=batch.first_seq > here.seq + 1,
             entry_at=here.stamp,
         )
         return Stored(ack=ack, duplicates=0 if ack.resend else len(batch.raw))
     origin = await _origin(connection, address, batch.epoch, now)
-    fresh = [entry for entry in batch.entries if entry.seq > position]
+    fresh = [entry for entry in batch.entries if entry.seq > here.seq]
     taken = await (_take_carefully if is_careful else _take)(connection, origin, fresh, batch.raw)
-    taken.dead += [letter for letter in batch.dead if letter.seq > position]
+    taken.dead += [letter for letter in batch.dead if letter.seq > here.seq]
     key = {**origin.key, "epoch": batch.epoch, "stream": batch.stream.value}
     if taken.good:
         rows = [{**key, "seq": seq, "raw": batch.raw[seq]} for seq in taken.good]
@@ -100,19 +99,18 @@ async def _store(
     if taken.dead:
         taken.events += await _bury(connection, origin, key, taken.dead)
     stamp = stamp_of(batch.raw[batch.last_seq])
-    await connection.execute(
-        update(stream_positions)
-        .where(*(stream_positions.c[name] == value for name, value in key.items()))
-        .values(seq=batch.last_seq, stamp=stamp, dead=dead_before + len(taken.dead), updated_at=now)
-    )
+    there = Position(seq=batch.last_seq, dead=here.dead + len(taken.dead), stamp=stamp)
+    if missing is not None:
+        there = Position(seq=missing - 1, dead=there.dead)
+    await set_position(connection, address, batch.epoch, batch.stream, there, now)
     if missing is not None:
         return await _step_back(connection, origin, batch, missing, taken.events)
     await feed.append(connection, taken.events)
-    rejected = await _rejected(connection, address, batch, dead_before + len(taken.dead))
+    rejected = await _rejected(connection, address, batch, there.dead)
     return Stored(
         ack=Ack(epoch=batch.epoch, stream=batch.stream, seq=batch.last_seq, rejected=rejected, entry_at=stamp),
         new=len(taken.good),
-        duplicates=max(0, position + 1 - batch.first_seq),
+        duplicates=max(0, here.seq + 1 - batch.first_seq),
         dead=len(taken.dead),
         newest_at=taken.changes.newest_at,
     )
@@ -123,7 +121,6 @@ async def _step_back(
 ) -> Stored:
     """Entries that were here are gone: everything from the first of them on is asked for again, and what is here is
     known by its ids. What the edge has no more is passed over with its next birth."""
-    await _set_position(connection, origin, batch.stream, missing - 1)
     body = AlarmRaised(
         alarm_id=f"hub.entries_missing.{origin.epoch}.{batch.stream}",
         alarm="entries_missing",
@@ -131,22 +128,9 @@ async def _step_back(
         text=f"Entry {missing} of the {batch.stream} stream, and perhaps others, were here and are not any more; the"
         " edge is asked for all since. Look at the hub's database and how it was restored",
     )
-    events += await raise_once(connection, origin, body, f"missing-{batch.stream}-{missing}")
+    events += await projection.raise_once(connection, origin, body, f"missing-{batch.stream}-{missing}")
     await feed.append(connection, events)
     return Stored(ack=Ack(epoch=batch.epoch, stream=batch.stream, seq=missing - 1, resend=True))
-
-
-async def _set_position(connection: AsyncConnection, origin: Origin, stream: Stream, seq: int) -> None:
-    await connection.execute(
-        update(stream_positions)
-        .where(
-            stream_positions.c.domain == origin.address.domain,
-            stream_positions.c.edge_id == origin.address.edge_id,
-            stream_positions.c.epoch == origin.epoch,
-            stream_positions.c.stream == stream.value,
-        )
-        .values(seq=seq, stamp=None, updated_at=origin.received_at)
-    )
 
 
 async def _keep_apart(
@@ -168,7 +152,7 @@ async def _keep_apart(
         text=f"Two agents are edge {address.edge_id} in one epoch: entry {letters[0].seq} of {batch.stream} came with"
         " different contents. What came second is among the dead letters; see the runbook, 'Two agents with one id'",
     )
-    events += await raise_once(connection, origin, body, f"fork-{batch.stream}-{letters[0].seq}")
+    events += await projection.raise_once(connection, origin, body, f"fork-{batch.stream}-{letters[0].seq}")
     await feed.append(connection, events)
     ack = Ack(epoch=batch.epoch, stream=batch.stream, seq=here.seq, entry_at=here.stamp)
     return Stored(ack=ack, is_foreign=True, dead=len(letters))
@@ -234,28 +218,6 @@ async def prune_telemetry(store: Store, keep: int) -> None:
             )
 
 
-async def lock_position(
-    connection: AsyncConnection, address: EdgeAddress, epoch: str, stream: Stream, now: datetime
-) -> tuple[int, int]:
-    """The contiguous position and the count of dead letters, locked until the commit; an unknown edge is made known."""
-    key = {"domain": address.domain, "edge_id": address.edge_id}
-    await connection.execute(
-        insert_missing(connection, edges), {**key, "epoch": epoch, "status": "unknown", "heard_at": now}
-    )
-    await connection.execute(
-        insert_missing(connection, stream_positions),
-        {**key, "epoch": epoch, "stream": stream.value, "seq": 0, "dead": 0, "updated_at": now},
-    )
-    query = select(stream_positions.c.seq, stream_positions.c.dead).where(
-        stream_positions.c.domain == address.domain,
-        stream_positions.c.edge_id == address.edge_id,
-        stream_positions.c.epoch == epoch,
-        stream_positions.c.stream == stream.value,
-    )
-    row = (await connection.execute(query.with_for_update())).one()
-    return row.seq, row.dead
-
-
 async def _origin(connection: AsyncConnection, address: EdgeAddress, epoch: str, now: datetime) -> Origin:
     mine = (edges.c.domain == address.domain) & (edges.c.edge_id == address.edge_id)
     heard = update(edges).where(mine).values(heard_at=now).returning(edges.c.location_id)
@@ -267,9 +229,10 @@ async def _pass_over_shed(connection: AsyncConnection, origin: Origin, shed: Ent
     """Go on behind what the edge has given up: it is listed, and cannot be asked for. What is here already stays."""
     if shed.first_seq is None or shed.last_seq is None:
         return
-    position, _ = await lock_position(connection, origin.address, origin.epoch, shed.stream, origin.received_at)
-    if shed.first_seq - 1 <= position < shed.last_seq:
-        await _set_position(connection, origin, shed.stream, shed.last_seq)
+    place = (connection, origin.address, origin.epoch, shed.stream)
+    here = await lock_position(*place, origin.received_at)
+    if shed.first_seq - 1 <= here.seq < shed.last_seq:
+        await set_position(*place, Position(seq=shed.last_seq, dead=here.dead), origin.received_at)
 
 
 async def _bury(
@@ -292,23 +255,7 @@ async def _bury(
         severity=Severity.CRITICAL if key["stream"] == Stream.MONEY else Severity.WARNING,
         text=f"Entry {rows[0]['seq']} of the {key['stream']} stream cannot be taken in: {rows[0]['reason']}",
     )
-    return await raise_once(connection, origin, body, f"{key['stream']}-{letters[0].seq}")
-
-
-async def raise_once(
-    connection: AsyncConnection, origin: Origin, body: AlarmRaised, occurrence: str
-) -> list[FeedEvent]:
-    """Raise an alarm of the hub's own, unless it is raised already."""
-    query = select(alarms.c.id).where(
-        alarms.c.domain == origin.address.domain,
-        alarms.c.edge_id == origin.address.edge_id,
-        alarms.c.alarm_id == body.alarm_id,
-        alarms.c.cleared_at.is_(None),
-    )
-    if (await connection.execute(query.limit(1))).one_or_none() is not None:
-        return []
-    row = alarm_row(body, f"hub-{origin.epoch}-{occurrence}", origin.received_at, origin)
-    return await projection.write_alarms(connection, origin, [row], [])
+    return await projection.raise_once(connection, origin, body, f"{key['stream']}-{letters[0].seq}")
 
 
 async def _rejected(

@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Table, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.ingest.changes import Origin, alarm_row
-from cloud.ingest.projection import write_alarms
+from cloud.ingest.changes import Origin
+from cloud.ingest.projection import raise_once
 from cloud.store.engine import insert_missing
 from cloud.store.feed import FeedEvent
 from cloud.store.proof_tables import chain_seals
-from cloud.store.tables import alarms, dead_letters, entries
+from cloud.store.tables import dead_letters, entries
 from protocols.sync.proof import ChainSealed
 from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmRaised, Severity
@@ -82,21 +82,9 @@ async def _missing(connection: AsyncConnection, origin: Origin, seal: ChainSeale
         return []
     here: set[int] = set()
     for table in (entries, dead_letters):
-        query = select(table.c.seq).where(
-            table.c.domain == origin.address.domain,
-            table.c.edge_id == origin.address.edge_id,
-            table.c.epoch == origin.epoch,
-            table.c.stream == Stream.MONEY.value,
-            table.c.seq > seal.since_seq,
-            table.c.seq <= seal.through_seq,
-        )
+        query = select(table.c.seq).where(_is_money(table, origin), _is_of(table, seal))
         here |= {seq for (seq,) in await connection.execute(query)}
-    oldest = select(func.min(entries.c.seq)).where(
-        entries.c.domain == origin.address.domain,
-        entries.c.edge_id == origin.address.edge_id,
-        entries.c.epoch == origin.epoch,
-        entries.c.stream == Stream.MONEY.value,
-    )
+    oldest = select(func.min(entries.c.seq)).where(_is_money(entries, origin))
     first = max(seal.since_seq + 1, (await connection.execute(oldest)).scalar_one() or 1)
     return [seq for seq in range(first, seal.through_seq + 1) if seq not in here][:1]
 
@@ -114,18 +102,7 @@ async def _is_proved(connection: AsyncConnection, origin: Origin, seal: ChainSea
     )
     if any(row.hash != seal.since_hash for row in before):
         return False
-    query = (
-        select(entries.c.raw)
-        .where(
-            entries.c.domain == origin.address.domain,
-            entries.c.edge_id == origin.address.edge_id,
-            entries.c.epoch == origin.epoch,
-            entries.c.stream == Stream.MONEY.value,
-            entries.c.seq > seal.since_seq,
-            entries.c.seq <= seal.through_seq,
-        )
-        .order_by(entries.c.seq)
-    )
+    query = select(entries.c.raw).where(_is_money(entries, origin), _is_of(entries, seal)).order_by(entries.c.seq)
     chained = [raw for (raw,) in await connection.execute(query) if _is_chained(raw)]
     if len(chained) != seal.count - seal.since_count:
         return None
@@ -133,6 +110,20 @@ async def _is_proved(connection: AsyncConnection, origin: Origin, seal: ChainSea
     for raw in chained:
         hashed = hashlib.sha256(hashed + raw.encode()).digest()
     return hashed.hex() == seal.hash
+
+
+def _is_money(table: Table, origin: Origin) -> ColumnElement[bool]:
+    """Of the money stream of this edge's epoch."""
+    return and_(
+        table.c.domain == origin.address.domain,
+        table.c.edge_id == origin.address.edge_id,
+        table.c.epoch == origin.epoch,
+        table.c.stream == Stream.MONEY.value,
+    )
+
+
+def _is_of(table: Table, seal: ChainSealed) -> ColumnElement[bool]:
+    return table.c.seq.between(seal.since_seq + 1, seal.through_seq)
 
 
 def _is_chained(raw: str) -> bool:
@@ -148,13 +139,4 @@ async def _tell(connection: AsyncConnection, origin: Origin, seq: int, seal: Cha
         text=f"Edge {origin.address.edge_id} says that its money up to entry {seal.through_seq} comes to the hash"
         f" {seal.hash}, and what it sent comes to another: run `ohmstead-edge verify` there",
     )
-    known = select(alarms.c.id).where(
-        alarms.c.domain == origin.address.domain,
-        alarms.c.edge_id == origin.address.edge_id,
-        alarms.c.alarm_id == body.alarm_id,
-        alarms.c.cleared_at.is_(None),
-    )
-    if (await connection.execute(known.limit(1))).one_or_none() is not None:
-        return []
-    row = alarm_row(body, f"hub-{origin.epoch}-chain-{seq}", origin.received_at, origin)
-    return await write_alarms(connection, origin, [row], [])
+    return await raise_once(connection, origin, body, f"chain-{seq}")

@@ -8,42 +8,18 @@ acknowledged, and an alarm tells a person: whose bills those are cannot be known
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.store.tables import entries, stream_positions
+from cloud.ingest.positions import Position
+from cloud.store.tables import entries
 from protocols.sync.codec import Batch, DeadLetter
-from protocols.sync.topics import EdgeAddress, Stream
+from protocols.sync.topics import EdgeAddress
 
 EDGE_FORKED: Final = "edge_forked"
 REASON: Final = "sent by another agent of this edge id and epoch: this number is taken by another entry"
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The last entry of a stream that is here, and when it was made, as the edge wrote that; None where it is not
-    known."""
-
-    seq: int
-    stamp: str | None
-
-
-async def position_of(connection: AsyncConnection, address: EdgeAddress, epoch: str, stream: Stream) -> Position:
-    """To be called when the position is locked."""
-    row = (
-        await connection.execute(
-            select(stream_positions.c.seq, stream_positions.c.stamp).where(
-                stream_positions.c.domain == address.domain,
-                stream_positions.c.edge_id == address.edge_id,
-                stream_positions.c.epoch == epoch,
-                stream_positions.c.stream == stream.value,
-            )
-        )
-    ).one()
-    return Position(row.seq, row.stamp)
 
 
 async def foreign_entries(

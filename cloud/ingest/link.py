@@ -241,7 +241,6 @@ class Ingest:
         )
         for ack in met.acks:
             await self._acknowledge(client, address, ack)
-        await self._patiently(lambda: schema_versions.settle(self._store, address, self._clock()))
         self._met.add((told.broker, address, birth.epoch))
         _log.info("edge_met", edge=address.prefix, epoch=birth.epoch, software=birth.software_version)
         downlink.forget(address)

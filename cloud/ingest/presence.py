@@ -12,13 +12,13 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.ingest.batches import lock_position, raise_once
+from cloud.ingest import schema_versions
 from cloud.ingest.changes import Origin
 from cloud.ingest.evse_board import EvseBoard
-from cloud.ingest.forks import position_of
 from cloud.ingest.live_values import LiveValues
 from cloud.ingest.meter_board import write_all_meters, write_meters
-from cloud.ingest.projection import learn_version
+from cloud.ingest.positions import Position, lock_position, set_position
+from cloud.ingest.projection import learn_version, raise_once
 from cloud.ingest.sync_reports import write_report
 from cloud.store import feed
 from cloud.store.documents import to_json
@@ -71,16 +71,16 @@ async def store_birth(
         events = [] if is_void else await _write_birth(connection, address, birth, now)
         origin = Origin(address=address, epoch=birth.epoch, location_id=birth.location.id, received_at=now)
         theirs = {position.stream: position for position in birth.streams}
+        events += await schema_versions.settle(connection, origin)
         acks = []
         for stream in Stream:
-            mine, _ = await lock_position(connection, address, birth.epoch, stream, now)
+            here = await lock_position(connection, address, birth.epoch, stream, now)
             claim = theirs.get(stream, StreamPosition(stream=stream, last_seq=0, acked_seq=0))
-            if claim.first_seq > mine + 1:
-                events += await _pass_over(connection, origin, claim, mine)
-                mine = claim.first_seq - 1
-            stamp = (await position_of(connection, address, birth.epoch, stream)).stamp
-            is_behind = is_first or claim.acked_seq > mine
-            acks.append(Ack(epoch=birth.epoch, stream=stream, seq=mine, resend=is_behind, entry_at=stamp))
+            if claim.first_seq > here.seq + 1:
+                events += await _pass_over(connection, origin, claim, here)
+                here = Position(seq=claim.first_seq - 1, dead=here.dead)
+            is_behind = is_first or claim.acked_seq > here.seq
+            acks.append(Ack(epoch=birth.epoch, stream=stream, seq=here.seq, resend=is_behind, entry_at=here.stamp))
         await feed.append(connection, events)
     return Met(acks=tuple(acks))
 
@@ -142,23 +142,17 @@ async def _fence(connection: AsyncConnection, origin: Origin, epoch_before: str 
     return await raise_once(connection, origin, body, f"epoch-{epoch_before}")
 
 
-async def _pass_over(connection: AsyncConnection, origin: Origin, claim: StreamPosition, mine: int) -> list[FeedEvent]:
+async def _pass_over(
+    connection: AsyncConnection, origin: Origin, claim: StreamPosition, here: Position
+) -> list[FeedEvent]:
     """Entries that the edge has no more: go on behind them, and tell a person. To wait would be to wait for ever."""
-    await connection.execute(
-        update(stream_positions)
-        .where(
-            stream_positions.c.domain == origin.address.domain,
-            stream_positions.c.edge_id == origin.address.edge_id,
-            stream_positions.c.epoch == origin.epoch,
-            stream_positions.c.stream == claim.stream.value,
-        )
-        .values(seq=claim.first_seq - 1, stamp=None, updated_at=origin.received_at)
-    )
+    behind = Position(seq=claim.first_seq - 1, dead=here.dead)
+    await set_position(connection, origin.address, origin.epoch, claim.stream, behind, origin.received_at)
     body = AlarmRaised(
         alarm_id=f"hub.entries_gone.{origin.epoch}.{claim.stream}",
         alarm="entries_gone",
         severity=Severity.CRITICAL if claim.stream is Stream.MONEY else Severity.WARNING,
-        text=f"Entries {mine + 1} to {claim.first_seq - 1} of the {claim.stream} stream are not here,"
+        text=f"Entries {here.seq + 1} to {claim.first_seq - 1} of the {claim.stream} stream are not here,"
         " and the edge has them no more: they were older than it keeps its journal",
     )
     return await raise_once(connection, origin, body, f"gone-{claim.stream}-{claim.first_seq}")

@@ -20,7 +20,7 @@ from cloud.ingest import (
     reservations,
     security_changes,
 )
-from cloud.ingest.changes import Changes, Origin, Row
+from cloud.ingest.changes import Changes, Origin, Row, alarm_row
 from cloud.ingest.evse_board import EvseBoard, is_historical
 from cloud.store.documents import alarm_document, session_document, to_json
 from cloud.store.engine import insert_into, insert_missing, upsert
@@ -38,7 +38,7 @@ from cloud.store.tables import (
 )
 from protocols.errors import BadEntry
 from protocols.ocpi.session import SessionStatus
-from protocols.sync.up import DocumentApplied, TokensChanged
+from protocols.sync.up import AlarmRaised, DocumentApplied, TokensChanged
 
 
 class Contradiction(BadEntry):
@@ -262,6 +262,22 @@ async def _tell_sessions(connection: AsyncConnection, origin: Origin, changes: C
         )
         for row in (await connection.execute(query.order_by(sessions.c.updated_at, sessions.c.id))).mappings()
     ]
+
+
+async def raise_once(
+    connection: AsyncConnection, origin: Origin, body: AlarmRaised, occurrence: str
+) -> list[FeedEvent]:
+    """Raise an alarm of the hub's own, unless it is raised already."""
+    query = select(alarms.c.id).where(
+        alarms.c.domain == origin.address.domain,
+        alarms.c.edge_id == origin.address.edge_id,
+        alarms.c.alarm_id == body.alarm_id,
+        alarms.c.cleared_at.is_(None),
+    )
+    if (await connection.execute(query.limit(1))).one_or_none() is not None:
+        return []
+    row = alarm_row(body, f"hub-{origin.epoch}-{occurrence}", origin.received_at, origin)
+    return await write_alarms(connection, origin, [row], [])
 
 
 async def write_alarms(

@@ -9,9 +9,8 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.ingest.batches import raise_once
 from cloud.ingest.changes import Origin
-from cloud.ingest.projection import write_alarms
+from cloud.ingest.projection import raise_once, write_alarms
 from cloud.store.engine import Store, upsert
 from cloud.store.feed import FeedEvent
 from cloud.store.sync_tables import sync_gaps, sync_reports

@@ -10,6 +10,7 @@ from typing import Any, Final
 from unittest import mock
 
 from cloud.ingest import batches, link
+from cloud.ingest.positions import Position, lock_position
 from edge.uplink.publisher import Publisher
 from protocols.sync.codec import Batch, decode_batch
 from protocols.sync.down import Ack
@@ -51,7 +52,7 @@ def seq_reused(world: World) -> Iterator[None]:
 @contextlib.contextmanager
 def gap_dropped(world: World) -> Iterator[None]:
     """The hub takes whatever batch comes next, whether one before it is missing or not."""
-    store, lock = batches._store, batches.lock_position
+    store = batches._store
     first_seqs: list[int] = []
 
     async def careless(connection: Any, address: Any, batch: Batch, now: Any, *, is_careful: bool) -> Any:
@@ -61,9 +62,11 @@ def gap_dropped(world: World) -> Iterator[None]:
         finally:
             first_seqs.pop()
 
-    async def ahead(connection: Any, address: Any, epoch: str, stream: Stream, now: Any) -> tuple[int, int]:
-        position, dead = await lock(connection, address, epoch, stream, now)
-        return (max(position, first_seqs[-1] - 1), dead) if first_seqs else (position, dead)
+    async def ahead(connection: Any, address: Any, epoch: str, stream: Stream, now: Any) -> Position:
+        here = await lock_position(connection, address, epoch, stream, now)
+        if first_seqs and first_seqs[-1] > here.seq + 1:
+            return Position(seq=first_seqs[-1] - 1, dead=here.dead)
+        return here
 
     with mock.patch.object(batches, "_store", careless), mock.patch.object(batches, "lock_position", ahead):
         yield

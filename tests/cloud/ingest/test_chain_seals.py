@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from cloud.edges.queries import shown
-from cloud.ingest.batches import Stored, lock_position, store_batch
+from cloud.ingest.batches import Stored, store_batch
+from cloud.ingest.positions import lock_position
 from cloud.store.engine import Store
 from cloud.store.money_tables import account_totals
 from cloud.store.proof_tables import chain_seals

@@ -9,12 +9,13 @@ from sqlalchemy import select
 
 from cloud.ingest import schema_versions
 from cloud.ingest.batches import store_batch
+from cloud.ingest.presence import store_birth
 from cloud.store.engine import Store
 from cloud.store.tables import alarms, dead_letters, entries
 from protocols.errors import BadEntry
 from protocols.sync.codec import decode_batch, encode_batch, encode_entry
 from protocols.sync.topics import Stream
-from tests.cloud.samples import EDGE, EPOCH, minute, money_journal
+from tests.cloud.samples import EDGE, EPOCH, birth, minute, money_journal
 
 NOW = minute(10)
 
@@ -48,6 +49,6 @@ async def test_a_version_that_is_not_read_is_told_of_once_and_cleared_when_it_is
         (told,) = (await connection.execute(query)).all()
     assert (told.alarm, told.severity, told.cleared_at) == ("schema_version", "critical", None)
     assert "update this side" in told.text
-    await schema_versions.settle(store, EDGE, NOW)
+    await store_birth(store, EDGE, birth(), NOW, is_first=True)
     async with store.read() as connection:
         assert (await connection.execute(query)).one().cleared_at == NOW
