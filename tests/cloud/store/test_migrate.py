@@ -19,6 +19,7 @@ import cloud.store.filter_tables
 import cloud.store.meter_tables
 import cloud.store.migrate
 import cloud.store.money_tables
+import cloud.store.rollout_tables
 import cloud.store.station_tables
 import cloud.store.sync_tables
 import cloud.store.tables
