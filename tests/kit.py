@@ -59,8 +59,9 @@ def _name_of(predicate: Callable[[], object]) -> str:
 class Postgres:
     """A PostgreSQL server of its own in a temporary folder, listening on loopback with trust."""
 
-    def __init__(self, port: int, binaries: Path) -> None:
+    def __init__(self, port: int, binaries: Path, *, waits_for_disk: bool = False) -> None:
         self.port = port
+        self._fsync = "on" if waits_for_disk else "off"
         self._binaries = binaries
         self._folder = Path(tempfile.mkdtemp(prefix="ohmstead-postgres-"))
         self._data = self._folder / "data"
@@ -76,7 +77,8 @@ class Postgres:
             raise
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder} -c fsync=off"
+        places = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
+        options = f"-p {self.port} {places} -c fsync={self._fsync}"
         self._run("pg_ctl", "-D", str(self._data), "-w", "-l", str(self._folder / "log"), "-o", options, "start")
 
     def stop(self, mode: str = "fast") -> None:
@@ -125,12 +127,15 @@ def postgres_binaries() -> Path | None:
 
 
 @contextmanager
-def start_postgres() -> Iterator[Postgres]:
-    """A running server. Raises RuntimeError where there are no binaries; ask `postgres_binaries()` first."""
+def start_postgres(*, waits_for_disk: bool = False) -> Iterator[Postgres]:
+    """A running server; one that waits for its disk is as slow as in earnest.
+
+    Raises RuntimeError where there are no binaries; ask `postgres_binaries()` first.
+    """
     binaries = postgres_binaries()
     if binaries is None:
         raise RuntimeError("no PostgreSQL binaries; Debian and Ubuntu: apt-get install postgresql")
-    server = Postgres(free_port(), binaries)
+    server = Postgres(free_port(), binaries, waits_for_disk=waits_for_disk)
     try:
         yield server
     finally:

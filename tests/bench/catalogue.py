@@ -10,6 +10,7 @@ from typing import Final
 from tests.bench.big_ledger import BigLedgerSizes, big_ledger
 from tests.bench.boot import BootSizes, boot_storm
 from tests.bench.fleets import FLEET_30000, FLEET_100000, FleetSizes, fleet_30000, fleet_100000
+from tests.bench.ingest import IngestSizes, hub_ingest_postgresql, hub_ingest_sqlite
 from tests.bench.memory import MemorySizes, steady_memory
 from tests.bench.modbus import LineSizes, PollSizes, modbus_line, modbus_poll
 from tests.bench.money import FindSizes, find_customer, month_report_of
@@ -44,6 +45,7 @@ class Suite:
     find: FindSizes = field(default_factory=FindSizes)
     poll: PollSizes = field(default_factory=PollSizes)
     line: LineSizes = field(default_factory=LineSizes)
+    ingest: IngestSizes = field(default_factory=IngestSizes)
 
 
 USUAL: Final = Suite()
@@ -77,4 +79,6 @@ def catalogue(suite: Suite) -> dict[str, Callable[[], Result]]:
         "modbus_poll": partial(modbus_poll, suite.poll),
         "modbus_line_9600": partial(modbus_line, 9_600, suite.line),
         "modbus_line_19200": partial(modbus_line, 19_200, suite.line),
+        "hub_ingest_sqlite": partial(hub_ingest_sqlite, suite.ingest),
+        "hub_ingest_postgresql": partial(hub_ingest_postgresql, suite.ingest),
     }

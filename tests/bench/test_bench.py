@@ -23,6 +23,8 @@ from tests.bench.big_ledger import BigLedgerSizes
 from tests.bench.boot import BootSizes
 from tests.bench.catalogue import Suite, catalogue
 from tests.bench.fleets import FleetSizes
+from tests.bench.hub_batches import JournalSizes
+from tests.bench.ingest import IngestSizes
 from tests.bench.ledger_maker import LedgerSizes
 from tests.bench.load import Load, Plan
 from tests.bench.memory import MemorySizes, is_flat, slope_per_min
@@ -67,6 +69,9 @@ TINY = catalogue(
         find=FindSizes(customers=60, looks=5),
         poll=PollSizes(devices=4, every_s=0.2, rounds=1, window_s=0.6),
         line=LineSizes(devices=2, window_s=1.0),
+        ingest=IngestSizes(
+            journal=JournalSizes(transactions=20, stations=4, batch_entries=50), plain_batches=1, rounds=1
+        ),
     )
 )
 
