@@ -33,7 +33,7 @@ would change the meaning of a message changes `v`, and a reader refuses a `v` th
 
 def bodies() -> dict[Stream, tuple[type[Any], ...]]:
     """What an entry of each stream may say."""
-    every = (*get_args(up.MoneyBody), *get_args(up.EventBody), up.TelemetryBody)
+    every = (*get_args(up.MoneyBody), *get_args(up.EventBody), *get_args(up.TelemetryBody))
     return {stream: tuple(body for body in every if up._STREAMS[body] is stream) for stream in Stream}
 
 

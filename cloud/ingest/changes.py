@@ -17,6 +17,7 @@ from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionN
 from protocols.errors import BadEntry
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.session import SessionStatus
+from protocols.sync.blocks import TelemetryBlock
 from protocols.sync.codec import MAX_SEQ
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import (
@@ -262,7 +263,9 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.local_lists.append((body, entry.at))
         case AvailabilityChanged() | StationAccepted():
             pass  # the edge's own state
-        case TokensChanged() | IdTokenRefused() | MeterValuesSampled() | UnknownStopReceived() | UnknownStopSettled():
+        case MeterValuesSampled() | TelemetryBlock():
+            pass  # kept as they came; nothing here is shown from them
+        case TokensChanged() | IdTokenRefused() | UnknownStopReceived() | UnknownStopSettled():
             pass  # kept as they came; nothing here is shown from them
         case ChargingProfileSet() | ChargingProfileCleared() | ChargingLimitChanged():
             pass  # kept as they came: the edge is asked for them

@@ -20,6 +20,7 @@ from edge.ledger.security_tables import keep as keep_security
 from edge.ledger.staff_tables import keep_staff
 from edge.ledger.tariff_tables import keep_tariffs
 from protocols.ocpi.token import Token
+from protocols.sync.blocks import TelemetryBlock
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import (
     CustomersChanged,
@@ -124,7 +125,9 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
     # By value: an enumeration's member would go through sqlite3's adapters, which costs as much as the row.
     rows.add("journal", "append", entry.stream.value, entry.seq, at, None if is_kept_apart else encoded)
     match entry.body:
-        case TransactionStarted() | TransactionMerged() | IdTokenRefused() | MeterValuesSampled() | EntriesShed():
+        case MeterValuesSampled() | TelemetryBlock():
+            pass  # the journal is their only place
+        case TransactionStarted() | TransactionMerged() | IdTokenRefused() | EntriesShed():
             pass  # the journal is their only place; an open transaction's row comes with its checkpoint
         case TransactionEnded() as ended:
             rows.add("past", "keep_past", ended.transaction_id, ended.reason, at)

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, Discriminator, JsonValue
 from protocols.fact import Fact
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
+from protocols.sync.blocks import TelemetryBlock
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import CustomerBody
 from protocols.sync.filters import FilterChanged
@@ -361,6 +362,9 @@ class MeterValuesSampled(Fact, frozen=True, kw_only=True):
     `at` is the time of the earliest of its readings, by the charger's clock where that can be believed. `dropped`
     counts the readings of this EVSE that the filter let go since its entry before. `filter` names the filter's rules:
     what lies between two readings can be told from nothing else.
+
+    Edges before contract 1.1 journaled one for each message; since then they wait at the edge to be packed into a
+    TelemetryBlock.
     """
 
     station_id: str
@@ -423,13 +427,13 @@ EventBody = (
     | StationPasswordChanged
     | StationSecurityProfileChanged
 )
-TelemetryBody = MeterValuesSampled
+TelemetryBody = MeterValuesSampled | TelemetryBlock
 Body = Annotated[MoneyBody | EventBody | TelemetryBody, Discriminator("kind")]
 
 _STREAMS: Final = {
     **dict.fromkeys(get_args(MoneyBody), Stream.MONEY),
     **dict.fromkeys(get_args(EventBody), Stream.EVENT),
-    TelemetryBody: Stream.TELEMETRY,
+    **dict.fromkeys(get_args(TelemetryBody), Stream.TELEMETRY),
 }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from protocols.charger.jobs import StationPattern, UpdateFirmwareJob
 from protocols.charger.operations.variables import Reset
 from protocols.ocpi.location import Evse, Location
-from protocols.sync import down, present, up
+from protocols.sync import blocks, down, present, up
 from protocols.sync.filters import DesiredFilter, DeviceClass, MeasurandFilter
 from protocols.sync.lists import TokensPart, token_hash, written
 from protocols.sync.topics import Stream
@@ -23,6 +24,28 @@ from tests.protocols.sync.sample_events import EVENT_BODIES
 from tests.protocols.sync.sample_money import MONEY_BODIES
 from tests.protocols.sync.sample_things import CONTRACT, CUSTOMER, EPOCH, FIRMWARE, T0, T1, TARIFF, TOKEN
 
+_QUARTER_MS = 1_774_772_100_000
+CURVES = (
+    blocks.Curve(
+        Measurand.ENERGY_REGISTER, None, ReadingContext.TRANSACTION_BEGIN, "tx-1", [_QUARTER_MS + 1500], [4200]
+    ),
+    blocks.Curve(
+        Measurand.POWER,
+        None,
+        ReadingContext.SAMPLE_PERIODIC,
+        "tx-1",
+        [_QUARTER_MS + 15_000 * number for number in range(4)],
+        [11_000, 11_040, 10_980, 0],
+    ),
+    blocks.Curve(
+        Measurand.VOLTAGE,
+        "L1-N",
+        ReadingContext.SAMPLE_PERIODIC,
+        "tx-1",
+        [_QUARTER_MS + 15_000 * number for number in range(4)],
+        [231_400, 231_400, 231_300, 231_500],
+    ),
+)
 TELEMETRY_BODIES = (
     up.MeterValuesSampled(
         station_id="CS-1",
@@ -34,6 +57,15 @@ TELEMETRY_BODIES = (
             up.SampledValue(Measurand.VOLTAGE, 231_400, "L1-N"),
         ),
         dropped=41,
+    ),
+    blocks.TelemetryBlock(
+        station_id="CS-1",
+        evse_id=1,
+        begins_at=datetime(2026, 3, 29, 8, 15, tzinfo=UTC),
+        samples=9,
+        data="AWNkKanQNWRiZGD40Xqya3k6IwsT43bxGaUMTAwMzIwMQvIMDAwXHBmZGATlGRmYPqxmFGFgYfQGCrKwSoKEGC/Ml0lhYGBkAgA=",
+        dropped=51,
+        filter="deadband-1+7",
     ),
 )
 ENTRIES = tuple(

@@ -54,7 +54,7 @@ def test_batch() -> None:
 
 
 def test_no_kind_of_entry_is_left_out() -> None:
-    bodies = {*get_args(up.MoneyBody), *get_args(up.EventBody), up.TelemetryBody}
+    bodies = {*get_args(up.MoneyBody), *get_args(up.EventBody), *get_args(up.TelemetryBody)}
     assert {type(entry.body) for entry in ENTRIES} == bodies
     assert len(BY_KIND) == len(bodies)
     for entry in ENTRIES:
