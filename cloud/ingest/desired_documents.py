@@ -7,28 +7,21 @@ the versions that it applied.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import structlog
-from pydantic import TypeAdapter
 from sqlalchemy import Select, and_, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.ingest import desired_accounts, desired_filters
+from cloud.ingest import desired_accounts, desired_filters, desired_tariffs
+from cloud.ingest.desired_tariffs import TariffsOfDomain
 from cloud.ingest.token_lists import Publish, TokenLists
 from cloud.store.accounts import ACCOUNTS
 from cloud.store.engine import Store
 from cloud.store.filter_tables import FILTER
-from cloud.store.money_tables import tariffs
 from cloud.store.tables import documents, edge_documents, edges
+from cloud.store.tariffs import TARIFFS
 from protocols.errors import BadEntry
-from protocols.ocpi.tariff import Tariff
-from protocols.sync.codec import encode
-from protocols.sync.down import DesiredTariffs
 from protocols.sync.topics import EdgeAddress
-
-TARIFFS: Final = "tariffs"
-_TARIFF: Final[TypeAdapter[Tariff]] = TypeAdapter(Tariff)
 
 
 class DesiredDocuments:
@@ -67,14 +60,15 @@ class DesiredDocuments:
             await self._send(address, ACCOUNTS, number, payload)
 
     async def _send_tariffs(self) -> None:
-        """The document is the same for all edges of a domain."""
-        encoded: dict[int, tuple[int, bytes]] = {}
+        """One version for all edges of a domain, and two documents at the most."""
+        read: dict[int, TariffsOfDomain] = {}
         for address, version in await self._due(_wanting(TARIFFS)):
             if self._published.get((address, TARIFFS), 0) >= version:
                 continue
-            if address.domain not in encoded:
-                encoded[address.domain] = await self._tariffs_of(address.domain)
-            await self._send(address, TARIFFS, *encoded[address.domain])
+            if address.domain not in read:
+                read[address.domain] = await desired_tariffs.read(self._store, address.domain)
+            found = read[address.domain]
+            await self._send(address, TARIFFS, found.version, found.of(address.edge_id))
 
     async def _send_filters(self) -> None:
         """The same version for all edges of a domain, though each may have rules of its own."""
@@ -94,13 +88,6 @@ class DesiredDocuments:
         async with self._store.read() as connection:
             return [(EdgeAddress(row.domain, row.edge_id), row.version) for row in await connection.execute(query)]
 
-    async def _tariffs_of(self, domain: int) -> tuple[int, bytes]:
-        """The document and the version of just what it says."""
-        version = select(documents.c.version).where(documents.c.domain == domain, documents.c.name == TARIFFS)
-        async with self._store.read() as connection:
-            number = (await connection.execute(version)).scalar_one()
-            return number, encode(await _tariffs(connection, domain, number))
-
 
 def _wanting(name: str) -> Select[Any]:
     """The edges that have not applied the newest version of their domain's document."""
@@ -115,9 +102,3 @@ def _wanting(name: str) -> Select[Any]:
         .select_from(join.outerjoin(edge_documents, applied))
         .where(or_(edge_documents.c.version.is_(None), edge_documents.c.version < documents.c.version))
     )
-
-
-async def _tariffs(connection: AsyncConnection, domain: int, version: int) -> DesiredTariffs:
-    mine = select(tariffs.c.document).where(tariffs.c.domain == domain).order_by(tariffs.c.id)
-    found = (await connection.execute(mine)).scalars().all()
-    return DesiredTariffs(version=version, tariffs=tuple(_TARIFF.validate_json(each) for each in found))

@@ -3,7 +3,6 @@ stand beside the tariffs of its settings, and win by id. What runs keeps the tar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
@@ -11,12 +10,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 from starlette.responses import Response
 
 from cloud.rest.access import Operator, Reader
-from cloud.rest.context import Hub, TheHub
+from cloud.rest.context import TheHub
 from cloud.rest.paging import read_one, read_page
 from cloud.rest.problems import Problem, documented, not_found
+from cloud.rest.tariff_bodies import read
+from cloud.store.tariffs import put
 from cloud.tariffs import queries
 from protocols.ocpi.tariff import Tariff
-from protocols.ocpi.tariff_document import BadTariff, read_tariff
 
 _TARIFF: dict[str, JsonValue] = {
     "id": "night",
@@ -80,11 +80,11 @@ async def get_tariff(hub: TheHub, who: Reader, tariff_id: str) -> Response:
 
 async def create_tariff(hub: TheHub, who: Operator, document: Document) -> Response:
     """Create a tariff; it is on its way to every edge of the domain. All that is wrong with it is told at once."""
-    tariff = _read(hub, document)
+    tariff = read(document, hub.clock())
     async with hub.store.write() as connection:
         if (await connection.execute(queries.one(who.domain, tariff.id))).first() is not None:
             raise Problem(409, "tariff_exists", "There is a tariff with this id already; change it with PUT.")
-        await queries.put(connection, who.domain, tariff, hub.clock())
+        await put(connection, who.domain, tariff, hub.clock())
     hub.down_bell.ring()
     made = await get_tariff(hub, who, tariff.id)
     made.status_code = 201
@@ -98,12 +98,12 @@ async def replace_tariff(hub: TheHub, who: Operator, tariff_id: str, document: D
         known = (await connection.execute(queries.one(who.domain, tariff_id))).first()
     if known is None:
         return await get_tariff(hub, who, tariff_id)
-    tariff = _read(hub, {**document, "id": document.get("id", tariff_id)})
+    tariff = read({**document, "id": document.get("id", tariff_id)}, hub.clock())
     if tariff.id != tariff_id:
         errors = [{"field": "body.id", "message": f"It is {tariff.id!r}, and the path names {tariff_id!r}."}]
         raise Problem(422, "invalid_request", "A tariff keeps its id.", errors=errors)
     async with hub.store.write() as connection:
-        await queries.put(connection, who.domain, tariff, hub.clock())
+        await put(connection, who.domain, tariff, hub.clock())
     hub.down_bell.ring()
     return await get_tariff(hub, who, tariff_id)
 
@@ -121,24 +121,6 @@ async def delete_tariff(hub: TheHub, who: Operator, tariff_id: str) -> Response:
         await queries.remove(connection, who.domain, tariff_id)
     hub.down_bell.ring()
     return Response(status_code=204)
-
-
-def _read(hub: Hub, document: dict[str, Any]) -> Tariff:
-    """Raises Problem 422 with every problem of the document."""
-    try:
-        tariff = read_tariff({"last_updated": hub.clock(), **document})
-    except BadTariff as error:
-        raise _bad(error.problems) from error
-    if not all(character.isprintable() for character in tariff.id) or "/" in tariff.id:
-        raise _bad([f"id {tariff.id!r} has a character that no path can hold"])
-    if b"\\u0000" in queries.written(tariff):
-        raise _bad(["a NUL character is no part of any text"])
-    return tariff
-
-
-def _bad(problems: Sequence[str]) -> Problem:
-    errors = [{"field": "body", "message": problem} for problem in problems]
-    return Problem(422, "bad_tariff", "No tariff can be made of this document.", errors=errors)
 
 
 def routes() -> APIRouter:

@@ -1,26 +1,21 @@
-"""The questions about the hub's tariffs, and the two changes: each makes a new version of the domain's document."""
+"""The questions about the hub's tariffs, and how one is deleted."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery, narrowed
 from cloud.store.documents import to_json
-from cloud.store.engine import upsert
 from cloud.store.money_tables import contracts, tariffs
+from cloud.store.tariffs import TARIFFS
 from cloud.store.versions import next_version
-from protocols.ocpi.tariff import Tariff
 
 SORT = (tariffs.c.id,)
-DOCUMENT: Final = "tariffs"
-_TARIFF: Final[TypeAdapter[Tariff]] = TypeAdapter(Tariff)
 
 
 class TariffQuery(PageQuery):
@@ -37,18 +32,6 @@ def one(domain: int, tariff_id: str) -> Select[Any]:
     return select(tariffs).where(tariffs.c.domain == domain, tariffs.c.id == tariff_id)
 
 
-async def put(connection: AsyncConnection, domain: int, tariff: Tariff, now: datetime) -> None:
-    row = {
-        "domain": domain,
-        "id": tariff.id,
-        "currency": tariff.currency,
-        "document": written(tariff).decode(),
-        "document_version": await next_version(connection, domain, DOCUMENT),
-        "updated_at": now,
-    }
-    await connection.execute(upsert(connection, tariffs), row)
-
-
 async def contracts_by(connection: AsyncConnection, domain: int, tariff_id: str) -> list[str]:
     """The contracts, of the hub and of sites, that are priced by it."""
     query = select(contracts.c.id, contracts.c.document).where(contracts.c.domain == domain).order_by(contracts.c.id)
@@ -59,12 +42,7 @@ async def contracts_by(connection: AsyncConnection, domain: int, tariff_id: str)
 
 async def remove(connection: AsyncConnection, domain: int, tariff_id: str) -> None:
     await connection.execute(delete(tariffs).where(tariffs.c.domain == domain, tariffs.c.id == tariff_id))
-    await next_version(connection, domain, DOCUMENT)
-
-
-def written(tariff: Tariff) -> bytes:
-    """As it is kept: JSON."""
-    return _TARIFF.dump_json(tariff)
+    await next_version(connection, domain, TARIFFS)
 
 
 def shown(row: RowMapping) -> bytes:

@@ -22,7 +22,7 @@ from cloud.store.engine import Store
 from cloud.store.keys import Scope
 from cloud.store.station_tables import deviations
 from cloud.store.tables import commands, tokens
-from cloud.tariffs.queries import put as put_tariff
+from cloud.store.tariffs import put as put_tariff
 from protocols.ocpi.customer import Billing, Contract, Customer
 from protocols.ocpi.tariff import Tariff
 from protocols.sync.codec import decode_batch, encode_batch, encode_entry
