@@ -23,6 +23,7 @@ import cloud.store.rollout_tables
 import cloud.store.station_tables
 import cloud.store.sync_tables
 import cloud.store.tables
+import cloud.store.telemetry_tables
 from cloud.store import feed
 from cloud.store.columns import METADATA
 from cloud.store.engine import Store
