@@ -48,7 +48,9 @@ from edge.ledger.queries import queries
 from edge.ledger.rows import Rows
 from edge.ledger.trim import Step, trim_journal, trim_past
 from edge.ledger.wal import WalCopier
+from edge.ledger.wal_tap import WalTap
 from edge.ports import Commit, StationRecord
+from edge.replica import Replica
 from protocols.sync.codec import encode_entry
 from protocols.sync.topics import Stream
 
@@ -73,6 +75,8 @@ class Ledger:
         self.ballast = ballast
         self._edge_id = edge_id
         self._is_broken = False
+        self._replica: Replica | None = None
+        self._tap: WalTap | None = None
         self._left_open: list[tuple[sqlite3.Connection, IO[bytes], WalCopier]] = []
         if ballast is not None:
             ballast.make_room()
@@ -124,7 +128,14 @@ class Ledger:
         for connection, file, _ in self._left_open:
             connection.close()
             file.close()
+        if self._tap is not None:
+            self._tap.close()
         self._lock.close()
+
+    def attach(self, replica: Replica) -> WalTap:
+        """From now on nothing is acknowledged before the replica says so. Called once, before the agent runs."""
+        self._replica, self._tap = replica, WalTap(self.path, replica)
+        return self._tap
 
     # --- port Ledger ---
 
@@ -150,6 +161,8 @@ class Ledger:
                 if not self.ballast.release():
                     log.critical("disk_full", path=str(self.path), again_in_s=FULL_AGAIN_S)
                     await asyncio.sleep(FULL_AGAIN_S)
+        if self._replica is not None:
+            await self._replica.confirmed()
         for stream in newest:
             if not self._first_seq[stream]:
                 self._first_seq[stream] = next(entry.seq for entry in commit.entries if entry.stream is stream)
@@ -317,6 +330,8 @@ class Ledger:
             self._reading.execute("SELECT 1 FROM meta").fetchone()
             self.connection = open_writer(self.path, self._edge_id)
             self._file = self.path.open("rb")
+            if self._tap is not None:
+                self._tap.look()
             bring_in_all(self.connection)
             found = {stream: self._number("last_seq", stream) for stream in Stream}
         except (sqlite3.Error, OSError) as error:
@@ -356,6 +371,8 @@ class Ledger:
         try:
             yield
             self.connection.execute("COMMIT")
+            if self._tap is not None:
+                self._tap.look()
         except BaseException as error:
             self._is_broken = isinstance(error, sqlite3.Error) and is_broken(error)
             if self.connection.in_transaction:
@@ -396,8 +413,8 @@ class Ledger:
         size = 0
         for seq, body in self._reading.execute(queries()["read_journal"], (stream, after_seq, max_entries)):
             size += len(body)
-            if taken and size > max_bytes:
-                break
+            if seq > self._last_seq[stream] or (taken and size > max_bytes):
+                break  # of what is not confirmed yet nobody hears, though it is committed
             taken.append((seq, body))
         return taken
 
