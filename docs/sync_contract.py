@@ -12,13 +12,13 @@ from typing import Any, Final, get_args
 
 from pydantic import TypeAdapter
 
-from protocols.sync import codec, down, lists, present, up
+from protocols.sync import account_lists, codec, down, lists, present, up
 from protocols.sync.topics import ROOT, EdgeAddress, Stream
 
 _REF: Final = "#/components/schemas/{model}"
 _PLACE: Final = EdgeAddress(0, "edge")
 _DOWN: Final = (down.Ack, *down.DOCUMENTS.values(), down.Command)
-MESSAGES: Final = (present.Birth, present.EdgeState, present.Live, *_DOWN, lists.TokensPart)
+MESSAGES: Final = (present.Birth, present.EdgeState, present.Live, *_DOWN, lists.TokensPart, account_lists.AccountsPart)
 """All but the batch, which `codec` puts together of entries that are encoded already."""
 
 _ABOUT: Final = f"""\
@@ -67,8 +67,10 @@ def _addresses() -> dict[str, tuple[str, tuple[str, ...], bool, str]]:
         kind = f"Desired{name.capitalize()}"
         about = f"What the edge is to know of {name}. Retained, QoS 1."
         found[f"desired_{name}"] = (_PLACE.desired(name), (kind,), False, about)
-    about = "A long list in parts, one after the other; see TokensPart. Not retained, QoS 1."
-    found["part_tokens"] = (_PLACE.part("tokens"), ("TokensPart",), False, about)
+    for name in ("tokens", "accounts"):
+        kind = f"{name.capitalize()}Part"
+        about = f"A long list in parts, one after the other; see {kind}. Not retained, QoS 1."
+        found[f"part_{name}"] = (_PLACE.part(name), (kind,), False, about)
     about = "An order to one edge; the outcome is a journal entry. Not retained, QoS 1."
     found["command"] = (_PLACE.command("{command_id}"), ("Command",), False, about)
     return found

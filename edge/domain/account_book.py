@@ -54,8 +54,10 @@ class AccountBook:
     """By open transaction."""
     unsent: dict[str, Decimal] = field(default_factory=dict)
     """By contract with an offline limit: what was posted to it that the hub does not have yet."""
-    hub_customers_hash: int = 0
-    """Of the customers of the hub's last document: whether the next one's are others."""
+    hub_customers: dict[str, int] = field(default_factory=dict)
+    """The customers of the hub by id: what each adds to the digest (protocols/sync/account_lists.py)."""
+    hub_total: int | None = None
+    """What the hub's customers and contracts and `elsewhere` come to; None until somebody asks."""
     overdrawn: set[str] = field(default_factory=set)
     """Prepaid contracts that owe money, or were found to: see holds.note_overdraft."""
     steps: dict[str, int] = field(default_factory=dict)

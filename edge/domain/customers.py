@@ -1,4 +1,4 @@
-"""Customers and contracts come and change: by the staff, also while the WAN is away, or by the hub's document."""
+"""Customers and contracts come and change by the staff, also while the WAN is away; by the hub: see account_changes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from edge.domain.accounts import SUSPENSE_CONTRACT
 from edge.domain.credit import why_unusable
 from edge.domain.customer_events import ContractAltered, CustomersImported
 from edge.domain.decision import Decision
-from edge.domain.documents import is_applied, note_applied, refuse
 from edge.domain.events import Done, Refused, TokensImported
 from edge.domain.site import Site
 from protocols.money import ZERO
 from protocols.ocpi.customer import Billing, Contract, Customer
-from protocols.sync.customers import CustomersChanged, ElsewhereTold, Source
-from protocols.sync.down import DesiredAccounts
+from protocols.sync.customers import CustomersChanged, Source
 
 AT_ONCE: Final = 250
 """Customers, and contracts, in one entry of the journal: it has to fit into a batch to the hub."""
@@ -39,10 +37,10 @@ def import_customers(site: Site, decision: Decision, event: CustomersImported, n
     shut = closed_contracts.closed(site, touched, now)
     before = {} if event.replaces_all else site.accounts.site
     site.accounts.site = {**before, **{each.id: each for each in event.contracts}}
-    _journal(site, decision, "site", event.customers, event.contracts, event.by, now, is_complete=event.replaces_all)
+    journal(site, decision, "site", event.customers, event.contracts, event.by, now, is_complete=event.replaces_all)
     if event.tokens:
         remote.import_tokens(site, decision, TokensImported(tokens=event.tokens), now)
-    _take_up(site, decision, event.contracts, now)
+    take_up(site, decision, event.contracts, now)
     closed_contracts.note(site, decision, touched, shut, now)
     unusable_contracts.tell(site, decision, unusable_contracts.found(site), now)
     counted = f"{len(event.customers)} customers, {len(event.contracts)} contracts and {len(event.tokens)} cards"
@@ -71,8 +69,8 @@ def alter(site: Site, decision: Decision, event: ContractAltered, now: datetime)
         return
     shut = closed_contracts.closed(site, (contract.id,), now)
     site.accounts.site[contract.id] = changed
-    _journal(site, decision, "site", (), (changed,), event.by, now)
-    _take_up(site, decision, (changed,), now)
+    journal(site, decision, "site", (), (changed,), event.by, now)
+    take_up(site, decision, (changed,), now)
     closed_contracts.note(site, decision, (contract.id,), shut, now)
     if event.is_blocked is False and hubs is not None and not hubs.valid:
         decision.reply = Refused(
@@ -82,49 +80,7 @@ def alter(site: Site, decision: Decision, event: ContractAltered, now: datetime)
     decision.reply = Done(text=f"contract {contract.id} changed")
 
 
-def apply_accounts(site: Site, decision: Decision, document: DesiredAccounts, now: datetime) -> None:
-    """The hub's customers and contracts replace the hub's, never the site's own; what is the same is not said again.
-    What the other sites spent may show that a wallet is overdrawn. With a contract that cannot be, nothing of it
-    applies; those that are for other sites are closed here: see unusable_contracts."""
-    name, version = document.document, document.version
-    if is_applied(site, decision, name, version):
-        return
-    problems = _malformations(document.contracts)
-    if problems:
-        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-        refuse(site, decision, name, version, "; ".join(problems[:3]) + more, now)
-        return
-    contracts = {each.id: each for each in document.contracts}
-    customers_hash = hash(document.customers)
-    if contracts != site.accounts.hub or customers_hash != site.accounts.hub_customers_hash:
-        touched = [*site.accounts.hub, *contracts]
-        shut = closed_contracts.closed(site, touched, now)
-        site.accounts.hub, site.accounts.hub_customers_hash = contracts, customers_hash
-        _journal(site, decision, "hub", document.customers, document.contracts, None, now, is_complete=True)
-        _take_up(site, decision, document.contracts, now)
-        closed_contracts.note(site, decision, touched, shut, now)
-        unusable_contracts.tell(site, decision, unusable_contracts.found(site), now)
-    _learn_elsewhere(site, decision, document, now)
-    text = f"{len(document.customers)} customers and {len(contracts)} contracts of the hub applied"
-    note_applied(site, decision, name, version, text, now)
-
-
-def _learn_elsewhere(site: Site, decision: Decision, document: DesiredAccounts, now: datetime) -> None:
-    before = site.accounts.elsewhere
-    told = {contract_id: amount for contract_id, amount in document.balances.items() if amount}
-    changed = {
-        each: told.get(each, ZERO) for each in sorted(told.keys() | before.keys()) if told.get(each) != before.get(each)
-    }
-    if not changed:
-        return
-    site.accounts.elsewhere = told
-    for part in _parts(tuple(changed.items())):
-        decision.journal(site, now, ElsewhereTold(as_of=document.as_of, balances=dict(part)))
-    for contract_id in changed:
-        holds.note_overdraft(site, decision, contract_id, now, is_shared=True)
-
-
-def _journal(
+def journal(
     site: Site,
     decision: Decision,
     source: Source,
@@ -135,20 +91,27 @@ def _journal(
     *,
     is_complete: bool = False,
 ) -> None:
+    """So many at once that an entry fits into a batch; of several only the first is complete."""
     if is_complete and not customers and not contracts:
         decision.journal(site, now, CustomersChanged(source=source, is_complete=True, by=by))
-    for some_customers, some_contracts in zip_longest(_parts(customers), _parts(contracts), fillvalue=()):
-        decision.journal(
-            site,
-            now,
-            CustomersChanged(
-                source=source, customers=some_customers, contracts=some_contracts, is_complete=is_complete, by=by
-            ),
+    for some_customers, some_contracts in zip_longest(parts(customers), parts(contracts), fillvalue=()):
+        changed = CustomersChanged(
+            source=source, customers=some_customers, contracts=some_contracts, is_complete=is_complete, by=by
         )
+        decision.journal(site, now, changed)
         is_complete = False
 
 
-def _take_up(site: Site, decision: Decision, contracts: Iterable[Contract], now: datetime) -> None:
+def journal_removed(
+    site: Site, decision: Decision, customer_ids: Sequence[str], contract_ids: Sequence[str], now: datetime
+) -> None:
+    """The hub's that are gone."""
+    for some_customers, some_contracts in zip_longest(parts(customer_ids), parts(contract_ids), fillvalue=()):
+        gone = CustomersChanged(source="hub", removed_customers=some_customers, removed_contracts=some_contracts)
+        decision.journal(site, now, gone)
+
+
+def take_up(site: Site, decision: Decision, contracts: Iterable[Contract], now: datetime) -> None:
     """What runs already, and what is owed already, of contracts that were only ids."""
     new = {each.id: each for each in contracts}
     held: dict[str, Decimal] = {}
@@ -184,7 +147,8 @@ def _problem(site: Site, contract: Contract) -> str | None:
     return _malformation(contract) or (f"contract {contract.id}: {unusable}" if unusable is not None else None)
 
 
-def _malformations(contracts: Sequence[Contract]) -> list[str]:
+def malformations(contracts: Sequence[Contract]) -> list[str]:
+    """Why contracts that came together cannot be at any site."""
     found = [problem for each in contracts if (problem := _malformation(each)) is not None]
     if len({each.id for each in contracts}) < len(contracts):
         times = Counter(each.id for each in contracts)
@@ -210,6 +174,7 @@ def _limit(wish: Decimal | str | None, before: Decimal | None) -> Decimal | None
     return wish if isinstance(wish, Decimal) else None
 
 
-def _parts(items: Sequence[T]) -> Iterator[tuple[T, ...]]:
+def parts(items: Sequence[T]) -> Iterator[tuple[T, ...]]:
+    """So many as one entry says."""
     for first in range(0, len(items), AT_ONCE):
         yield tuple(items[first : first + AT_ONCE])

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from edge.domain import (
+    account_changes,
     boots,
     certificates,
     corrections,
@@ -75,7 +76,7 @@ from edge.domain.events import (
     TokensImported,
     UplinkChanged,
 )
-from edge.domain.list_events import ListBroken, TokensListed
+from edge.domain.list_events import AccountsListed, ListBroken, TokensListed
 from edge.domain.past import PastKey
 from edge.domain.payment_book import MoneyKey
 from edge.domain.payment_events import (
@@ -262,8 +263,10 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             token_changes.apply_list(site, decision, event, now)
         case ListBroken():
             token_changes.note_broken(site, decision, event, now)
+        case AccountsListed():
+            account_changes.apply_list(site, decision, event, now)
         case DesiredAccounts():
-            customers.apply_accounts(site, decision, event, now)
+            account_changes.apply_accounts(site, decision, event, now)
         case DesiredTariffs():
             tariff_lists.apply_tariffs(site, decision, event, now)
         case DesiredFilter():

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.customer_events import CustomerEvent
 from edge.domain.disk_events import DiskEvent
-from edge.domain.list_events import ListBroken, TokensListed
+from edge.domain.list_events import AccountsListed, ListBroken, TokensListed
 from edge.domain.past import PastTransaction
 from edge.domain.payment_events import PaymentEvent, PaymentReply
 from edge.domain.proof_events import ChainGrown
@@ -252,6 +252,7 @@ SiteEvent = (
     | Command
     | DesiredAccounts
     | DesiredFilter
+    | AccountsListed
     | ListBroken
     | TokensListed
     | DesiredTariffs

@@ -6,22 +6,26 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from edge.domain import local_lists
+from edge.domain import account_changes, local_lists, token_changes
 from edge.domain.disk_events import DiskLevel
 from edge.domain.power_balance import age_s, balance, meter_live, meters
 from edge.domain.running_cost import running_cost
 from edge.domain.site import Site
 from edge.domain.smart_charging import limit_now
 from edge.domain.station import EvseStatus, Station
-from edge.domain.token_changes import NAME, token_digest
 from protocols.site.view import EvseView, PowerFlow, SiteTotals, Snapshot
+from protocols.sync.account_lists import ACCOUNT_LISTS
 from protocols.sync.lists import LISTS
 from protocols.sync.present import Birth, EvseLive, Live, MeterLive, StreamPosition
 from protocols.sync.topics import Stream
 from protocols.sync.upkeep import ReservationMade
 from protocols.terms import ChargingState, ConnectorStatus, EvseRef, EvseState
 
-UNDERSTOOD: Final = ("filter", LISTS)
+_DIGESTS: Final = {
+    token_changes.NAME: token_changes.token_digest,
+    account_changes.NAME: account_changes.accounts_digest,
+}
+UNDERSTOOD: Final = ("filter", LISTS, ACCOUNT_LISTS)
 """What came later than version 1 of the contract, and may be sent here."""
 
 
@@ -164,7 +168,7 @@ def birth(site: Site, now: datetime) -> Birth:
         ),
         documents=dict(site.documents),
         understands=UNDERSTOOD,
-        digests={NAME: token_digest(site)} if NAME in site.documents else {},
+        digests={name: reckon(site) for name, reckon in _DIGESTS.items() if name in site.documents},
         meters=_meter_lives(site, site.rules.meters, now),
         balance=balance(site, now),
     )

@@ -12,6 +12,7 @@ from typing import Final, assert_never
 import msgspec
 from pydantic import TypeAdapter
 
+from edge.domain import account_changes
 from edge.domain.account_book import CUSTOMER, HELD, SET_ASIDE, Wallet
 from edge.domain.customer_words import words_of
 from edge.domain.dues import due_on
@@ -22,6 +23,7 @@ from edge.ledger.queries import queries
 from edge.ledger.rows import Rows
 from protocols.money import ZERO
 from protocols.ocpi.customer import Billing, Contract, Customer
+from protocols.sync.account_lists import customer_hash
 from protocols.sync.customers import (
     CustomerBody,
     CustomersChanged,
@@ -34,6 +36,7 @@ from protocols.sync.up import PostingLeg
 
 CUSTOMERS: Final = TypeAdapter(Customer)
 CONTRACTS: Final = TypeAdapter(Contract)
+_CUSTOMER: Final = msgspec.json.Decoder(Customer)
 _LEGS: Final = msgspec.json.Decoder(tuple[PostingLeg, ...])
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -45,6 +48,10 @@ def keep_customers(rows: Rows, body: CustomerBody, at: str) -> None:
             if changed.is_complete:
                 rows.add("customers", "drop_customers", changed.source)
                 rows.add("contracts", "drop_contracts", changed.source)
+            for customer_id in changed.removed_customers:
+                rows.add("customers", "drop_customer", changed.source, customer_id)
+            for contract_id in changed.removed_contracts:
+                rows.add("contracts", "drop_contract", changed.source, contract_id)
             for each in changed.customers:
                 facts = (changed.source, each.id, each.name, words_of(each), _encode(each))
                 rows.add("customers", "put_customer", *facts)
@@ -77,12 +84,18 @@ def restore_accounts(site: Site, connection: sqlite3.Connection) -> None:
     for source, document in connection.execute(sql["contracts"]):
         contract = _lean(CONTRACTS.validate_json(document), limits)
         (book.hub if source == "hub" else book.site)[contract.id] = contract
+    owners = {contract.customer_id: contract.customer_id for contract in book.hub.values()}
+    for customer_id, document in connection.execute(sql["customers_of_hub"]):
+        book.hub_customers[owners.get(customer_id, customer_id)] = customer_hash(_CUSTOMER.decode(document))
     names = {each: each for each in (*book.site, *book.hub)}
     for account, amount in account_totals.balances(connection, CUSTOMER).items():
         contract_id = account[len(CUSTOMER) :]
         book.balances[names.get(contract_id, contract_id)] = amount
     elsewhere = connection.execute(sql["balances_elsewhere"])
-    book.elsewhere = {contract_id: Decimal(amount) for contract_id, amount in elsewhere}
+    told = ((contract_id, Decimal(amount)) for contract_id, amount in elsewhere)
+    book.elsewhere = {names.get(contract_id, contract_id): amount for contract_id, amount in told if amount}
+    if account_changes.NAME in site.documents:
+        account_changes.accounts_total(site)  # now: nothing waits yet
     book.steps = dict(connection.execute(sql["dunning"]).fetchall())
     book.overdrawn = {alarm_id.partition(":")[2] for alarm_id in site.alarms if alarm_id.startswith(f"{OVERDRAWN}:")}
     book.overdrawn |= {each for each, amount in book.balances.items() if amount > 0 and _is_prepaid(book.find(each))}

@@ -712,6 +712,15 @@ SELECT source, document FROM tariffs ORDER BY source, tariff_id
 -- name: drop_contracts
 DELETE FROM contracts WHERE source = ?
 
+-- name: drop_customer
+DELETE FROM customers WHERE source = ? AND customer_id = ?
+
+-- name: drop_contract
+DELETE FROM contracts WHERE source = ? AND contract_id = ?
+
+-- name: customers_of_hub
+SELECT customer_id, document FROM customers WHERE source = 'hub'
+
 -- name: put_contract
 INSERT INTO contracts (source, contract_id, customer_id, document) VALUES (?, ?, ?, ?)
 ON CONFLICT (source, contract_id) DO UPDATE SET customer_id = excluded.customer_id, document = excluded.document

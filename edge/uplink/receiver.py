@@ -15,13 +15,15 @@ import structlog
 
 from edge.domain.disk_events import LEDGER_FORKED, LedgerReplaced
 from edge.domain.events import DocumentUnreadable, Refused, SiteEvent, SiteReply
+from edge.domain.list_events import AccountsListed, ListBroken, TokensListed
 from edge.ports import Inbox, Journal, Overloaded
 from edge.uplink.broker import INTAKE_LIMIT
-from edge.uplink.list_parts import TokenParts
+from edge.uplink.list_parts import account_parts, token_parts
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.publisher import Publisher, stamp_at
 from protocols.errors import BadEntry, BadText
 from protocols.sync import codec
+from protocols.sync.account_lists import AccountsPart
 from protocols.sync.down import DOCUMENTS, Ack, AnyDocument, Command
 from protocols.sync.lists import TokensPart
 from protocols.sync.topics import EdgeAddress, parse_topic
@@ -53,12 +55,13 @@ class Receiver:
         self._publisher = publisher
         self._metrics = metrics
         self._unreadable: dict[str, int] = {}
-        self._token_parts = TokenParts()
+        self._token_parts, self._account_parts = token_parts(), account_parts()
         self._log: Any = structlog.get_logger("edge.uplink")
 
     async def receive(self, client: aiomqtt.Client) -> None:
         """Take what comes until cancelled. Raises aiomqtt.MqttError and IntakeOverflowed."""
         self._token_parts.forget()
+        self._account_parts.forget()
         messages = client.messages
         async for message in messages:
             await self._take(str(message.topic), message.payload)
@@ -79,8 +82,8 @@ class Receiver:
         match (heard.branch, *heard.rest):
             case ("ack", stream):
                 await self._take_ack(stream, payload)
-            case ("down", "desired", "tokens.part"):
-                await self._take_part(payload)
+            case ("down", "desired", ("tokens.part" | "accounts.part") as document):
+                await self._take_part(document, payload)
             case ("down", "desired", document):
                 await self._take_document(document, payload)
             case ("down", "command", command_id):
@@ -125,12 +128,16 @@ class Receiver:
         self._unreadable.pop(document, None)
         await self._ask(desired)
 
-    async def _take_part(self, payload: bytes) -> None:
+    async def _take_part(self, document: str, payload: bytes) -> None:
         """A part that cannot be read leaves its list without an end; the hub sends it again, whole, after a while."""
+        listed: TokensListed | AccountsListed | ListBroken | None
         try:
-            listed = self._token_parts.take(codec.decode(TokensPart, payload))
+            if document == "tokens.part":
+                listed = self._token_parts.take(codec.decode(TokensPart, payload))
+            else:
+                listed = self._account_parts.take(codec.decode(AccountsPart, payload))
         except BadEntry as error:
-            self._refuse("desired", "unreadable", error.reason, document="tokens.part")
+            self._refuse("desired", "unreadable", error.reason, document=document)
             return
         if listed is not None:
             await self._ask(listed)

@@ -17,14 +17,16 @@ Source = Literal["site", "hub"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomersChanged:
     """Customers and contracts were added, or overwritten by id: at the site (`source` "site"), or by a document of the
-    hub ("hub"). `is_complete`: all others of that source go; many come in several entries, of which only the first is
-    complete and the others add to it. `by` is the member of staff."""
+    hub ("hub"), which may also take some away. `is_complete`: all others of that source go; many come in several
+    entries, of which only the first is complete and the others add to it. `by` is the member of staff."""
 
     source: Source
     customers: tuple[Customer, ...] = ()
     contracts: tuple[Contract, ...] = ()
     is_complete: bool = False
     by: str | None = None
+    removed_customers: tuple[str, ...] = ()
+    removed_contracts: tuple[str, ...] = ()
     kind: Literal["customers_changed"] = "customers_changed"
 
 

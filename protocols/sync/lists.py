@@ -3,16 +3,16 @@
 The digest is the sum modulo 2^128 of the BLAKE2b hashes (16 bytes, big-endian) of the list's items, as 32 hex digits.
 So it does not depend on their order, and follows a change without a look at the others. An item is hashed as the
 compact JSON array of its fields as `token_hash` has them, times in UTC; what a later version adds is told and not
-hashed, so that an edge that does not know it comes to the same digest.
+hashed, so that an edge that does not know it comes to the same digest. Accounts: see account_lists.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from hashlib import blake2b
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 from pydantic import Field
@@ -25,8 +25,28 @@ LISTS: Final = "lists"
 MAX_PART_BYTES: Final = 256 * 1024
 """Of a part's items as JSON, before compression: far below what brokers take (deploy/mosquitto)."""
 MAX_PARTS: Final = 10_000
+Part = Annotated[int, Field(ge=1, le=MAX_PARTS)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+T = TypeVar("T")
 _MODULUS: Final = 1 << 128
-_encode: Final = msgspec.json.Encoder().encode
+_encode: Final = msgspec.json.Encoder(decimal_format="string").encode
+
+
+class ListPart(Protocol):
+    """What the parts of all lists have: those of one list say the same but for `part`."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def since(self) -> int | None: ...
+    @property
+    def part(self) -> int: ...
+    @property
+    def parts(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def document(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +61,9 @@ class TokensPart:
 
     version: Count
     since: Count | None
-    part: Annotated[int, Field(ge=1, le=MAX_PARTS)]
-    parts: Annotated[int, Field(ge=1, le=MAX_PARTS)]
-    digest: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    part: Part
+    parts: Part
+    digest: Digest
     tokens: tuple[Token, ...] = ()
     removed: tuple[str, ...] = ()
     document: Literal["tokens"] = "tokens"
@@ -56,6 +76,11 @@ def token_hash(token: Token) -> int:
         *(token.uid, token.contract_id, token.type, token.valid, token.group_id, expires_at),
         *(token.visual_number, token.language, token.concurrent),
     )
+    return item_hash(said)
+
+
+def item_hash(said: tuple[Any, ...]) -> int:
+    """What an item of these fields adds to a digest."""
     return int.from_bytes(blake2b(_encode(said), digest_size=16).digest(), "big")
 
 
@@ -73,28 +98,30 @@ def cut(
     version: int, since: int | None, digest: str, tokens: Iterable[Token], removed: Iterable[str] = ()
 ) -> list[TokensPart]:
     """The parts of a list, or of what changed of one; at least one."""
-    room: list[tuple[list[Token], list[str]]] = [([], [])]
-    bytes_left = MAX_PART_BYTES
     items: list[Token | str] = [*removed, *tokens]
-    for item in items:
-        size = len(_encode(item)) + 1
-        if size > bytes_left and bytes_left < MAX_PART_BYTES:
-            room.append(([], []))
-            bytes_left = MAX_PART_BYTES
-        bytes_left -= size
-        if isinstance(item, str):
-            room[-1][1].append(item)
-        else:
-            room[-1][0].append(item)
+    heaps = list(heaped((len(_encode(item)) for item in items), items))
     return [
         TokensPart(
             version=version,
             since=since,
             part=number,
-            parts=len(room),
+            parts=len(heaps),
             digest=digest,
-            tokens=tuple(some),
-            removed=tuple(gone),
+            tokens=tuple(item for item in heap if not isinstance(item, str)),
+            removed=tuple(item for item in heap if isinstance(item, str)),
         )
-        for number, (some, gone) in enumerate(room, 1)
+        for number, heap in enumerate(heaps, 1)
     ]
+
+
+def heaped(sizes: Iterable[int], items: Iterable[T]) -> Iterator[list[T]]:
+    """The items, of which each has a size in bytes, in heaps that fit into a part; at least one heap."""
+    heap: list[T] = []
+    bytes_left = MAX_PART_BYTES
+    for size, item in zip(sizes, items, strict=True):
+        if heap and size + 1 > bytes_left:
+            yield heap
+            heap, bytes_left = [], MAX_PART_BYTES
+        bytes_left -= size + 1
+        heap.append(item)
+    yield heap

@@ -145,7 +145,8 @@ class Birth:
     """Who an edge is and how its site stands, retained. `documents` maps a document's name to the version applied.
 
     `understands` names what came later than schema version 1 and is sent to nobody who does not name it: `filter`,
-    `lists`. `digests`: what the lists that came as documents come to here (protocols/sync/lists.py), by document.
+    `lists`, `account_lists`. `digests`: what the lists that came as documents come to here (protocols/sync/lists.py),
+    by document.
     """
 
     edge_id: str

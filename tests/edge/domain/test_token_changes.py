@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from cloud.ingest.token_lists import Sent, to_send
 from edge.domain.events import Done
+from edge.domain.list_events import TokensListed
 from edge.domain.token_changes import token_digest
 from edge.domain.view import birth
 from edge.ledger.ledger import Ledger
 from edge.ledger.restore import restore
 from edge.ports import Commit
-from edge.uplink.list_parts import TokenParts
+from edge.uplink.list_parts import ListParts, token_parts
 from protocols.ocpi.token import Token
 from protocols.sync import lists
 from protocols.sync.codec import decode, encode
@@ -82,7 +83,9 @@ class Hub:
                 self.applied = told.version
 
 
-def deliver(play: Play, into: TokenParts, parts: list[TokensPart], history: dict[int, dict[str, Token]]) -> None:
+def deliver(
+    play: Play, into: ListParts[TokensPart, TokensListed], parts: list[TokensPart], history: dict[int, dict[str, Token]]
+) -> None:
     for part in parts:
         listed = into.take(decode(TokensPart, encode(part)))
         if listed is not None:
@@ -120,7 +123,7 @@ def on_its_way(kind: str, place: int, parts: list[TokensPart]) -> Iterator[Token
 @settings(max_examples=120, deadline=None)
 @given(steps=steps)
 def test_the_edge_ends_with_the_hubs_list(steps: list[tuple[str, object, object]]) -> None:
-    play, hub, parts = Play(), Hub(), TokenParts()
+    play, hub, parts = Play(), Hub(), token_parts()
     late: list[TokensPart] = []
     for kind, first, second in steps:
         play.after(1)
@@ -153,7 +156,7 @@ def test_the_edge_ends_with_the_hubs_list(steps: list[tuple[str, object, object]
 
 
 def test_a_missed_version_is_asked_for_and_comes_whole() -> None:
-    play, hub, parts = Play(), Hub(), TokenParts()
+    play, hub, parts = Play(), Hub(), token_parts()
     for uid in "ABCDEF":
         hub.change(uid, "1")
     deliver(play, parts, hub.flush(play), hub.history)
@@ -175,7 +178,7 @@ def test_a_missed_version_is_asked_for_and_comes_whole() -> None:
 
 
 def test_another_list_under_the_same_version_is_found_by_its_digest() -> None:
-    play, hub, parts = Play(), Hub(), TokenParts()
+    play, hub, parts = Play(), Hub(), token_parts()
     hub.change("A", "1")
     deliver(play, parts, hub.flush(play), hub.history)
     ours = birth(play.site, play.now)
@@ -188,7 +191,7 @@ def test_another_list_under_the_same_version_is_found_by_its_digest() -> None:
 
 
 def test_a_whole_list_that_is_not_what_it_says_leaves_the_last_good_one() -> None:
-    play, hub, parts = Play(), Hub(), TokenParts()
+    play, hub, parts = Play(), Hub(), token_parts()
     hub.change("A", "1")
     deliver(play, parts, hub.flush(play), hub.history)
     hub.change("B", "1")
@@ -203,7 +206,7 @@ def test_a_whole_list_that_is_not_what_it_says_leaves_the_last_good_one() -> Non
 
 async def test_what_changed_is_in_the_ledger_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    play, hub, parts = Play(), Hub(), TokenParts()
+    play, hub, parts = Play(), Hub(), token_parts()
     for uid in "ABCDEF":
         hub.change(uid, "1")
     deliver(play, parts, hub.flush(play), hub.history)
@@ -224,7 +227,7 @@ async def test_what_changed_is_in_the_ledger_after_a_restart(tmp_path: Path) -> 
 
 def test_a_hundred_thousand_tokens_and_then_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lists, "MAX_PART_BYTES", 256 * 1024)
-    play, hub, parts = Play(), Hub(), TokenParts()
+    play, hub, parts = Play(), Hub(), token_parts()
     hub.version = 1
     hub.tokens = {f"{number:08X}": (token(f"{number:08X}", f"DE-OHM-C{number}"), 1) for number in range(100_000)}
     payloads = [encode(part) for part in hub.parts(None)]

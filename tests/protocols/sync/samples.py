@@ -10,6 +10,7 @@ from protocols.charger.jobs import StationPattern, UpdateFirmwareJob
 from protocols.charger.operations.variables import Reset
 from protocols.ocpi.location import Evse, Location
 from protocols.sync import blocks, down, present, up
+from protocols.sync.account_lists import AccountsPart, balance_hash, contract_hash, customer_hash
 from protocols.sync.filters import DesiredFilter, DeviceClass, MeasurandFilter
 from protocols.sync.lists import TokensPart, token_hash, written
 from protocols.sync.topics import Stream
@@ -135,7 +136,7 @@ MESSAGES: dict[str, Any] = {
         evses=(LIVE,),
         streams=(present.StreamPosition(stream=Stream.MONEY, last_seq=12, acked_seq=10, first_seq=3),),
         documents={"tokens": 4},
-        understands=("filter", "lists"),
+        understands=("filter", "lists", "account_lists"),
         digests={"tokens": written(token_hash(TOKEN))},
         meters=(METER, BAY),
         balance=BALANCE,
@@ -153,6 +154,21 @@ MESSAGES: dict[str, Any] = {
         digest=written(token_hash(TOKEN)),
         tokens=(TOKEN,),
         removed=("04FFFF",),
+    ),
+    "part_accounts": AccountsPart(
+        version=6,
+        since=5,
+        part=1,
+        parts=1,
+        digest=written(
+            customer_hash(CUSTOMER) + contract_hash(CONTRACT) + balance_hash(CONTRACT.id, Decimal("-12.50"))
+        ),
+        as_of=T0,
+        customers=(CUSTOMER,),
+        contracts=(CONTRACT,),
+        balances={CONTRACT.id: Decimal("-12.50")},
+        removed_customers=("CU-9",),
+        removed_contracts=("DE-OHM-C9",),
     ),
     "desired_tokens": down.DesiredTokens(version=4, tokens=(TOKEN,)),
     "desired_accounts": down.DesiredAccounts(
