@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, assert_never
+from typing import Any, assert_never
 
 import orjson
-from pydantic import TypeAdapter
 
 from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionNews
 from protocols.errors import BadEntry
+from protocols.fact import ENCODER
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.session import SessionStatus
 from protocols.sync.blocks import TelemetryBlock
@@ -88,7 +88,6 @@ from protocols.sync.upkeep import (
     VariablesRead,
 )
 
-_CDR: Final[TypeAdapter[Cdr]] = TypeAdapter(Cdr)
 Row = dict[str, Any]
 SecurityBody = SecurityEventSeen | CertificateIssued | CertificateAccepted | CertificateRevoked
 ReservationBody = ReservationMade | ReservationEnded
@@ -419,7 +418,7 @@ def _bill(cdr: Cdr, status: str, at: datetime, origin: Origin, changes: Changes)
             "currency": cdr.currency,
             "cost_excl_vat": cdr.total_cost.excl_vat,
             "cost_incl_vat": cdr.total_cost.incl_vat,
-            "document": _CDR.dump_json(cdr).decode(),
+            "document": ENCODER.encode(cdr).decode(),
             "received_at": origin.received_at,
         }
     )

@@ -6,9 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import AwareDatetime
-
 from protocols.fact import Fact
+from protocols.moments import Moment
 from protocols.money import Price
 from protocols.ocpi.tariff import ReservationRestrictionType, Tariff, TariffDimensionType
 
@@ -20,7 +19,7 @@ class ChargingPeriod(Fact, frozen=True, kw_only=True, omit_defaults=True):
     sum over all phases, hold in the whole period; they are there where the tariff asks for them and they were measured.
     """
 
-    start_date_time: AwareDatetime
+    start_date_time: Moment
     energy_wh: int = 0
     time_s: int = 0
     parking_time_s: int = 0
@@ -96,8 +95,8 @@ class Cdr(Fact, frozen=True, kw_only=True):
     evse_id: int
     token_uid: str | None
     contract_id: str
-    start_date_time: AwareDatetime
-    end_date_time: AwareDatetime
+    start_date_time: Moment
+    end_date_time: Moment
     meter_start_wh: int
     meter_stop_wh: int
     total_energy_wh: int

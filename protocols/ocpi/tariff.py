@@ -9,9 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
-from pydantic import AwareDatetime
-
 from protocols.fact import Fact
+from protocols.moments import Moment
 
 
 class TariffDimensionType(StrEnum):
@@ -143,12 +142,12 @@ class Tariff(Fact, frozen=True, kw_only=True, omit_defaults=True, cache_hash=Tru
     id: str
     currency: str
     elements: tuple[TariffElement, ...]
-    last_updated: AwareDatetime
+    last_updated: Moment
     tariff_alt_text: str = ""
     type: TariffType | None = None
     tax_included: TaxIncluded = TaxIncluded.NO
     min_price: PriceLimit | None = None
     max_price: PriceLimit | None = None
-    start_date_time: AwareDatetime | None = None
-    end_date_time: AwareDatetime | None = None
+    start_date_time: Moment | None = None
+    end_date_time: Moment | None = None
     idle: IdleRules | None = None

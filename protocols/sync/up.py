@@ -10,9 +10,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Literal, NamedTuple, get_args
 
-from pydantic import AwareDatetime, Discriminator, JsonValue
+from pydantic import Discriminator, JsonValue
 
 from protocols.fact import Fact
+from protocols.moments import Moment
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
 from protocols.sync.blocks import TelemetryBlock
@@ -62,7 +63,7 @@ class TransactionStarted(Fact, frozen=True, kw_only=True):
     token_uid: str | None
     contract_id: str
     meter_start_wh: int
-    started_at: AwareDatetime
+    started_at: Moment
     tariff_id: str
     currency: str
     is_offline: bool = False
@@ -77,7 +78,7 @@ class TransactionEnded(Fact, frozen=True, kw_only=True):
     station_id: str
     evse_id: int
     meter_stop_wh: int
-    ended_at: AwareDatetime
+    ended_at: Moment
     reason: str
     kind: Literal["transaction_ended"] = "transaction_ended"
 
@@ -110,7 +111,7 @@ class TransactionTakenOver:
     token_uid: str | None
     contract_id: str
     meter_start_wh: int
-    started_at: AwareDatetime
+    started_at: Moment
     tariff_id: str
     currency: str
     moves: int
@@ -269,7 +270,7 @@ class UnknownStopReceived:
     station_id: str
     charger_transaction_id: str
     meter_stop_wh: int | None
-    ended_at: AwareDatetime
+    ended_at: Moment
     token_uid: str | None = None
     reason: str | None = None
     kind: Literal["unknown_stop_received"] = "unknown_stop_received"
@@ -300,7 +301,7 @@ class CommandTaken:
 
     command_id: str
     command: str
-    expires_at: AwareDatetime
+    expires_at: Moment
     kind: Literal["command_taken"] = "command_taken"
 
 
@@ -370,7 +371,7 @@ class MeterValuesSampled(Fact, frozen=True, kw_only=True):
     station_id: str
     evse_id: int
     transaction_id: str | None
-    at: AwareDatetime
+    at: Moment
     samples: tuple[SampledValue, ...]
     dropped: int = 0
     filter: str = "deadband-1"
@@ -447,5 +448,5 @@ class Entry(Fact, frozen=True, kw_only=True):
 
     stream: Stream
     seq: Count
-    at: AwareDatetime
+    at: Moment
     body: Body

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Final
 from edge.ledger.ledger import Ledger
 from protocols.sync.codec import decode_entry, encode_batch, stamp_of
 from protocols.sync.topics import Stream
+from tests.bench.frames import EDGE_ID
 from tests.bench.ledger_maker import STATUS_CHANGES, LedgerSizes, make_ledger
 
-EDGE_ID: Final = "bench"
 ENTRIES_PER_TRANSACTION: Final = STATUS_CHANGES + 4
 """Its start, end, bill and posting, and what its connector says meanwhile."""
 
@@ -56,16 +55,3 @@ async def _encoded(ledger: Ledger, batch_entries: int) -> list[bytes]:
             made.append((decode_entry(encoded[-1]).at, payload))
             after_seq, after_at = rows[-1][0], stamp_of(encoded[-1])
     return [payload for _, payload in sorted(made, key=lambda each: each[0])]
-
-
-def write_frames(path: Path, payloads: list[bytes]) -> None:
-    """To a file that another process reads."""
-    path.write_bytes(b"".join(len(each).to_bytes(4) + each for each in payloads))
-
-
-def read_frames(path: Path) -> Iterator[bytes]:
-    raw, at = path.read_bytes(), 0
-    while at < len(raw):
-        length = int.from_bytes(raw[at : at + 4])
-        yield raw[at + 4 : at + 4 + length]
-        at += 4 + length

@@ -25,7 +25,7 @@ from cloud.store.migrate import migrate
 from cloud.store.tables import cdrs, entries, sessions
 from protocols.sync.codec import decode_batch
 from protocols.sync.topics import EdgeAddress
-from tests.bench.hub_batches import EDGE_ID, read_frames
+from tests.bench.frames import EDGE_ID, read_frames
 
 _ADDRESS = EdgeAddress(0, EDGE_ID)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench import machine
-from tests.bench.hub_batches import ENTRIES_PER_TRANSACTION, JournalSizes, batches, write_frames
+from tests.bench.frames import write_frames
+from tests.bench.hub_batches import ENTRIES_PER_TRANSACTION, JournalSizes, batches
 from tests.bench.processes import ROOT, pin, run_folder
 from tests.bench.result import Result
 from tests.bench.throughput import say

@@ -44,6 +44,7 @@ ZONES = st.just(UTC) | st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezo
 TIMES = st.datetimes(timezones=ZONES)
 PYDANTIC = TypeAdapter(Entry)
 st.register_type_strategy(AwareDatetime, TIMES)
+st.register_type_strategy(datetime, TIMES)
 st.register_type_strategy(
     JsonValue,
     st.recursive(
