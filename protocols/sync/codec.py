@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from protocols.errors import BadEntry
 from protocols.fact import ENCODER
 from protocols.sync import quick_reading
+from protocols.sync.account_lists import AccountsPart
 from protocols.sync.down import Ack, AnyDocument, Command
 from protocols.sync.lists import TokensPart
 from protocols.sync.present import SCHEMA_VERSION, Birth, EdgeState, Live
@@ -33,7 +34,7 @@ MAX_READ_BATCH_BYTES: Final = 16 * 1024 * 1024
 MAX_READ_BATCH_ENTRIES: Final = 20 * MAX_BATCH_ENTRIES
 MAX_SEQ: Final = 2**53 - 1
 
-Message = Birth | EdgeState | Live | Ack | AnyDocument | TokensPart | Command
+Message = Birth | EdgeState | Live | Ack | AnyDocument | TokensPart | AccountsPart | Command
 M = TypeVar("M", bound=Message)
 
 _ZLIB_MAGIC: Final = b"\x78"
