@@ -38,6 +38,7 @@ from cloud.reservations import api as reservations
 from cloud.rest import problems
 from cloud.rest.context import Hub, TheHub
 from cloud.rest.problems import Problem
+from cloud.rollouts import api as rollouts
 from cloud.security import api as security
 from cloud.sessions import api as sessions
 from cloud.staff import api as staff
@@ -70,6 +71,7 @@ SLICES: Final = (
     station_commands,
     jobs,
     job_commands,
+    rollouts,
     alarms,
     deviations,
     security,

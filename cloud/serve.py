@@ -21,6 +21,7 @@ from cloud.ingest.link import Ingest
 from cloud.live import Bell, BrokerPresence
 from cloud.metrics import Metrics
 from cloud.rest.context import Hub
+from cloud.rollouts.driver import Driver
 from cloud.store.engine import Store, is_database_away
 from cloud.store.migrate import migrate
 from protocols.errors import BadText
@@ -72,6 +73,7 @@ async def _serve(
         feed_keep=settings.feed_keep,
         telemetry_keep=settings.telemetry_keep,
     )
+    driver = Driver(store=store, clock=hub.clock, feed_bell=hub.feed_bell, down_bell=hub.down_bell, metrics=hub.metrics)
     server = WebServer(
         uvicorn.Config(
             web.build(hub, version("ohmstead")),
@@ -88,13 +90,16 @@ async def _serve(
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     async with asyncio.TaskGroup() as tasks:
         ingesting = tasks.create_task(ingest.run(), name="ingest")
+        driving = tasks.create_task(driver.run(stop), name="rollouts")
         serving = tasks.create_task(server.serve(sockets=[listener]), name="web")
         _log.info("listening", url=url, database=store.writer.dialect.name, timeline=str(settings.timeline))
         announce(url)
         await stop.wait()
         _log.info("draining")
         server.should_exit = True
+        hub.down_bell.ring()
         await serving
+        await driving
         async with ingest.at_rest():
             ingesting.cancel()
     _log.info("stopped")

@@ -25,6 +25,7 @@ class FeedKind(StrEnum):
     ALARM = "alarm"
     PAYMENT = "payment"
     BALANCE = "balance"
+    ROLLOUT = "rollout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

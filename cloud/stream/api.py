@@ -204,8 +204,8 @@ def _key_of(websocket: WebSocket) -> str | None:
 
 
 def _kinds_of(websocket: WebSocket) -> frozenset[FeedKind]:
-    """`?kinds=state,session,alarm,payment,balance`; without it the first three: who looks after chargers is not told
-    of money."""
+    """`?kinds=state,session,alarm,payment,balance,rollout`; without it the first three: who looks after chargers is
+    not told of money."""
     asked = websocket.query_params.get("kinds")
     if asked is None:
         return OF_CHARGERS

@@ -17,9 +17,11 @@ from cloud.contracts.queries import put as put_contract
 from cloud.customers.queries import put as put_customer
 from cloud.ingest.batches import store_batch
 from cloud.ingest.presence import store_birth
+from cloud.rollouts.order import RolloutOrder
 from cloud.store.columns import METADATA
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
+from cloud.store.rollout_tables import rollouts
 from cloud.store.station_tables import deviations
 from cloud.store.tables import commands, tokens
 from cloud.store.tariffs import put as put_tariff
@@ -67,8 +69,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/commands/remote-stop": {"transaction_id": "edge-1-tx-9"},
     "/v1/charging-stations/{station_id}/commands": {"operation": "reset"},
     "/v1/charging-stations/{station_id}/ocpp/{action}": {"type": "Soft"},
+    "/v1/rollouts": {
+        "what": {"kind": "operation", "operation": {"operation": "reset"}},
+        "to": {"station_ids": ["CP-1"]},
+    },
     "/v1/jobs": {"edge_id": "edge-1", "job": {"job": "get_log"}, "match": {"model": "*"}},
 }
+ROLLOUT = RolloutOrder.model_validate(BODIES["/v1/rollouts"])
 NAMES = {
     "location_id": "site-1",
     "edge_id": "edge-1",
@@ -85,6 +92,7 @@ NAMES = {
     "alarm_row_id": f"edge-1-{EPOCH}-5",
     "deviation_id": "d-1",
     "job_id": "edge-1-job-1",
+    "rollout_id": "rollout-1",
     "reservation": "edge-1-r1",
     "report": "monitors",
     "action": "Reset",
@@ -120,6 +128,10 @@ async def fill(store: Store) -> None:
         await connection.execute(
             insert(commands).values(**shared, id="command-1", command="remote_start", status="sent", issued_by="k")
         )
+        its = {"name": "", "kind": "operation", "document": ROLLOUT.model_dump_json(), "digest": "", "state": "running"}
+        told = {"reason": "", "targets": 0, "stage": 0, "tolerated": 0, "is_watched": True, "issued_by": "k"}
+        place = {"domain": OWN, "id": "rollout-1", "created_at": minute(1), "changed_at": minute(1)}
+        await connection.execute(insert(rollouts).values(**place, **its, **told))
         kind = {"vendor": "V", "model": "M", "firmware_version": "1", "action": "A", "path": "/p", "problem": "bad"}
         times = {"remedy": "cut", "count": 2, "first_at": minute(1), "last_at": minute(2), "station_id": "CP-1"}
         place = {"domain": OWN, "id": "d-1", "edge_id": EDGE.edge_id}
