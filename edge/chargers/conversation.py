@@ -28,7 +28,7 @@ from protocols.charger.inquiries import Inquiry
 from protocols.errors import BadFrame, BadPayload
 from protocols.ocpp.dialect import Decided, Immediate, Relayed
 from protocols.ocpp.dialects import DIALECTS
-from protocols.ocpp.frame import Call, CallError, CallResult, Send, encode, encode_result, parse
+from protocols.ocpp.frame import Call, CallError, Send, encode, encode_result, parse
 from protocols.ocpp.proper_call import proper_call
 from protocols.ocpp.quirks import catalogue
 from protocols.ocpp.quirks.apply import corrected
@@ -223,27 +223,27 @@ class Conversation:
         if self._allowed is not None and handling is not None and frame.action not in self._allowed:
             text = "the station is not accepted yet: only its BootNotification and what it was asked for"
             self._say(encode(self._refusal(frame, ErrorCode.SECURITY_ERROR, text)))
-        elif type(handling) is Decided or type(handling) is Relayed:
-            self._ask(frame, handling, hash(raw), now_s)
+        elif handling is None or isinstance(handling, Immediate):
+            self._say(self._answer_alone(frame, handling))
         else:
-            self._say(encode(self._answer_alone(frame, handling)))
+            self._ask(frame, handling, hash(raw), now_s)
 
-    def _answer_alone(self, call: Call, handling: Immediate | Decided | Relayed | None) -> CallResult | CallError:
+    def _answer_alone(self, call: Call, handling: Immediate | None) -> bytes:
         version = self.dialect.version
-        if not isinstance(handling, Immediate):
+        if handling is None:
             is_known = call.action in known_actions(version)
-            code = ErrorCode.NOT_SUPPORTED if is_known else ErrorCode.NOT_IMPLEMENTED
-            return self._refusal(call, wire_code(code, version), "this action is not supported here", is_known=is_known)
+            code = wire_code(ErrorCode.NOT_SUPPORTED if is_known else ErrorCode.NOT_IMPLEMENTED, version)
+            return encode(self._refusal(call, code, "this action is not supported here", is_known=is_known))
         try:
             if call.decoded is None:
                 decode(version, call.action, call.payload)
         except BadPayload as bad:
             mended = rescue(version, call.action, call.payload)
             if mended is None:
-                return self._refusal(call, bad.code, bad.description)
+                return encode(self._refusal(call, bad.code, bad.description))
             self._note(call, mended[1])
         self._metrics.messages[call.action, "answered"] += 1
-        return CallResult(call.message_id, handling.answer(self._clock()))
+        return encode_result(call.message_id, handling.answer(self._clock()))
 
     def _ask(self, call: Call, handling: Decided | Relayed, fingerprint: int, now_s: float) -> None:
         if self._answered is not None and self._answered[0] == call.message_id:

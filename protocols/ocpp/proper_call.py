@@ -12,27 +12,27 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from protocols.ocpp.frame import MAX_FRAME_BYTES, Call, MessageId, is_too_deep
+from protocols.ocpp.frame import MAX_FRAME_BYTES, Call, MessageId
 from protocols.ocpp.schema import known_actions, struct_of
 from protocols.ocpp.version import Version
 
 _ACTIONS_KEPT: Final = 512
 """More than all versions have; whoever makes up others makes us forget some, and find them again."""
-_KEEPS_ANYTHING: Final = frozenset({b"DataTransfer"})
-"""Whose payloads have a field that keeps whatever it holds. All others are as deep as their schemas; what a station
-adds to its customData is skipped, and not kept."""
+_HEAD_BYTES: Final = 128
+"""The message id and the action end within them."""
+_KEEPS_ANYTHING: Final = "DataTransfer"
+"""Whose payload has a field that keeps whatever it holds, however deep. All others are as deep as their schemas; what a
+station adds to its customData is skipped, and not kept."""
 _NOT_HERE: Final = msgspec.Raw()
 
 
 def proper_call(raw: bytes, version: Version) -> Call | None:
     """The request with its payload decoded, where nothing at all is wrong with it."""
-    action_begin = raw.find(b'"', raw.find(b'"', raw.find(b'"') + 1) + 1) + 1  # behind the message id's two quotes
-    action_end = raw.find(b'"', action_begin)
-    named = raw[action_begin:action_end]
-    decoder = _decoder(version, named)
-    if decoder is None or len(raw) > MAX_FRAME_BYTES or not raw.isascii():
+    head = raw[:_HEAD_BYTES].split(b'"', 4)
+    if len(head) != 5 or len(raw) > MAX_FRAME_BYTES or not raw.isascii():
         return None
-    if named in _KEEPS_ANYTHING and is_too_deep(raw):
+    decoder = _decoder(version, head[3])
+    if decoder is None:
         return None
     try:
         _, message_id, action, payload = decoder.decode(raw)
@@ -44,7 +44,7 @@ def proper_call(raw: bytes, version: Version) -> Call | None:
 @lru_cache(_ACTIONS_KEPT)
 def _decoder(version: Version, action: bytes) -> msgspec.json.Decoder[Any] | None:
     name = action.decode(errors="replace")
-    if name not in known_actions(version):
+    if name not in known_actions(version) or name == _KEEPS_ANYTHING:
         return None
     return msgspec.json.Decoder(
         GenericAlias(tuple, (Literal[2], MessageId, Literal[(name,)], struct_of(version, name)))
