@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from edge.domain.pressure import NAMES as PRESSURE_NAMES
 from edge.domain.pressure import Pressure
 from edge.domain.site import Site
 from edge.metrics import AgentMetrics
-from edge.ports import Chargers, Clock, Commit, Errands, Ledger, OnReply, Overloaded, Screens, Uplink
+from edge.ports import Chargers, Clock, ClockWatch, Commit, Errands, Ledger, OnReply, Overloaded, Screens, Uplink
 from protocols.charger.events import MeterValuesReported
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import Command
@@ -69,6 +70,8 @@ class Agent:
     metrics: AgentMetrics
     restore: Callable[[], Awaitable[Site]] | None = None
     """Reads the site from the ledger; without it a decision that fails ends the agent."""
+    watch: ClockWatch | None = None
+    """Without it the clock is taken to be right."""
     _inbox: deque[Asked] = field(default_factory=deque)
     _readings: deque[Asked] = field(default_factory=deque)
     pressure: Pressure = field(default_factory=Pressure)
@@ -92,6 +95,8 @@ class Agent:
                 "transactions_open": lambda: len(self.site.transactions),
                 "power_watts": lambda: self.site.power_w,
                 "alarms_open": lambda: len(self.site.alarms),
+                "clock_offset_seconds": lambda: _seconds(self.site.clock.offset),
+                "clock_is_bad": lambda: self.site.clock.is_bad,
             }
         )
         for rules in self.site.rules.meters.values():
@@ -204,7 +209,10 @@ class Agent:
         while group:
             await self._recall(group)
             async with self._deciding:
-                decisions, fault = await self._decide(group)
+                now = self.clock()
+                if self.watch is not None and (looked := self.watch.look(now)) is not None:
+                    group = [(looked, None, time.monotonic(), None), *group]  # before anything is decided by this time
+                decisions, fault = await self._decide(group, now)
                 commit = self._commit_of(decisions)
                 if not commit.is_empty:
                     self._committed_s = time.monotonic()
@@ -220,9 +228,8 @@ class Agent:
                 self._refuse(group[len(decisions)])
             group = group[len(decisions) + 1 :]
 
-    async def _decide(self, group: Sequence[Asked]) -> tuple[list[Decision], Exception | None]:
+    async def _decide(self, group: Sequence[Asked], now: datetime) -> tuple[list[Decision], Exception | None]:
         """The decisions up to the first event that fails, and why it does."""
-        now = self.clock()
         decisions: list[Decision] = []
         for number, asked in enumerate(group, 1):
             try:
@@ -360,6 +367,10 @@ def _tell(event: SiteEvent, on_reply: OnReply | None, reply: SiteReply) -> None:
         on_reply(reply)
     except Exception:
         log.exception("reply_failed", event_type=type(event).__name__)
+
+
+def _seconds(offset: timedelta | None) -> float:
+    return offset.total_seconds() if offset is not None else math.nan
 
 
 def _station_of(event: SiteEvent) -> str | None:

@@ -54,6 +54,7 @@ from edge.receipt_parts import receipt_desk
 from edge.security_parts import security_parts
 from edge.site_rules import rules_of
 from edge.supervise import run_together
+from edge.system_clock import machine_clock
 from edge.token_file import ensure_token, read_token
 from edge.uplink_parts import uplink_of
 from protocols.charger import operation_reader
@@ -100,7 +101,8 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         ledger.forget_jobs(clock())
         rules = replace(rules_of(config), offers=offers_of(config))
         read_back = partial(restore, ledger, rules)
-        agent = Agent(read_back(), ledger, clock, AgentMetrics(registry), lambda: ledger.with_writer(read_back))
+        watch = machine_clock(speed=timeline_of(config).speed, is_played=config.timeline is not None)
+        agent = Agent(read_back(), ledger, clock, AgentMetrics(registry), lambda: ledger.with_writer(read_back), watch)
         charger_metrics = ChargerMetrics(registry)
         peers = _peers(config, agent, ledger)
         inbox: Inbox = agent if peers is None else peers

@@ -20,6 +20,8 @@ PRESENT: Final = MappingProxyType(
         "transactions_open": "Transactions that run",
         "power_watts": "Power that the site's EVSEs draw, as they say",
         "alarms_open": "Alarms that are not cleared",
+        "clock_offset_seconds": "The hub's time less the site's; NaN where it was not heard since the machine's start",
+        "clock_is_bad": "1 while the site's clock is wrong, or stepped and not confirmed, or nobody ever set it",
     }
 )
 LAG_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from edge.domain.bill_book import BillRecord
+from edge.domain.clock_events import ClockLooked
 from edge.domain.errands import Errand
 from edge.domain.events import SiteEvent, SiteReply
 from edge.domain.past import PastKey, PastTransaction
@@ -26,13 +27,22 @@ from protocols.site.requests import ClaimStations
 from protocols.site.view import EvseView, SiteTotals, Snapshot
 from protocols.sync.down import Command, RejectedEntry
 from protocols.sync.payments import Payment, PaymentMethod, ProviderReconciled, TillSession
-from protocols.sync.present import Birth, Live
+from protocols.sync.present import Birth, ClockReport, Live
 from protocols.sync.topics import Stream
 from protocols.sync.up import CommandFinished, Entry, UnknownStopReceived
 from protocols.terms import EvseRef
 
 Clock = Callable[[], datetime]
 """Site time: aware, UTC."""
+
+
+class ClockWatch(Protocol):
+    """Who looks after the site's clock."""
+
+    def look(self, now: datetime) -> ClockLooked | None:
+        """What there is to be decided of the clock, whose time `now` was just read; None where all is as it was. Asked
+        before each group of decisions: it must be short."""
+        ...
 
 
 class Overloaded(Exception):
@@ -246,10 +256,12 @@ class StreamFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncFacts:
-    """How far the journal is from the hub. `documents` are the hub's that are applied, by name, with the version."""
+    """How far the journal is from the hub. `documents` are the hub's that are applied, by name, with the version;
+    `clock` is what was noted of it last."""
 
     streams: tuple[StreamFacts, ...]
     documents: dict[str, int]
+    clock: ClockReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,8 @@ def _head(now: Mapping[str, Any]) -> Text:
         f"{now['stations_online']} of {now['stations']} stations online, {now['transactions_open']} transactions open,"
         f" {now['power_w'] / 1000:.1f} kW"
     )
+    if (clock := now.get("clock")) is not None and clock["quality"] in ("wrong", "stepped"):
+        text.append(f"\nCLOCK {clock['quality'].upper()}", style="bold red")
     if flows := now.get("balance"):  # the site has meters of its own
         text.append(f"\n{flows_text(flows)}")
     return text

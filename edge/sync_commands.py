@@ -46,9 +46,19 @@ def status(
     console().print(_table(found))
 
 
+def clock_line(clock: dict[str, Any]) -> str:
+    """How good the site's clock is, for a person."""
+    offset_s = clock["offset_s"]
+    heard = "it was not held against the hub's"
+    if offset_s is not None:
+        heard = f"the hub's is {abs(offset_s):.1f} s {'ahead' if offset_s >= 0 else 'behind'}"
+    return f"The clock is {clock['quality'].replace('_', ' ')} since {clock['noted_at'][:19]}Z; {heard}."
+
+
 def _lines(found: dict[str, Any]) -> list[str]:
+    clock = [clock_line(found["clock"])] if found["clock"] is not None else []
     if not found["is_running"]:
-        return ["The agent does not run: this is what its ledger has."]
+        return ["The agent does not run: this is what its ledger has.", *clock]
     allowance = ""
     if found["bytes_per_hour"] is not None:
         allowance = (
@@ -60,6 +70,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f" (number {found['brokers'].index(found['broker']) + 1} of {len(found['brokers'])});"
         f" last heard: {found['last_ack_at'] or 'never'}.",
         f"{found['bytes_today']} bytes went out today, {found['bytes_saved_today']} were saved.{allowance}",
+        *clock,
     ]
 
 

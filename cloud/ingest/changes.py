@@ -19,6 +19,8 @@ from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.session import SessionStatus
 from protocols.sync.blocks import TelemetryBlock
 from protocols.sync.codec import MAX_SEQ
+from protocols.sync.clock import ClockNoted
+from protocols.sync.comparing import DaySummed, OpenTransactionsTold
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import (
     CustomersChanged,
@@ -131,6 +133,10 @@ class Changes:
     bills_decided: list[BillDecided] = field(default_factory=list)
     seals: list[tuple[int, datetime, ChainSealed]] = field(default_factory=list)
     """With number and time of the entry: chain_seals takes them when the batch's entries are stored."""
+    sums: list[tuple[int, DaySummed]] = field(default_factory=list)
+    """What days come to, with the number of the entry: day_sums takes them as they are, and proves them later."""
+    open_told: list[tuple[int, OpenTransactionsTold]] = field(default_factory=list)
+    """What the edge has open after the entry of this number."""
     shed: list[EntriesShed] = field(default_factory=list)
     """What the edge has given up: batches.py goes on behind it."""
     postings: list[Row] = field(default_factory=list)
@@ -178,6 +184,12 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.money.append((body, entry.at))
         case ChainSealed() as body:
             changes.seals.append((entry.seq, entry.at, body))
+        case DaySummed() as body:
+            changes.sums.append((entry.seq, body))
+        case OpenTransactionsTold() as body:
+            changes.open_told.append((entry.seq, body))
+        case ClockNoted():
+            pass  # kept as it came: it tells the quality of the entries behind it, and the alarm beside it is shown
         case PostingMade() as body:
             _post(body, entry.at, origin, changes)
         case (

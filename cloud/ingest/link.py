@@ -14,7 +14,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import aiomqtt
@@ -240,7 +240,8 @@ class Ingest:
             )
         )
         for ack in met.acks:
-            await self._acknowledge(client, address, ack)
+            answer = replace(ack, birth_at=birth.at, hub_at=self._clock())
+            await self._acknowledge(client, address, answer)
         self._met.add((told.broker, address, birth.epoch))
         _log.info("edge_met", edge=address.prefix, epoch=birth.epoch, software=birth.software_version)
         downlink.forget(address)

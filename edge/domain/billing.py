@@ -45,6 +45,8 @@ def end_transaction(
     reason: str,
 ) -> Cdr:
     """End and bill an open transaction: end, bill and posting are one commit."""
+    if site.clock.is_bad:
+        transaction.remark(f"the site's clock was {site.clock.remark} when it ended")
     wallet = site.accounts.wallets.pop(transaction.transaction_id, None)
     if wallet is not None:
         reason = holds.end_reason(wallet, reason)
@@ -220,6 +222,7 @@ def _bill(site: Site, transaction: Transaction, stop_wh: int, ended_at: datetime
         total_reservation_cost=bill.reservation,
         signed_data=transaction.signed,
         time_zone=time_zone,
+        remarks=tuple(transaction.remarks),
     )
 
 

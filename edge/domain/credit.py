@@ -22,7 +22,7 @@ def judge_contract(site: Site, contract_id: str, now: datetime) -> Authorization
         return AuthorizationStatus.ACCEPTED
     if is_closed(site, contract_id, now):
         return AuthorizationStatus.BLOCKED
-    if contract.expires_at is not None and contract.expires_at <= now:
+    if contract.expires_at is not None and contract.expires_at <= site.clock.believed(now):
         return AuthorizationStatus.EXPIRED
     least = site.rules.accounts.least if contract.billing is Billing.PREPAID else ZERO
     money = site.accounts.spendable(contract, is_cut_off=is_cut_off(site))

@@ -37,6 +37,7 @@ from edge.domain import (
     staff,
     stations,
     tariff_lists,
+    timekeeping,
     token_changes,
     unbilled,
     unusable_contracts,
@@ -44,6 +45,7 @@ from edge.domain import (
     wallets,
 )
 from edge.domain.billing import end_transaction
+from edge.domain.clock_events import ClockLooked, HubTimeHeard
 from edge.domain.correction_events import BillDecisionAsked
 from edge.domain.customer_events import ContractAltered, CustomersImported
 from edge.domain.decision import Decision
@@ -91,7 +93,7 @@ from edge.domain.payment_events import (
     VoidRequested,
     WriteOffAsked,
 )
-from edge.domain.proof_events import ChainGrown
+from edge.domain.proof_events import ChainGrown, DayReckoned
 from edge.domain.receipt_events import ReceiptAsked, StatementsReckoned
 from edge.domain.site import Site
 from edge.domain.staff_events import PinAccepted, PinRefused, StaffListed
@@ -139,6 +141,8 @@ OF_NOW: Final = frozenset({MeterValuesReported, StatusReported})
 def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
     """Decide upon an event at site time `now` (aware, UTC); changes the site and says what is to be kept and done."""
     decision = Decision()
+    if site.clock.step is not None:
+        event = timekeeping.in_new_time(site, event, now)
     match event:
         case MeterValuesReported():
             if event.station_id in site.runs.stations:
@@ -298,6 +302,12 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             stations.note_connection_limit(site, decision, event, now)
         case ChainGrown(seal=seal):
             decision.journal(site, now, seal)
+        case DayReckoned(summed=summed):
+            decision.journal(site, now, summed)
+        case ClockLooked():
+            timekeeping.look(site, decision, event, now)
+        case HubTimeHeard():
+            timekeeping.hear(site, decision, event, now)
         case (DiskLooked() | SheddingPlanned() | LedgerReplaced()) as looked:
             disk.decide(site, decision, looked, now)
         case BillDecisionAsked():
@@ -370,6 +380,7 @@ def wanted(site: Site, event: SiteEvent) -> tuple[PastKey | MoneyKey, ...]:
 
 def _tick(site: Site, decision: Decision, now: datetime) -> None:
     """A transaction of which nothing was heard for `abandon_after_s` is billed up to what was last heard."""
+    timekeeping.tick(site, decision, now)
     remote.tidy_commands(site, decision, now)
     if site.jobs:
         jobs.tick(site, decision, now)

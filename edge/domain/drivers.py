@@ -99,7 +99,7 @@ def known_token(site: Site, token_uid: str | None, now: datetime) -> IdTokenAnsw
     status = AuthorizationStatus.ACCEPTED
     if not token.valid:
         status = AuthorizationStatus.BLOCKED
-    elif token.expires_at is not None and token.expires_at <= now:
+    elif token.expires_at is not None and token.expires_at <= site.clock.believed(now):
         status = AuthorizationStatus.EXPIRED
     return answer(token, status)
 
@@ -120,7 +120,8 @@ def _judge(
     of service, which a station of its own knows itself; and nothing `begins` on a full disk."""
     station = site.station(station_id)
     token = site.tokens.find(token_uid)
-    verdict = judge(token, now, allowed_groups=station.rules.allowed_groups, is_charging_elsewhere=elsewhere)
+    believed_now = site.clock.believed(now)
+    verdict = judge(token, believed_now, allowed_groups=station.rules.allowed_groups, is_charging_elsewhere=elsewhere)
     if verdict is AuthorizationStatus.ACCEPTED:
         if site.admission(station) is not Admission.ACCEPT:
             verdict = AuthorizationStatus.INVALID

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from edge.domain.clock_events import ClockEvent
 from edge.domain.correction_events import BillDecisionAsked, BillSettled
 from edge.domain.customer_events import CustomerEvent
 from edge.domain.disk_events import DiskEvent
 from edge.domain.list_events import AccountsListed, ListBroken, TokensListed
 from edge.domain.past import PastTransaction
 from edge.domain.payment_events import PaymentEvent, PaymentReply
-from edge.domain.proof_events import ChainGrown
+from edge.domain.proof_events import ChainGrown, DayReckoned
 from edge.domain.receipt_events import ReceiptEvent, ReceiptReply
 from edge.domain.staff_events import StaffEvent
 from edge.domain.transaction import Transaction
@@ -282,6 +283,8 @@ SiteEvent = (
     | DecisionFailed
     | BillDecisionAsked
     | ChainGrown
+    | DayReckoned
+    | ClockEvent
     | DiskEvent
     | PaymentEvent
     | StaffEvent

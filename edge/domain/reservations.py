@@ -135,7 +135,7 @@ def _why_not_for(site: Site, station: Station, reserve: ReserveNow, now: datetim
             return f"the group may not charge: {AuthorizationStatus.NOT_AT_THIS_LOCATION}"
         return None
     groups = station.rules.allowed_groups
-    verdict = judge(token, now, allowed_groups=groups, is_charging_elsewhere=False)
+    verdict = judge(token, site.clock.believed(now), allowed_groups=groups, is_charging_elsewhere=False)
     if verdict is not AuthorizationStatus.ACCEPTED:
         return f"the token may not charge: {verdict}"
     others = {token_key(made.token_uid) for made in site.reservations.all()}

@@ -27,6 +27,7 @@ from edge.domain.running_cost import cost_to_tell, tell_final
 from edge.domain.signed_values import keep_signed
 from edge.domain.site import Site
 from edge.domain.station import EvseStatus, Home
+from edge.domain.timekeeping import began_at
 from edge.domain.transaction import Cause, Doubt, Transaction
 from protocols.charger.commands import IdTokenAnswer, TransactionAnswer
 from protocols.charger.events import (
@@ -200,7 +201,8 @@ def finish(site: Site, decision: Decision, event: TransactionFinished, now: date
 def _open(
     site: Site, decision: Decision, event: TransactionBegan, key: str, now: datetime
 ) -> tuple[Transaction, IdTokenAnswer | None]:
-    started_at, is_believed = believed(event.at, now)
+    stamp = began_at(site, event, now)
+    started_at, is_believed = believed(stamp, now)
     status = _evse_of_start(site, event)
     running = site.at_evse(status.ref)
     if running is not None and site.home_of(event.station_id) is Home.HERE:
@@ -231,7 +233,9 @@ def _open(
         time_zone=site.rules.location.time_zone,
     )
     transaction.hear(event.seq_no)
-    _note_clock(site, decision, transaction, event.at, now, is_believed=is_believed)
+    _note_clock(site, decision, transaction, stamp, now, is_believed=is_believed)
+    if site.clock.is_bad:
+        transaction.remark(f"the site's clock was {site.clock.remark} when it began")
     # Without a word to the contrary a transaction charges: OCPP 1.6 says so in a StatusNotification, if at all.
     transaction.enter(event.charging_state or ChargingState.CHARGING, started_at)
     if id_token is not None and id_token.status is AuthorizationStatus.ACCEPTED:
@@ -315,7 +319,7 @@ def _adopt_start(site: Site, decision: Decision, running: Transaction, event: Tr
     if event.signed:
         keep_signed(running, event.signed)
     if running.is_start_assumed:
-        started_at, _ = believed(event.at, now)
+        started_at, _ = believed(began_at(site, event, now), now)
         register = event.meter_start_wh if event.meter_start_wh is not None else register_of(event.samples)
         running.learn_start(started_at, register)
         running.hear(event.seq_no)

@@ -10,6 +10,7 @@ from typing import Final
 from edge.domain.account_book import AccountBook
 from edge.domain.authorization import TokenList
 from edge.domain.bill_book import BillBook, BillRecord
+from edge.domain.clock_book import ClockBook
 from edge.domain.composite import InstalledProfile, VehicleOffer
 from edge.domain.cost_displays import CostDisplays
 from edge.domain.disk_events import DiskLevel
@@ -81,6 +82,7 @@ class Site:
     documents: dict[str, int] = field(default_factory=dict)
     refused_documents: dict[str, int] = field(default_factory=dict)
     """The version that was refused last, by document: it is said once."""
+    clock: ClockBook = field(default_factory=ClockBook)
     filters: Filters = field(init=False)
     site_tariffs: dict[str, Tariff] = field(default_factory=dict)
     """Those that the staff brought in."""
@@ -188,6 +190,7 @@ class Site:
         self.is_uplink_online, self.uplink_since = before.is_uplink_online, before.uplink_since
         self.telemetry_thinning, self.telemetry_thinned = before.telemetry_thinning, before.telemetry_thinned
         self.disk, self.untold_events = before.disk, before.untold_events
+        self.clock = before.clock
         self.telemetry_kept, self.telemetry_dropped = before.telemetry_kept, before.telemetry_dropped
 
     # --- stations and EVSEs ---

@@ -54,6 +54,7 @@ TABLE: dict[tuple[TransactionState, Cause], TransactionState] = {
 handed one over has only a copy, which it cannot bill; `moves` tells an old copy from the newest."""
 
 
+MAX_REMARKS: Final = 8
 ROUNDING_WH: Final = 10
 """A station that samples in kWh and stops in Wh may show this much less at the end."""
 MARGIN_WH: Final = 1000
@@ -100,7 +101,7 @@ class Transaction:
     `start_key` tells a retried start from a new one. `is_start_assumed`: the station's Started message never came and
     the transaction was opened by a later one. `is_evse_assumed`: the start named no EVSE; a later message does.
     `kept_until`: the time of the newest reading in the last checkpoint. `moves`: how often it was handed over from one
-    agent of a node to another; of two copies the one with more moves is the transaction.
+    agent of a node to another; of two copies the one with more moves is the transaction. `remarks` are for its bill.
 
     `offset_wh` is added to what the meter shows since its register fell, `fall` is the last time it did: so `last_wh`
     goes on and no energy is negative. `first_wh` is the first reading after the start. `measured_wms` is what the
@@ -148,6 +149,7 @@ class Transaction:
     signed: SignedData | None = None
     main_wh: int | None = None
     time_zone: str = "UTC"
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def ref(self) -> EvseRef:
@@ -179,6 +181,7 @@ class Transaction:
             phases=[replace(phase) for phase in self.phases],
             doubts=list(self.doubts),
             evidence=dict(self.evidence),
+            remarks=list(self.remarks),
             numbering=replace(self.numbering) if self.numbering is not None else None,
         )
 
@@ -193,6 +196,21 @@ class Transaction:
             self.doubts.append(doubt)
             if evidence:
                 self.evidence[doubt] = evidence
+
+    def remark(self, text: str) -> None:
+        """Say on the bill what nobody needs to decide upon; the first few of them."""
+        if text not in self.remarks and len(self.remarks) < MAX_REMARKS:
+            self.remarks.append(text)
+
+    def shift(self, step: timedelta) -> None:
+        """The clock by which all of it was timed was put on by so much."""
+        self.started_at += step
+        for phase in self.phases:
+            phase.start += step
+        self.last_at, self.first_at, self.power_at, self.kept_until, self.reserved_at = (
+            at + step if at is not None else None
+            for at in (self.last_at, self.first_at, self.power_at, self.kept_until, self.reserved_at)
+        )
 
     def hear(self, seq_no: int | None) -> bool:
         """Note the number of a message (OCPP 2.0.1); returns whether it is late: newer ones were heard before it."""

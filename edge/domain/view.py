@@ -182,6 +182,7 @@ def status(site: Site, now: datetime) -> dict[str, Any]:
         "epoch": site.epoch,
         "software_version": site.rules.software_version,
         "site_time": now.isoformat(),
+        "clock": clock_status(site),
         "stations": len(site.stations),
         "stations_online": sum(station.is_online for station in site.stations.values()),
         "allow_unknown": site.rules.allows_unknown_stations,
@@ -218,6 +219,20 @@ def status(site: Site, now: datetime) -> dict[str, Any]:
         "streams": {
             stream: {"last_seq": site.last_seq[stream], "acked_seq": site.acked_seq[stream]} for stream in Stream
         },
+    }
+
+
+def clock_status(site: Site) -> dict[str, Any] | None:
+    """How good the site's clock is; None where nobody looks after it."""
+    noted, offset = site.clock.noted, site.clock.offset
+    if noted is None or site.clock.noted_at is None:
+        return None
+    return {
+        "quality": noted.quality.value,
+        "offset_s": offset.total_seconds() if offset is not None else None,
+        "noted_at": site.clock.noted_at.isoformat(),
+        "boot_id": noted.boot_id,
+        "has_rtc": noted.has_rtc,
     }
 
 

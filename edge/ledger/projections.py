@@ -21,6 +21,8 @@ from edge.ledger.staff_tables import keep_staff
 from edge.ledger.tariff_tables import keep_tariffs
 from protocols.ocpi.token import Token
 from protocols.sync.blocks import TelemetryBlock
+from protocols.sync.clock import ClockNoted
+from protocols.sync.comparing import DaySummed, OpenTransactionsTold
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import (
     CustomersChanged,
@@ -129,6 +131,10 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             pass  # the journal is their only place
         case TransactionStarted() | TransactionMerged() | IdTokenRefused() | EntriesShed():
             pass  # the journal is their only place; an open transaction's row comes with its checkpoint
+        case OpenTransactionsTold() | DaySummed():
+            pass  # for the hub to compare
+        case ClockNoted() as noted:
+            rows.add("meta", "set_meta", "clock", encode({"at": at, "noted": noted}).decode())
         case TransactionEnded() as ended:
             rows.add("past", "keep_past", ended.transaction_id, ended.reason, at)
             rows.add("ended", "drop_open", ended.transaction_id)

@@ -13,6 +13,7 @@ from edge.domain.rules import SiteRules
 from edge.domain.site import OpenCommand, Site
 from edge.domain.smart_charging import limit_key
 from edge.ledger.block_tables import restore_blocks
+from edge.ledger.clock_tables import restore_clock
 from edge.ledger.customer_tables import restore_accounts
 from edge.ledger.device_restore import restore_device_model
 from edge.ledger.ledger import Ledger
@@ -67,6 +68,7 @@ def restore(ledger: Ledger, rules: SiteRules) -> Site:
     _restore_smart_charging(site, ledger)
     restore_tariffs(site, ledger.connection)
     _restore_filter(site, ledger)
+    restore_clock(site, ledger.connection)
     restore_staff(site, ledger.connection)
     restore_security(site, ledger.connection)
     restore_blocks(site, ledger.connection)

@@ -1,6 +1,7 @@
 """How far the journal is from the hub, as the ledger has it. Looks at the ends of it only, however much waits."""
 
 from __future__ import annotations
+from edge.ledger.clock_tables import clock_report
 
 import sqlite3
 from datetime import datetime
@@ -28,4 +29,6 @@ def sync_facts(connection: sqlite3.Connection) -> SyncFacts:
                 dead_letters=dead.get(stream.value, 0),
             )
         )
-    return SyncFacts(streams=tuple(streams), documents=dict(connection.execute(sql["documents"])))
+    return SyncFacts(
+        streams=tuple(streams), documents=dict(connection.execute(sql["documents"])), clock=clock_report(connection)
+    )

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from edge.ports import Clock, SyncFacts
 from edge.uplink.metrics import UplinkMetrics
-from protocols.sync.present import StreamBacklog, SyncReport
+from protocols.sync.present import ClockReport, StreamBacklog, SyncReport
 from protocols.sync.topics import Stream
 
 RATE_WINDOW_S: Final = 120.0
@@ -124,6 +124,7 @@ def report_of(
         bytes_saved_today=bytes_saved_today,
         deferred=deferred,
         last_ack_at=last_ack_at,
+        clock=facts.clock,
     )
 
 
@@ -149,4 +150,15 @@ def status_of(report: SyncReport, facts: SyncFacts) -> dict[str, Any]:
         "bytes_saved_today": report.bytes_saved_today,
         "deferred": report.deferred,
         "documents": facts.documents,
+        "clock": _clock(report.clock),
+    }
+
+
+def _clock(clock: ClockReport | None) -> dict[str, Any] | None:
+    if clock is None:
+        return None
+    return {
+        "quality": clock.quality.value,
+        "noted_at": clock.noted_at.isoformat(),
+        "offset_s": clock.offset_ms / 1000 if clock.offset_ms is not None else None,
     }

@@ -16,6 +16,7 @@ import structlog
 
 from edge.ports import Journal, Window
 from edge.uplink.budget import Budget, packet_bytes
+from edge.uplink.hub_time import HubTime
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.presence import Presence
 from edge.uplink.progress import Progress
@@ -60,6 +61,7 @@ class Publisher:
         self._deferred: set[Stream] = set()
         self._on_progress = on_progress
         self._session = 0
+        self.hub_time = HubTime()
         self._wake = asyncio.Event()
         self._streams: dict[Stream, SendWindow] = {}
         self._stamps: dict[Stream, tuple[int, str | None]] = {}
@@ -189,6 +191,7 @@ class Publisher:
         streams = tuple(replace(each, first_seq=self._journal.first_seq(each.stream)) for each in birth.streams)
         payload = codec.encode(replace(birth, streams=streams))
         self._spend(self._address.birth, payload)
+        self.hub_time.asked(birth.at)
         await client.publish(self._address.birth, payload, qos=1, retain=True)
 
     async def _send_batch(self, client: aiomqtt.Client, window: SendWindow) -> None:

@@ -106,10 +106,16 @@ class Receiver:
         elif not await self._is_ours(ack):
             self._refuse("ack", "fork", "the Ack is for entries of another agent", stream=stream, seq=ack.seq)
             await self._ask(LedgerReplaced(alarm=LEDGER_FORKED, text=FORKED))
-        elif self._publisher.is_news(ack):
+        else:
+            await self._take_ours(ack)
+
+    async def _take_ours(self, ack: Ack) -> None:
+        if (heard := self._publisher.hub_time.answered(ack)) is not None:
+            await self._ask(heard)
+        if self._publisher.is_news(ack):
             reply = await self._ask(ack)
             if isinstance(reply, Refused):
-                self._refuse("ack", "refused", reply.reason, stream=stream, seq=ack.seq)
+                self._refuse("ack", "refused", reply.reason, stream=ack.stream, seq=ack.seq)
             else:
                 self._publisher.take(ack)
 

@@ -83,7 +83,8 @@ class Cdr(Fact, frozen=True, kw_only=True):
     that was not used has a bill of its own, with its id in the place of the transaction's. `total_reservation_cost` is
     part of `total_cost`.
     The bill can be made again from it alone: `time_zone` is the Location's, an IANA name.
-    `quarantine` holds the reasons why a person must look before it is issued; it is empty on an issued bill.
+    `quarantine` holds the reasons why a person must look before it is issued; it is empty on an issued bill. `remarks`
+    say what is worth knowing of how it came about, and changes nothing of it, such as that the site's clock was put on.
     A `credit` takes back the bill `credit_reference_id`: the same quantities, and the negative of each cost. A bill
     that a person decided upon `replaces` another: one that was in quarantine, or one that was credited.
     """
@@ -118,3 +119,4 @@ class Cdr(Fact, frozen=True, kw_only=True):
     total_reservation_cost: Price | None = None
     signed_data: SignedData | None = None
     time_zone: str = "UTC"
+    remarks: tuple[str, ...] = ()

@@ -31,7 +31,8 @@ class Ack:
 
     `resend` asks the edge to go back and send again from `seq` + 1: after a gap, or when the hub has lost its data.
     `entry_at` is when the entry `seq` was made, as the edge wrote it: where it is another one than the edge's, this Ack
-    is for another agent, such as a clone.
+    is for another agent, such as a clone. The answer to a birth names it by its time, `birth_at`, and says what the
+    hub's clock shows, `hub_at`.
     """
 
     epoch: str
@@ -40,6 +41,8 @@ class Ack:
     rejected: tuple[RejectedEntry, ...] = ()
     resend: bool = False
     entry_at: str | None = None
+    birth_at: AwareDatetime | None = None
+    hub_at: AwareDatetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from protocols.ocpi.location import Location
+from protocols.sync.clock import ClockQuality
 from protocols.sync.topics import Count, Stream
 from protocols.terms import BalancePart, EvseState, MeterRole
 
@@ -98,6 +99,15 @@ class StreamBacklog:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockReport:
+    """How good the edge's clock is, since when; `offset_ms` is the hub's time less the edge's, as the edge heard it."""
+
+    quality: ClockQuality
+    noted_at: AwareDatetime
+    offset_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
     """How an edge sees its way to the hub. Bytes are those of MQTT messages since midnight at the site, or since the
     agent's start; `bytes_saved_today` is what compressing took off. `deferred`: how often something waited for the
@@ -109,6 +119,7 @@ class SyncReport:
     bytes_saved_today: Count = 0
     deferred: Count = 0
     last_ack_at: AwareDatetime | None = None
+    clock: ClockReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from protocols.moments import Moment
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.token import Token
 from protocols.sync.blocks import TelemetryBlock
+from protocols.sync.clock import ClockNoted
+from protocols.sync.comparing import DaySummed, OpenTransactionsTold
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import CustomerBody
 from protocols.sync.filters import FilterChanged
@@ -388,12 +390,15 @@ MoneyBody = (
     | CdrQuarantined
     | BillDecided
     | ChainSealed
+    | OpenTransactionsTold
     | PaymentBody
     | PostingMade
     | ReceiptBody
 )
 EventBody = (
     StaffBody
+    | ClockNoted
+    | DaySummed
     | EntriesShed
     | ChargingProfileSet
     | ChargingProfileCleared

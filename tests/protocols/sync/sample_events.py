@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 from protocols.charger.jobs import ApplyTemplateJob, StationPattern, StepStatus
 from protocols.charger.operations.smart_charging import ChargingProfile, ChargingSchedule, SchedulePeriod
 from protocols.charger.operations.variables import VariableName, VariableSetting
-from protocols.sync import customers, keeping, tariffs, up, upkeep
+from protocols.sync import clock, comparing, customers, keeping, tariffs, up, upkeep
 from protocols.sync.filters import DeviceClass, FilterChanged, MeasurandFilter
 from protocols.sync.staff import SignInRefused, SignInRegained, StaffChange, StaffChanged
 from protocols.sync.topics import Stream
@@ -211,4 +212,24 @@ EVENT_BODIES = (
         changes=(StaffChange(staff_id="anna", name="Anna", role="supervisor", was_role="cashier", is_pin_new=True),)
     ),
     FilterChanged(version=5, classes={DeviceClass.EVSE: {Measurand.POWER: MeasurandFilter(deadband=250, percent=3)}}),
+    clock.ClockNoted(
+        boot_id="88c49fdc-774e-4ab0-8fde-ee2aa15dc142",
+        monotonic_ms=86_400_017,
+        quality=clock.ClockQuality.STEPPED,
+        money_seq=12,
+        telemetry_seq=0,
+        step_ms=-7_200_000,
+        has_rtc=False,
+    ),
+    comparing.DaySummed(
+        stream=Stream.MONEY,
+        day=date(2026, 3, 2),
+        first_seq=5,
+        last_seq=20,
+        count=16,
+        hash="ab" * 32,
+        bills=2,
+        energy_wh=20_202,
+        amounts={"EUR": Decimal("10.82")},
+    ),
 )

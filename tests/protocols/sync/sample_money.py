@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from protocols.sync import payments, receipts, up
+from protocols.sync import comparing, payments, receipts, up
 from protocols.sync.corrections import BillDecided
 from protocols.sync.proof import ChainSealed
 from protocols.terms import (
@@ -151,4 +151,5 @@ MONEY_BODIES = (
         new_cdr_id="cdr-3",
         request_key="k-1",
     ),
+    comparing.OpenTransactionsTold(count=2, digest=comparing.digest_of(("tx-1", "tx-2")), transaction_ids=("tx-1", "tx-2")),
 )

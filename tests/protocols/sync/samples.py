@@ -11,6 +11,7 @@ from protocols.charger.operations.variables import Reset
 from protocols.ocpi.location import Evse, Location
 from protocols.sync import blocks, down, present, up
 from protocols.sync.account_lists import AccountsPart, balance_hash, contract_hash, customer_hash
+from protocols.sync.clock import ClockQuality
 from protocols.sync.filters import DesiredFilter, DeviceClass, MeasurandFilter
 from protocols.sync.lists import TokensPart, token_hash, written
 from protocols.sync.topics import Stream
@@ -112,6 +113,7 @@ SYNC = present.SyncReport(
     bytes_today=81_920,
     bytes_saved_today=700_000,
     last_ack_at=T0,
+    clock=present.ClockReport(quality=ClockQuality.FREE_RUNNING, noted_at=T0, offset_ms=-412),
 )
 BAY = present.MeterLive(meter_id="BAY", role=MeterRole.EVSE, profile_id="eastron_sdm630", station_id="CS-1", evse_id=1)
 BALANCE = (
@@ -144,7 +146,12 @@ MESSAGES: dict[str, Any] = {
     "state": present.EdgeState(status="offline", epoch=EPOCH),
     "live": present.Live(epoch=EPOCH, at=T0, evses=(LIVE,), meters=(METER, BAY), balance=BALANCE, sync=SYNC),
     "ack": down.Ack(
-        epoch=EPOCH, stream=Stream.MONEY, seq=12, rejected=(down.RejectedEntry(seq=7, reason="no such tariff"),)
+        epoch=EPOCH,
+        stream=Stream.MONEY,
+        seq=12,
+        rejected=(down.RejectedEntry(seq=7, reason="no such tariff"),),
+        birth_at=T0,
+        hub_at=T1,
     ),
     "part_tokens": TokensPart(
         version=5,

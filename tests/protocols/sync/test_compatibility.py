@@ -41,12 +41,21 @@ def as_if_newer(document: Any) -> Any:
     return {**document, "said_by_a_later_version": {"v": [1]}} if isinstance(document, dict) else document
 
 
+def without_news(written: Any, said: Any) -> Any:
+    """What is written without the fields of objects in it that came later."""
+    if isinstance(written, dict) and isinstance(said, dict):
+        return {name: without_news(value, said[name]) for name, value in written.items() if name in said}
+    if isinstance(written, list) and isinstance(said, list) and len(written) == len(said):
+        return [without_news(*pair) for pair in zip(written, said, strict=True)]
+    return written
+
+
 @pytest.mark.parametrize("path", sorted(OLD.glob("entry_*.json")), ids=lambda path: path.stem)
 def test_entries_of_before_are_read_and_nothing_is_lost(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     said, written = json.loads(text), json.loads(codec.encode_entry(codec.decode_entry(text)))
     for name, value in said["body"].items():
-        assert written["body"][name] == value, name
+        assert without_news(written["body"][name], value) == value, name
     assert {**written, "body": None} == {**said, "body": None}
 
 
