@@ -41,7 +41,7 @@ def take_command(site: Site, decision: Decision, command: Command, now: datetime
     site.commands[command.id] = OpenCommand(command_id=command.id, expires_at=command.expires_at)
     taken = CommandTaken(command_id=command.id, command=command.body.command, expires_at=command.expires_at)
     decision.journal(site, now, taken)
-    if command.expires_at <= now:
+    if command.expires_at <= site.clock.believed(now):
         _finish(site, decision, command.id, Outcome.EXPIRED, f"expired at {command.expires_at.isoformat()}", now)
         return
     if isinstance(command.body, StartJob | CancelJob):

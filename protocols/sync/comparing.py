@@ -56,7 +56,7 @@ def digest_of(transaction_ids: Iterable[str]) -> str:
 
 
 def summed(before: str, encoded: bytes) -> str:
-    """The hash after one more entry, as it was written: SHA-256(before + entry), hexadecimal; before all it is empty."""
+    """The hash after one more entry, as it was written: SHA-256(before + entry), hexadecimal; at first it is empty."""
     digest = hashlib.sha256(bytes.fromhex(before))
     digest.update(encoded)
     return digest.hexdigest()
