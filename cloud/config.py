@@ -111,8 +111,8 @@ class Settings(BaseSettings):
         REAL_TIME, description="Site time, ORIGIN@ANCHORxSPEED; real time without it."
     )
     feed_keep: int = Field(1_000_000, ge=1_000, description="How many of the newest stream events can be replayed.")
-    telemetry_keep: int = Field(
-        1_000_000, ge=1_000, description="How many of the newest telemetry entries of each edge are kept."
+    telemetry_days: int = Field(
+        60, ge=1, le=36_500, description="Days for which readings are kept; what they come to stays."
     )
 
     @property

@@ -7,6 +7,7 @@ import contextlib
 import random
 import socket
 from collections.abc import Callable, Generator
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Final
 
@@ -71,7 +72,7 @@ async def _serve(
         broker_presence=hub.broker_presence,
         metrics=hub.metrics,
         feed_keep=settings.feed_keep,
-        telemetry_keep=settings.telemetry_keep,
+        telemetry_keep=timedelta(days=settings.telemetry_days),
     )
     driver = Driver(store=store, clock=hub.clock, feed_bell=hub.feed_bell, down_bell=hub.down_bell, metrics=hub.metrics)
     server = WebServer(

@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.ingest import chain_seals, projection
+from cloud.ingest import chain_seals, projection, telemetry
 from cloud.ingest.changes import Changes, Origin, project
 from cloud.ingest.forks import EDGE_FORKED, foreign_entries
 from cloud.ingest.positions import Position, lock_position, set_position
 from cloud.store import feed
 from cloud.store.engine import Store, insert_missing, is_database_away
 from cloud.store.feed import FeedEvent
-from cloud.store.tables import dead_letters, edges, entries, stream_positions
+from cloud.store.tables import dead_letters, edges, entries
 from protocols.errors import BadEntry
 from protocols.sync.codec import Batch, DeadLetter, stamp_of
 from protocols.sync.down import Ack, RejectedEntry
@@ -87,9 +87,10 @@ async def _store(
     taken = await (_take_carefully if is_careful else _take)(connection, origin, fresh, batch.raw)
     taken.dead += [letter for letter in batch.dead if letter.seq > here.seq]
     key = {**origin.key, "epoch": batch.epoch, "stream": batch.stream.value}
-    if taken.good:
-        rows = [{**key, "seq": seq, "raw": batch.raw[seq]} for seq in taken.good]
+    blocks = {block.seq for block in taken.changes.readings}
+    if rows := [{**key, "seq": seq, "raw": batch.raw[seq]} for seq in taken.good if seq not in blocks]:
         await connection.execute(insert_missing(connection, entries), rows)
+    await telemetry.store(connection, origin, taken.changes.readings, batch.raw)
     missing: int | None = None
     if taken.changes.seals:
         events, missing = await chain_seals.take(connection, origin, taken.changes.seals)
@@ -186,36 +187,13 @@ async def _take_carefully(
             taken.good.append(entry.seq)
             taken.changes.seals += changes.seals
             taken.changes.shed += changes.shed
+            taken.changes.readings += changes.readings
             taken.changes.newest_at = max(entry.at, taken.changes.newest_at or entry.at)
         except (BadEntry, SQLAlchemyError, ValueError, OverflowError) as error:
             if is_database_away(error):
                 raise
             taken.dead.append(DeadLetter(seq=entry.seq, reason=_reason(error), raw=raw[entry.seq]))
     return taken
-
-
-async def prune_telemetry(store: Store, keep: int) -> None:
-    """Drop all but the newest `keep` raw telemetry entries of each edge's epoch. Money and events stay.
-
-    They are the hub's only copy until the readings are rolled up; a position remembers what was dropped, so a repeated
-    batch brings nothing back. A range of the primary key, and one transaction an edge: nobody waits long.
-    """
-    positions = select(stream_positions).where(
-        stream_positions.c.stream == Stream.TELEMETRY.value, stream_positions.c.seq > keep
-    )
-    async with store.read() as connection:
-        full = (await connection.execute(positions)).all()
-    for row in full:
-        async with store.write() as connection:
-            await connection.execute(
-                delete(entries).where(
-                    entries.c.domain == row.domain,
-                    entries.c.edge_id == row.edge_id,
-                    entries.c.epoch == row.epoch,
-                    entries.c.stream == row.stream,
-                    entries.c.seq <= row.seq - keep,
-                )
-            )
 
 
 async def _origin(connection: AsyncConnection, address: EdgeAddress, epoch: str, now: datetime) -> Origin:

@@ -13,6 +13,7 @@ from typing import Any, assert_never
 import orjson
 
 from cloud.ingest.evse_state import EvseNews, LinkNews, StatusNews, TransactionNews
+from cloud.ingest.readings import ReadBlock, read_block
 from protocols.errors import BadEntry
 from protocols.fact import ENCODER
 from protocols.ocpi.cdr import Cdr
@@ -154,6 +155,7 @@ class Changes:
     local_lists: list[tuple[LocalListSettled, datetime]] = field(default_factory=list)
     money: list[tuple[MoneyNews, datetime]] = field(default_factory=list)
     """What money_changes writes, with the time of its entry."""
+    readings: list[ReadBlock] = field(default_factory=list)
     devices: list[tuple[DeviceBody, datetime, int]] = field(default_factory=list)
     """Jobs, variables and reports, with the time and the number of their entry: device_changes writes them."""
     newest_at: datetime | None = None
@@ -206,11 +208,9 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.money.append((body, entry.at))
         case CustomersChanged() | ElsewhereTold() | TariffsChanged() | FilterChanged():
             pass  # the hub's own word, come back
-        case WalletSpent() | WalletOverdrawn():
-            pass  # the raw entry is kept, and the alarm beside it is shown
         case EntriesShed() as body:
             changes.shed.append(_range_of(body))
-        case SignInRefused() | SignInRegained():
+        case WalletSpent() | WalletOverdrawn() | SignInRefused() | SignInRegained():
             pass  # the raw entry is kept, and the alarm beside it is shown
         case ConnectorStatusChanged() as body:
             changes.news.append(
@@ -274,8 +274,8 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.local_lists.append((body, entry.at))
         case AvailabilityChanged() | StationAccepted():
             pass  # the edge's own state
-        case MeterValuesSampled() | TelemetryBlock():
-            pass  # kept as they came; nothing here is shown from them
+        case (MeterValuesSampled() | TelemetryBlock()) as body:
+            changes.readings.append(read_block(entry, body))
         case TokensChanged() | IdTokenRefused() | UnknownStopReceived() | UnknownStopSettled():
             pass  # kept as they came; nothing here is shown from them
         case ChargingProfileSet() | ChargingProfileCleared() | ChargingLimitChanged():

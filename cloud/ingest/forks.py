@@ -8,15 +8,17 @@ acknowledged, and an alarm tells a person: whose bills those are cannot be known
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.positions import Position
+from cloud.ingest.telemetry import entries_here
 from cloud.store.tables import entries
 from protocols.sync.codec import Batch, DeadLetter
-from protocols.sync.topics import EdgeAddress
+from protocols.sync.topics import EdgeAddress, Stream
 
 EDGE_FORKED: Final = "edge_forked"
 REASON: Final = "sent by another agent of this edge id and epoch: this number is taken by another entry"
@@ -31,6 +33,10 @@ async def foreign_entries(
         return _letters(batch, batch.first_seq) if is_apart else []
     if batch.first_seq > position.seq:
         return []  # a gap: what is asked for again will tell
+    if batch.stream is Stream.TELEMETRY:
+        last_seq = min(batch.last_seq, position.seq)
+        here = await entries_here(connection, address, batch.epoch, batch.first_seq, last_seq)
+        return _foreign(batch, here)
     query = (
         select(entries.c.seq, entries.c.raw)
         .where(
@@ -43,10 +49,12 @@ async def foreign_entries(
         )
         .order_by(entries.c.seq)
     )
-    for seq, raw in (await connection.execute(query)).all():
-        if batch.raw[seq] != raw:
-            return _letters(batch, seq)
-    return []
+    return _foreign(batch, (await connection.execute(query)).all())
+
+
+def _foreign(batch: Batch, here: Iterable[tuple[int, str]]) -> list[DeadLetter]:
+    seq = next((seq for seq, raw in here if batch.raw[seq] != raw), None)
+    return _letters(batch, seq) if seq is not None else []
 
 
 def _letters(batch: Batch, first_seq: int) -> list[DeadLetter]:

@@ -15,6 +15,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final, TypeVar
 
 import aiomqtt
@@ -22,8 +23,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from cloud.clock import Clock
-from cloud.ingest import presence, schema_versions
-from cloud.ingest.batches import prune_telemetry, store_batch
+from cloud.ingest import presence, schema_versions, telemetry
+from cloud.ingest.batches import store_batch
 from cloud.ingest.brokers import BrokerAddress, client_of
 from cloud.ingest.downlink import Downlink
 from cloud.ingest.live_values import LiveValues
@@ -74,7 +75,7 @@ class Ingest:
         broker_presence: BrokerPresence,
         metrics: Metrics,
         feed_keep: int,
-        telemetry_keep: int,
+        telemetry_keep: timedelta,
     ) -> None:
         self._store = store
         self._brokers = tuple(brokers)
@@ -286,13 +287,13 @@ class Ingest:
             _log.warning("live_refused", reason=reason[:300])
 
     async def _prune(self) -> None:
-        """Keep the feed and the raw telemetry bounded."""
+        """Keep the feed and the readings bounded."""
         while True:
 
             async def prune() -> None:
                 async with self._store.write() as connection:
                     await feed.prune(connection, self._feed_keep)
-                await prune_telemetry(self._store, self._telemetry_keep)
+                await telemetry.prune(self._store, self._clock() - self._telemetry_keep)
 
             async with self._turn:
                 await self._patiently(prune)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from cloud.store.telemetry_tables import entry_of
 from deploy.demo.polled import Bay, Visit
 from deploy.demo.site import Edge, Hub
 from edge.domain.meters import METER_SILENT, METERS_DISAGREE
@@ -25,6 +26,7 @@ from edge.domain.unbilled import ENERGY_WITHOUT_TRANSACTION
 from edge.ledger.bill_tables import bill_of
 from protocols.ocpi.cdr import Cdr
 from protocols.sync.codec import decode_entry
+from protocols.sync.topics import Stream
 from protocols.terms import Measurand
 
 ADDED_BY_HUB: Final = ("status", "edge_id", "received_at", "decision")
@@ -183,6 +185,9 @@ def compare_journal(ledger: Path, hub_database: Path) -> list[str]:
     with closing(sqlite3.connect(f"file:{hub_database}?mode=ro", uri=True)) as database:
         query = "SELECT stream, seq, raw FROM entries WHERE epoch = ?"
         theirs = {(stream, seq): raw.encode() for stream, seq, raw in database.execute(query, (epoch,))}
+        query = "SELECT seq, head, data FROM telemetry_blocks WHERE epoch = ?"
+        for seq, head, data in database.execute(query, (epoch,)):
+            theirs[Stream.TELEMETRY.value, seq] = entry_of(head, data).encode()
         dead = database.execute("SELECT stream, seq, reason FROM dead_letters").fetchall()
     problems = [f"{stream} {seq} is a dead letter at the hub: {reason}" for stream, seq, reason in dead]
     problems += [f"journal entry {each} is not at the hub" for each in sorted(mine.keys() - theirs.keys())]

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -139,7 +139,7 @@ class HubSide:
             broker_presence=BrokerPresence(),
             metrics=self.metrics,
             feed_keep=1_000,
-            telemetry_keep=1_000_000,
+            telemetry_keep=timedelta(days=1_000),
         )
         process.start(ingest.run())
 

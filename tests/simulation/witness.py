@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cloud.store.telemetry_tables import entry_of
 from edge.ledger.ledger import Ledger
 from edge.uplink.send_window import SendWindow
 from protocols.sync.topics import Stream, parse_topic
@@ -129,7 +130,7 @@ class Witness:
     def hold_against_hub(self, ledger: Ledger) -> None:
         """Entry by entry: what the edge has committed is at the hub, once, as it was; and nothing else is there."""
         assert self.hub is not None
-        there = {(row[0], row[1], row[2]): row[3] for row in self._rows("entries")}
+        there = {(row[0], row[1], row[2]): row[3] for row in self._rows("entries")} | self._readings()
         buried = {(row[0], row[1], row[2]): row[3] for row in self._rows("dead_letters")}
         for identity, raw in {**buried, **there}.items():
             kept = self.truth.get(identity)
@@ -198,6 +199,12 @@ class Witness:
 
     def _epochs_in_order(self) -> list[str]:
         return list(dict.fromkeys(epoch for epoch, _, _ in self.truth))
+
+    def _readings(self) -> dict[tuple[str, str, int], str]:
+        assert self.hub is not None
+        query = "SELECT epoch, seq, head, data FROM telemetry_blocks"
+        rows = self.hub.execute(query).fetchall()
+        return {(epoch, Stream.TELEMETRY.value, seq): entry_of(head, data) for epoch, seq, head, data in rows}
 
     def _rows(self, table: str) -> list[Any]:
         assert self.hub is not None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from sqlalchemy import func, select
 
-from cloud.ingest.batches import Stored, prune_telemetry, store_batch
+from cloud.ingest.batches import Stored, store_batch
 from cloud.store.engine import Store
 from cloud.store.tables import (
     alarms,
@@ -50,7 +50,6 @@ from tests.cloud.samples import (
     event_journal,
     minute,
     money_journal,
-    telemetry_journal,
 )
 
 NOW: Final = minute(120)
@@ -256,39 +255,3 @@ async def test_the_feed_tells_each_session_once_a_batch_and_marks_what_came_late
 def test_dead_letters_of_the_codec_are_of_this_shape() -> None:
     bad = poisoned(event_journal(), 1, {})
     assert isinstance(bad.dead[0], DeadLetter)
-
-
-async def _kept(store: Store, address: EdgeAddress = EDGE) -> dict[str, list[int]]:
-    """The numbers of the raw entries that are there, by stream."""
-    found: dict[str, list[int]] = {}
-    async with store.read() as connection:
-        query = select(entries.c.stream, entries.c.seq).where(entries.c.edge_id == address.edge_id)
-        for stream, seq in await connection.execute(query.order_by(entries.c.seq)):
-            found.setdefault(stream, []).append(seq)
-    return found
-
-
-async def test_telemetry_is_taken_once_and_changes_nothing_else(store: Store) -> None:
-    journal = telemetry_journal(6)
-    assert (await deliver(store, journal[:4])).new == 4
-    again = await deliver(store, journal[2:])
-    assert (again.new, again.duplicates, again.ack.seq) == (2, 2, 6)
-    assert await _kept(store) == {"telemetry": [1, 2, 3, 4, 5, 6]}
-    async with store.read() as connection:
-        raw = (await connection.execute(select(entries.c.raw).order_by(entries.c.seq))).scalars().all()
-        assert await connection.scalar(select(func.count()).select_from(feed)) == 0
-        assert await connection.scalar(select(func.count()).select_from(sessions)) == 0
-    assert [text.encode() for text in raw] == [encode_entry(entry) for entry in journal]
-
-
-async def test_only_the_newest_telemetry_is_kept_and_nothing_dropped_comes_back(store: Store) -> None:
-    other = EdgeAddress(0, "edge-other")
-    await deliver(store, money_journal(1))
-    await deliver(store, telemetry_journal(9))
-    await deliver(store, telemetry_journal(2), other)
-    await prune_telemetry(store, 3)
-    assert await _kept(store) == {"money": [1, 2, 3, 4], "telemetry": [7, 8, 9]}
-    assert await _kept(store, other) == {"telemetry": [1, 2]}
-    again = await deliver(store, telemetry_journal(9))
-    assert (again.new, again.ack.seq, again.ack.resend) == (0, 9, False)
-    assert await _kept(store) == {"money": [1, 2, 3, 4], "telemetry": [7, 8, 9]}
