@@ -20,6 +20,7 @@ from cloud.ingest.changes import Changes, Origin, project
 from cloud.ingest.forks import EDGE_FORKED, foreign_entries
 from cloud.ingest.positions import Position, lock_position, set_position
 from cloud.store import feed
+from cloud.store.bulk import insert_many
 from cloud.store.engine import Store, insert_missing, is_database_away
 from cloud.store.feed import FeedEvent
 from cloud.store.tables import dead_letters, edges, entries
@@ -89,7 +90,7 @@ async def _store(
     key = {**origin.key, "epoch": batch.epoch, "stream": batch.stream.value}
     blocks = {block.seq for block in taken.changes.readings}
     if rows := [{**key, "seq": seq, "raw": batch.raw[seq]} for seq in taken.good if seq not in blocks]:
-        await connection.execute(insert_missing(connection, entries), rows)
+        await insert_many(connection, entries, rows, "keep")
     await telemetry.store(connection, origin, taken.changes.readings, batch.raw)
     missing: int | None = None
     if taken.changes.seals:

@@ -19,8 +19,8 @@ from cloud.ingest.evse_state import (
     tell_status,
     tell_transaction,
 )
+from cloud.store.bulk import insert_many
 from cloud.store.documents import evse_document, to_json
-from cloud.store.engine import upsert
 from cloud.store.feed import FeedEvent, FeedKind
 from cloud.store.tables import charging_stations, evses
 from protocols.ocpi.location import Evse
@@ -126,11 +126,9 @@ class EvseBoard:
     async def save(self, connection: AsyncConnection, now: datetime) -> list[FeedEvent]:
         """Write what changed; returns an event for every EVSE whose state or transaction is another."""
         changed_stations = [row for key, row in self._stations.items() if row != self._stations_before.get(key)]
-        if changed_stations:
-            await connection.execute(upsert(connection, charging_stations), changed_stations)
+        await insert_many(connection, charging_stations, changed_stations, "replace")
         changed = {key: row for key, row in self._rows.items() if row != self._before.get(key)}
-        if changed:
-            await connection.execute(upsert(connection, evses), list(changed.values()))
+        await insert_many(connection, evses, list(changed.values()), "replace")
         return [self._event(row, now) for key, row in changed.items() if _shown(row) != _shown(self._before.get(key))]
 
     def _event(self, row: Row, now: datetime) -> FeedEvent:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnCollection, ColumnElement, bindparam, delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest import (
@@ -19,35 +18,30 @@ from cloud.ingest import (
     money_news,
     reservations,
     security_changes,
+    session_writing,
 )
 from cloud.ingest.changes import Changes, Origin, Row, alarm_row
+from cloud.ingest.contradiction import Contradiction
 from cloud.ingest.evse_board import EvseBoard, is_historical
-from cloud.store.documents import alarm_document, session_document, to_json
+from cloud.store.bulk import insert_many
+from cloud.store.documents import alarm_document, to_json
 from cloud.store.engine import insert_into, insert_missing, upsert
 from cloud.store.feed import FeedEvent, FeedKind
 from cloud.store.tables import (
     alarms,
-    cdrs,
     commands,
     documents,
     edge_documents,
     posting_legs,
     postings,
-    sessions,
     tokens,
 )
-from protocols.errors import BadEntry
-from protocols.ocpi.session import SessionStatus
 from protocols.sync.up import AlarmRaised, DocumentApplied, TokensChanged
 
 
-class Contradiction(BadEntry):
-    """An entry that contradicts what is committed: another bill or posting under an id that is taken."""
-
-
 async def write(connection: AsyncConnection, origin: Origin, changes: Changes) -> list[FeedEvent]:
-    """Write all changes and return what the feed should tell. Raises Contradiction or the database's own error."""
-    await _write_sessions(connection, origin, changes)
+    """Write all changes and return what the feed should tell. Raises BadEntry or the database's own error."""
+    fresh = await session_writing.write(connection, origin, changes)
     await bill_decisions.write(connection, origin, changes.bills_decided)
     await _write_postings(connection, changes)
     await money_changes.write(connection, origin, changes.money)
@@ -63,83 +57,10 @@ async def write(connection: AsyncConnection, origin: Origin, changes: Changes) -
     await reservations.write(connection, origin, changes.reservations)
     await local_lists.write(connection, origin, changes.local_lists)
     events = await _write_evses(connection, origin, changes)
-    events += await _tell_sessions(connection, origin, changes)
+    events += await session_writing.tell(connection, origin, changes, fresh)
     events += await write_alarms(connection, origin, changes.alarms_raised, changes.alarms_cleared)
     events += await money_news.tell(connection, origin, changes)
     return events
-
-
-async def _write_sessions(connection: AsyncConnection, origin: Origin, changes: Changes) -> None:
-    if changes.sessions_started:
-        await connection.execute(insert_missing(connection, sessions), changes.sessions_started)
-    if changes.sessions_moved:
-        move = insert_into(connection, sessions)
-        kept = ("edge_id", "location_id", "token_uid", "contract_id", "updated_at", "moves")
-        move = move.on_conflict_do_update(
-            index_elements=["domain", "id"],
-            set_={name: move.excluded[name] for name in kept},
-            where=sessions.c.moves < move.excluded.moves,  # an older move may arrive after a newer one
-        )
-        await connection.execute(move, changes.sessions_moved)
-    if changes.sessions_ended:
-        end = (
-            update(sessions)
-            .where(
-                sessions.c.domain == bindparam("b_domain"),
-                sessions.c.id == bindparam("b_id"),
-                sessions.c.edge_id == bindparam("b_edge_id"),
-            )
-            .values(
-                {
-                    name: bindparam(name)
-                    for name in ("status", "end_date_time", "meter_stop_wh", "stop_reason", "updated_at")
-                }
-            )
-        )
-        await connection.execute(end, changes.sessions_ended)
-    if not changes.cdrs:
-        return
-    fresh = await _new_bills(connection, origin, changes.cdrs)
-    if fresh:
-        await connection.execute(upsert(connection, cdrs), fresh)
-    if not changes.sessions_billed:  # only credits
-        return
-    bill = insert_into(connection, sessions)
-    names = [name for name in changes.sessions_billed[0] if name not in ("domain", "id", "edge_id")]
-    bill = bill.on_conflict_do_update(
-        index_elements=["domain", "id"],
-        set_={name: bill.excluded[name] for name in names},
-        where=(sessions.c.edge_id == bill.excluded.edge_id) & ~_is_kept_back_after_all(bill.excluded),
-    )
-    await connection.execute(bill, changes.sessions_billed)
-
-
-def _is_kept_back_after_all(told: ColumnCollection[str, ColumnElement[Any]]) -> ColumnElement[bool]:
-    """A bill in quarantine takes no session away from one that was issued: its edge was restored from a backup, in
-    which the session was open still."""
-    return (
-        (told["status"] == SessionStatus.INVALID.value)
-        & (sessions.c.status == SessionStatus.COMPLETED.value)
-        & sessions.c.cdr_id.is_not(None)
-        & (sessions.c.cdr_id != told["cdr_id"])
-    )
-
-
-async def _new_bills(connection: AsyncConnection, origin: Origin, bills: Sequence[Row]) -> list[Row]:
-    """The bills that are not here yet. A quarantined one may become issued; anything else contradicts."""
-    query = select(cdrs.c.id, cdrs.c.edge_id, cdrs.c.status, cdrs.c.document).where(
-        cdrs.c.domain == origin.address.domain, cdrs.c.id.in_([bill["id"] for bill in bills])
-    )
-    known = {row.id: row for row in await connection.execute(query)}
-    fresh: dict[str, Row] = {}
-    for bill in bills:
-        here = known.get(bill["id"])
-        before = fresh.get(bill["id"]) or (here._asdict() if here else None)
-        if before is None or (before["edge_id"] == bill["edge_id"] and before["status"] == "quarantined"):
-            fresh[bill["id"]] = bill
-        elif (before["edge_id"], before["document"]) != (bill["edge_id"], bill["document"]):
-            raise Contradiction(f"body.cdr: {bill['id']} is issued already, and is another bill")
-    return list(fresh.values())
 
 
 async def _write_postings(connection: AsyncConnection, changes: Changes) -> None:
@@ -155,10 +76,10 @@ async def _write_postings(connection: AsyncConnection, changes: Changes) -> None
             raise Contradiction(f"body.posting_id: {row['posting_id']} is made already, and is another posting")
     fresh = [row for row in changes.postings if row["posting_id"] not in known]
     if fresh:
-        await connection.execute(insert(postings), fresh)
+        await insert_many(connection, postings, fresh)
         legs = [leg for leg in changes.posting_legs if leg["posting_id"] not in known]
         if legs:
-            await connection.execute(insert(posting_legs), legs)
+            await insert_many(connection, posting_legs, legs)
             await balances.add(connection, fresh, legs)
 
 
@@ -237,31 +158,6 @@ async def _write_evses(connection: AsyncConnection, origin: Origin, changes: Cha
     for news in changes.news:
         board.hear(news)
     return await board.save(connection, origin.received_at)
-
-
-async def _tell_sessions(connection: AsyncConnection, origin: Origin, changes: Changes) -> list[FeedEvent]:
-    """One event for each session of the batch, as it stands after the batch."""
-    touched = [row["id"] for row in (*changes.sessions_started, *changes.sessions_moved, *changes.sessions_billed)]
-    touched += [row["b_id"] for row in changes.sessions_ended]
-    touched += [decided.session_id for decided in changes.bills_decided]
-    if not touched:
-        return []
-    query = select(sessions).where(
-        sessions.c.domain == origin.address.domain,
-        sessions.c.edge_id == origin.address.edge_id,
-        sessions.c.id.in_(list(dict.fromkeys(touched))),
-    )
-    return [
-        FeedEvent(
-            domain=row["domain"],
-            kind=FeedKind.SESSION,
-            at=row["updated_at"],
-            location_id=row["location_id"],
-            data=to_json(session_document(row)).decode(),
-            is_historical=is_historical(row["updated_at"], origin.received_at),
-        )
-        for row in (await connection.execute(query.order_by(sessions.c.updated_at, sessions.c.id))).mappings()
-    ]
 
 
 async def raise_once(

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.store.bulk import insert_many
 from cloud.store.tables import feed, feed_head
 
 
@@ -74,7 +75,7 @@ async def append(connection: AsyncConnection, events: Sequence[FeedEvent]) -> No
         }
         for cursor, event in enumerate(events, last - len(events) + 1)
     ]
-    await connection.execute(insert(feed), rows)
+    await insert_many(connection, feed, rows)
 
 
 async def head(connection: AsyncConnection) -> FeedHead:
