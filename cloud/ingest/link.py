@@ -126,7 +126,7 @@ class Ingest:
             _log.warning("broker_lost", broker=broker.name, reason=reason)
             await self._patiently(lambda: presence.forget_presence(self._store, broker.name))
             attempt = 0 if time.monotonic() - since > STABLE_AFTER_S else attempt + 1
-            await asyncio.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.25 * 2 ** min(attempt, 10))))  # noqa: S311
+            await asyncio.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.25 * 2 ** min(attempt, 16))))  # noqa: S311
 
     async def _serve_connection(self, broker: BrokerAddress) -> str:
         """From connect to loss; returns why it ended."""

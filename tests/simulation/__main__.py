@@ -10,11 +10,11 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import ExitStack
-from multiprocessing import get_context
+from functools import partial
 
+from tests.simulation.faults import FAULTS
 from tests.simulation.seeds import play_one
+from tests.simulation.workers import Died, play_all
 from tests.simulation.world import Outcome
 
 TELL_EVERY_S = 10.0
@@ -27,10 +27,11 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="how many processes play them")
     parser.add_argument("--seed", type=int, default=None, help="play this one alone, and show what happened")
     parser.add_argument("--lines", type=int, default=60, help="how many of the last lines to show of it; 0 for none")
+    parser.add_argument("--fault", choices=FAULTS, default=None, help="what most troubles of every seed are")
     arguments = parser.parse_args()
     if arguments.seed is not None:
-        return show(play_one(arguments.seed), arguments.lines)
-    return play_many(range(arguments.first, arguments.first + arguments.seeds), arguments.jobs)
+        return show(play_one(arguments.seed, focus=arguments.fault), arguments.lines)
+    return play_many(range(arguments.first, arguments.first + arguments.seeds), arguments.jobs, arguments.fault)
 
 
 def show(outcome: Outcome, lines: int) -> int:
@@ -47,28 +48,28 @@ def show(outcome: Outcome, lines: int) -> int:
     return 1 if outcome.violations else 0
 
 
-def play_many(seeds: range, jobs: int) -> int:
+def play_many(seeds: range, jobs: int, fault: str | None) -> int:
     """Progress every few seconds, each failing seed as it is found, and a summary."""
     began_s = told_s = time.perf_counter()
     failed: list[int] = []
     faults: Counter[str] = Counter()
     met: Counter[str] = Counter()
     days = sessions = entries = slowest_s = 0.0
-    with ExitStack() as stack:
-        outcomes: Iterable[Outcome] = map(play_one, seeds)
-        if jobs > 1:
-            outcomes = stack.enter_context(get_context("spawn").Pool(jobs)).imap_unordered(play_one, seeds)
-        for count, outcome in enumerate(outcomes, 1):
-            days, sessions, entries = days + outcome.days, sessions + outcome.sessions, entries + outcome.entries
-            slowest_s = max(slowest_s, outcome.drained_s)
-            faults.update(outcome.faults)
-            met.update(outcome.met)
-            if outcome.violations:
-                failed.append(outcome.seed)
-                print(f"make simulate SEED={outcome.seed}  # {outcome.violations[0]}", flush=True)
-            if time.perf_counter() - told_s > TELL_EVERY_S:
-                told_s = time.perf_counter()
-                print(f"{told_s - began_s:.0f} s: {count} of {len(seeds)} seeds, {len(failed)} failed", flush=True)
+    for count, outcome in enumerate(play_all(seeds, jobs, partial(play_one, focus=fault)), 1):
+        if isinstance(outcome, Died):
+            failed.append(outcome.seed)
+            print(f"make simulate SEED={outcome.seed}  # {outcome}", flush=True)
+            continue
+        days, sessions, entries = days + outcome.days, sessions + outcome.sessions, entries + outcome.entries
+        slowest_s = max(slowest_s, outcome.drained_s)
+        faults.update(outcome.faults)
+        met.update(outcome.met)
+        if outcome.violations:
+            failed.append(outcome.seed)
+            print(f"make simulate SEED={outcome.seed}  # {outcome.violations[0]}", flush=True)
+        if time.perf_counter() - told_s > TELL_EVERY_S:
+            told_s = time.perf_counter()
+            print(f"{told_s - began_s:.0f} s: {count} of {len(seeds)} seeds, {len(failed)} failed", flush=True)
     print(
         f"{len(seeds)} seeds, {days:.0f} days, {sessions:.0f} sessions, {entries:.0f} entries,"
         f" {faults.total()} faults, {', '.join(f'{count} {name}' for name, count in met.items())},"

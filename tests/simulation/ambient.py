@@ -39,7 +39,7 @@ SELDOM: Final = (
     (link, "LIVE_EVERY_S", 21_600.0),
     (link, "PRUNE_EVERY_S", 86_400.0),
     (link, "DATABASE_BACKOFF_S", (0.1, 300.0)),
-    (link, "MAX_BACKOFF_S", 900.0),
+    (link, "MAX_BACKOFF_S", 1_800.0),
 )
 """How often somebody looks whether there is something to do, in seconds. Acknowledgements, time-outs and keepalives are
 the product's own."""

@@ -42,6 +42,7 @@ SETTINGS: Final = UplinkSettings(
     resend_max_s=900.0,
     reconnect_max_s=1_800.0,
     probe_every_s=1_800.0,
+    report_every_s=1_800.0,
 )
 RETENTION: Final = Retention(journal=timedelta(days=4), past_transactions=timedelta(days=90), waits_for_ack=True)
 START_S: Final = 2.0

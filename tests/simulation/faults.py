@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HOUR_S: Final = 3_600.0
 DAY_S: Final = 86_400.0
 FAULTS_IN_A_RUN: Final = (6, 16)
+FOCUSED_EVERY: Final = 3
 EDGE_PLACES: Final = ("disk:before", "disk:after", "publish:up", "publish:edge-1")
 HUB_PLACES: Final = ("database:before", "database:after", "publish:ack")
 
@@ -40,12 +41,20 @@ class Planned:
     kind: str
 
 
-def plan(random: Random, lasts_s: float) -> list[Planned]:
-    """The faults of a run, in order."""
+def focus_of(seed: int) -> str | None:
+    """Every third seed is about one kind of trouble, each kind in turn; the others meet all of them."""
+    kinds = list(FAULTS)
+    return kinds[seed // FOCUSED_EVERY % len(kinds)] if seed % FOCUSED_EVERY == 0 else None
+
+
+def plan(random: Random, lasts_s: float, focus: str | None = None) -> list[Planned]:
+    """The faults of a run, in order; with a focus three of four are of that kind."""
     count = random.randint(*FAULTS_IN_A_RUN)
     kinds = list(FAULTS)
-    favourites = random.sample(kinds, 3)  # some runs are all about a few troubles at once
-    drawn = [random.choice(favourites if random.random() < 0.4 else kinds) for _ in range(count)]
+    favourites, share = random.sample(kinds, 3), 0.4  # some runs are all about a few troubles at once
+    if focus is not None:
+        favourites, share = [focus], 0.75
+    drawn = [random.choice(favourites if random.random() < share else kinds) for _ in range(count)]
     return sorted((Planned(random.uniform(0, lasts_s), kind) for kind in drawn), key=lambda each: each.at_s)
 
 
@@ -100,7 +109,7 @@ async def broker_unreachable(world: World, random: Random) -> None:
 async def broker_confused(world: World, random: Random) -> None:
     """After a while without it, in which entries have gathered, it loses, repeats and mixes up what it confirmed."""
     world.network.isolate({edge_side.CLIENT_ID})
-    await asyncio.sleep(lasting(random, HOUR_S, DAY_S))
+    await asyncio.sleep(lasting(random, 12 * HOUR_S, 4 * DAY_S))
     world.network.join({edge_side.CLIENT_ID})
     world.network.disturb(noise(random))
     await asyncio.sleep(lasting(random, 600, 2 * DAY_S))

@@ -26,6 +26,7 @@ def database() -> Database:
     return made
 
 
-def play_one(seed: int, planted: Callable[[World], Any] | None = None) -> Outcome:
-    """Run a seed from beginning to end. `planted` breaks the product for this run."""
-    return play(seed, database(), planted)
+def play_one(seed: int, planted: Callable[[World], Any] | None = None, focus: str | None = None) -> Outcome:
+    """Run a seed from beginning to end. `planted` breaks the product for this run; most of its troubles are of the kind
+    `focus`, where one is named."""
+    return play(seed, database(), planted, focus)

@@ -14,9 +14,14 @@ from tests.simulation.seeds import play_one
 from tests.simulation.world import Outcome
 
 SEEDS = range(1, 9)
-SEEDS_TO_FIND = 8
-FINDS_FIRST = {"ack_before_commit": 1, "seq_reused": 3, "gap_dropped": 5, "advanced_before_ack": 1}
-"""From this seed on; a change of the product changes every run, and so which seed is the first to find."""
+SEEDS_TO_FIND = 6
+SHOWN_BY = {
+    "ack_before_commit": "database_troubled",
+    "seq_reused": "edge_killed",
+    "gap_dropped": "broker_confused",
+    "advanced_before_ack": "broker_confused",
+}
+"""The trouble that shows it, which these runs are mostly about."""
 
 
 @cache
@@ -40,8 +45,7 @@ def test_the_same_seed_is_the_same_run() -> None:
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_bug_is_found(name: str) -> None:
-    first = FINDS_FIRST[name]
-    for seed in range(first, first + SEEDS_TO_FIND):
-        if play_one(seed, PLANTED[name]).violations:
+    for seed in range(1, SEEDS_TO_FIND + 1):
+        if play_one(seed, PLANTED[name], SHOWN_BY[name]).violations:
             return
     pytest.fail(f"{name} was not found by {SEEDS_TO_FIND} seeds")

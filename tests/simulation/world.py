@@ -25,7 +25,7 @@ from tests.simulation import client
 from tests.simulation.ambient import ambient
 from tests.simulation.broker import Network, SimulatedBroker
 from tests.simulation.edge_side import BROKERS, EdgeSide
-from tests.simulation.faults import DAY_S, FAULTS, Planned, plan
+from tests.simulation.faults import DAY_S, FAULTS, Planned, focus_of, plan
 from tests.simulation.hub_side import Database, HubSide
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.process import Process
@@ -37,8 +37,8 @@ LASTS_S: Final = (3 * DAY_S, 15 * DAY_S)
 DRAIN_S: Final = 4_000.0
 """From the healing to the last Ack: the longest back-off, a keepalive, an Ack's time-out and its longest doubling, half
 an hour until somebody starts a killed hub again, and then round trips."""
-BATCH_ENTRIES: Final = 3
-"""In place of 500: so that a window is full with the entries of a day."""
+BATCH_ENTRIES: Final = (1, 3)
+"""In place of 500, drawn by the seed: so that a window is full with the entries of a day, or of hours."""
 LOOK_S: Final = 20.0
 
 
@@ -59,6 +59,10 @@ class Outcome:
     lines: tuple[str, ...]
     met: dict[str, int]
     """How often the hub met what it is there to stand: gaps, duplicates, dead letters, an absent database."""
+
+
+class EndedByItself(Exception):
+    """A process that nobody killed."""
 
 
 class World:
@@ -163,8 +167,9 @@ class World:
             self.hub.start()
 
     def _say_of_fault(self, process: Process) -> None:
+        """A process that ends by itself ends the run: started again it would do the same for simulated weeks."""
         if process.fault is not None and not self._is_ending:
-            self.witness.violated(f"the {process.name} ended by itself: {_leaf(process.fault)!r}")
+            raise EndedByItself(f"the {process.name}: {_leaf(process.fault)!r}")
 
     # --- the end ---
 
@@ -213,11 +218,14 @@ class World:
 RULES: Final = new_site().rules
 
 
-def play(seed: int, database: Database, planted: Callable[[World], Any] | None = None) -> Outcome:
-    """Run a seed from beginning to end. `planted` is a context that breaks the product for this run."""
+def play(
+    seed: int, database: Database, planted: Callable[[World], Any] | None = None, focus: str | None = None
+) -> Outcome:
+    """Run a seed from beginning to end. `planted` is a context that breaks the product for this run; `focus` is what
+    most troubles are, where that is not left to the seed."""
     random = Random(f"run {seed}")
     lasts_s = random.uniform(*LASTS_S)
-    planned = plan(random, lasts_s)
+    planned = plan(random, lasts_s, focus or focus_of(seed))
     loop = SimulatedLoop(Random(random.getrandbits(64)))
     database.renew()
     with tempfile.TemporaryDirectory(prefix="ohmstead-simulation-", dir=database.path.parent) as folder:
@@ -226,7 +234,7 @@ def play(seed: int, database: Database, planted: Callable[[World], Any] | None =
         with stack:
             session, hub = client.edge_session(world.network), client.hub_client(world.network)
             stack.enter_context(ambient(loop, Random(random.getrandbits(64)), session, hub))
-            stack.enter_context(mock.patch.object(codec, "MAX_BATCH_ENTRIES", BATCH_ENTRIES))
+            stack.enter_context(mock.patch.object(codec, "MAX_BATCH_ENTRIES", random.choice(BATCH_ENTRIES)))
             stack.enter_context(world.poisonous())
             if planted is not None:
                 stack.enter_context(planted(world))
