@@ -266,12 +266,14 @@ class Agent:
                 self.site.remember(past)
 
     def _commit_of(self, decisions: Sequence[Decision]) -> Commit:
-        lasting = [d for d in decisions if d.entries or d.checkpoints or d.acked or d.dead]
+        lasting = [d for d in decisions if d.entries or d.readings or d.checkpoints or d.acked or d.dead or d.packed]
         if not lasting:
             return Commit()
         checkpoints = {key: value for d in lasting for key, value in d.checkpoints.items()}
         return Commit(
             entries=[entry for d in lasting for entry in d.entries],
+            readings=[reading for d in lasting for reading in d.readings],
+            packed=[number for d in lasting for number in d.packed],
             checkpoints=list(checkpoints.values()),
             acked={stream: seq for d in lasting for stream, seq in d.acked.items()},
             dead=[dead for d in lasting for dead in d.dead],

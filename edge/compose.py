@@ -34,6 +34,7 @@ from edge.files_parts import file_server, offers_of
 from edge.ledger.account_totals import Totaller
 from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
+from edge.ledger.packing import Packer
 from edge.ledger.restore import restore
 from edge.ledger.sealing import Sealer
 from edge.ledger.soundness import suspecting
@@ -79,6 +80,7 @@ BEGUN_AGAIN: Final = (
     "disk",
     "soundness",
     "seal",
+    "packing",
     "accounts",
     "statements",
     "peers",
@@ -148,6 +150,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "local": lambda: _after(ready, lambda: local.run(lambda: ports.note("local", local.port))),
             "staff": lambda: _after(ready, doorkeeper.run),
             "seal": lambda: _after(ready, Sealer(ledger, inbox, clock).run),
+            "packing": lambda: _after(ready, Packer(ledger, inbox, clock).run),
             "disk": lambda: _after(ready, shedder(config, agent, ledger, ballast, ledger_metrics).run),
             "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),
             "accounts": lambda: _after(ready, Totaller(ledger).run),

@@ -29,7 +29,7 @@ from protocols.sync.down import Command, RejectedEntry
 from protocols.sync.payments import Payment, PaymentMethod, ProviderReconciled, TillSession
 from protocols.sync.present import Birth, ClockReport, Live
 from protocols.sync.topics import Stream
-from protocols.sync.up import CommandFinished, Entry, UnknownStopReceived
+from protocols.sync.up import CommandFinished, Entry, MeterValuesSampled, UnknownStopReceived
 from protocols.terms import EvseRef
 
 Clock = Callable[[], datetime]
@@ -266,9 +266,12 @@ class SyncFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """All that a group of decisions wants kept, in order: one transaction, or nothing of it."""
+    """All that a group of decisions wants kept, in order: one transaction, or nothing of it. `readings` are to wait
+    until they are packed, and the rows `packed` of them are in blocks among the entries."""
 
     entries: Sequence[Entry] = ()
+    readings: Sequence[MeterValuesSampled] = ()
+    packed: Sequence[int] = ()
     checkpoints: Sequence[Transaction] = ()
     acked: Mapping[Stream, int] = field(default_factory=dict)
     dead: Sequence[tuple[Stream, RejectedEntry]] = ()
@@ -276,7 +279,7 @@ class Commit:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.entries or self.checkpoints or self.acked or self.dead)
+        return not (self.entries or self.readings or self.checkpoints or self.acked or self.dead or self.packed)
 
 
 class Ledger(Protocol):

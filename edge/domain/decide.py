@@ -97,6 +97,7 @@ from edge.domain.proof_events import ChainGrown, DayReckoned
 from edge.domain.receipt_events import ReceiptAsked, StatementsReckoned
 from edge.domain.site import Site
 from edge.domain.staff_events import PinAccepted, PinRefused, StaffListed
+from edge.domain.telemetry_events import ReadingsPacked
 from protocols.charger.commands import Judged
 from protocols.charger.events import (
     BootReported,
@@ -302,6 +303,8 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             stations.note_connection_limit(site, decision, event, now)
         case ChainGrown(seal=seal):
             decision.journal(site, now, seal)
+        case ReadingsPacked():
+            metering.journal_packed(site, decision, event, now)
         case DayReckoned(summed=summed):
             decision.journal(site, now, summed)
         case ClockLooked():

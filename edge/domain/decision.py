@@ -13,7 +13,17 @@ from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, ChargerCommand
 from protocols.sync.down import RejectedEntry
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmCleared, AlarmRaised, Body, CommandFinished, Entry, PostingMade, Severity, stream_of
+from protocols.sync.up import (
+    AlarmCleared,
+    AlarmRaised,
+    Body,
+    CommandFinished,
+    Entry,
+    MeterValuesSampled,
+    PostingMade,
+    Severity,
+    stream_of,
+)
 from protocols.terms import EvseRef
 
 _ACKNOWLEDGED: Final = Acknowledged()
@@ -29,6 +39,7 @@ class Decision:
 
     `checkpoints` are open transactions whose state is to be kept; `shown` the EVSEs (and the
     site's meters, by `MeterRules.ref`) that look different now; `outcomes` the commands that came to their end.
+    `readings` wait in the ledger to be packed, `packed` are the rows of those that are now.
     """
 
     reply: SiteReply
@@ -38,13 +49,16 @@ class Decision:
     shown: set[EvseRef]
     acked: dict[Stream, int]
     dead: list[tuple[Stream, RejectedEntry]]
+    readings: list[MeterValuesSampled]
+    packed: tuple[int, ...]
     outcomes: list[CommandFinished]
     errands: tuple[Errand, ...]
 
     def __init__(self) -> None:
         """Written out: one is made for every event, and default factories take three times as long."""
         self.reply = _ACKNOWLEDGED
-        self.entries, self.commands, self.dead, self.outcomes = [], [], [], []
+        self.entries, self.commands, self.dead, self.outcomes, self.readings = [], [], [], [], []
+        self.packed = ()
         self.checkpoints, self.acked = {}, {}
         self.shown = set()
         self.errands = ()

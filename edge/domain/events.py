@@ -16,6 +16,7 @@ from edge.domain.payment_events import PaymentEvent, PaymentReply
 from edge.domain.proof_events import ChainGrown, DayReckoned
 from edge.domain.receipt_events import ReceiptEvent, ReceiptReply
 from edge.domain.staff_events import StaffEvent
+from edge.domain.telemetry_events import ReadingsPacked
 from edge.domain.transaction import Transaction
 from protocols.charger.commands import Acknowledged, Operation, Reply
 from protocols.charger.events import ChargerEvent
@@ -286,6 +287,7 @@ SiteEvent = (
     | DayReckoned
     | ClockEvent
     | DiskEvent
+    | ReadingsPacked
     | PaymentEvent
     | StaffEvent
     | StationLetIn

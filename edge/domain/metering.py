@@ -15,14 +15,15 @@ from edge.domain.signed_values import keep_signed
 from edge.domain.site import Site
 from edge.domain.station import EvseStatus
 from edge.domain.telemetry import Kept, Readings
+from edge.domain.telemetry_events import ReadingsPacked
 from edge.domain.transaction import Cause, Transaction
 from edge.domain.unbilled import note_readings
 from protocols.charger.events import MeterValuesReported, Sample
 from protocols.sync.up import MeterValuesSampled, SampledValue
 from protocols.terms import ChargingState, EvseRef, Measurand, ReadingContext
 
-MAX_SAMPLES_PER_ENTRY: Final = 250
-"""A message may hold thousands; an entry is to fit into a batch."""
+MAX_SAMPLES_PER_ROW: Final = 250
+"""A message may hold thousands."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _NEUTRAL: Final = "N"
 
@@ -156,7 +157,7 @@ def show_samples(site: Site, status: EvseStatus, samples: tuple[Sample, ...], no
 def journal_samples(
     site: Site, decision: Decision, ref: EvseRef, transaction_id: str | None, samples: tuple[Sample, ...], now: datetime
 ) -> None:
-    """Let the telemetry filter journal what says something new. After all else that the message changes."""
+    """Let the telemetry filter keep what says something new. After all else that the message changes."""
     rules = site.filters.evse if ref.evse_id else site.filters.meter
     if not samples or not rules.is_enabled:
         return
@@ -169,16 +170,16 @@ def journal_samples(
     site.telemetry_dropped += readings.dropped - before
     site.telemetry_thinned += readings.thinned - thinned
     if kept:
-        _journal_kept(site, decision, ref, readings, kept, now)
+        _keep(site, decision, ref, readings, kept)
 
 
 def end_samples(site: Site, decision: Decision, transaction: Transaction, now: datetime) -> None:
-    """The curves of a transaction end with it: what was withheld last is journaled, and the memory is given back."""
+    """The curves of a transaction end with it: what was withheld last is kept, and the memory is given back."""
     readings = site.readings.get(transaction.ref)
     if readings is not None and readings.transaction_id == transaction.transaction_id:
         del site.readings[transaction.ref]
         if kept := readings.end():
-            _journal_kept(site, decision, transaction.ref, readings, kept, now)
+            _keep(site, decision, transaction.ref, readings, kept)
 
 
 def forget_idle_readings(site: Site, now: datetime) -> None:
@@ -198,12 +199,17 @@ def _give_up(site: Site, readings: Readings) -> int:
     return dropped
 
 
-def _journal_kept(
-    site: Site, decision: Decision, ref: EvseRef, readings: Readings, kept: list[Kept], now: datetime
-) -> None:
+def journal_packed(site: Site, decision: Decision, event: ReadingsPacked, now: datetime) -> None:
+    """What was kept becomes entries when its quarter of an hour is over, and waits no longer."""
+    for block in event.blocks:
+        decision.journal(site, now, block)
+    decision.packed = event.numbers
+
+
+def _keep(site: Site, decision: Decision, ref: EvseRef, readings: Readings, kept: list[Kept]) -> None:
     site.telemetry_kept += len(kept)
-    for first in range(0, len(kept), MAX_SAMPLES_PER_ENTRY):
-        part = kept[first : first + MAX_SAMPLES_PER_ENTRY]
+    for first in range(0, len(kept), MAX_SAMPLES_PER_ROW):
+        part = kept[first : first + MAX_SAMPLES_PER_ROW]
         at = part[0][1]
         for _, other in part:
             if other is not at and other < at:
@@ -228,7 +234,7 @@ def _journal_kept(
             filter=site.filters.name,
         )
         readings.dropped = 0
-        decision.journal(site, now, body)
+        decision.readings.append(body)
 
 
 def expect_change(site: Site, ref: EvseRef) -> None:

@@ -22,6 +22,7 @@ from edge.ledger.database import FILE_KEY, LedgerError, lock, open_reader, open_
 from edge.ledger.ledger import Ledger
 from edge.ledger.projections import CHECKPOINT
 from edge.ledger.queries import queries
+from edge.ledger.trim import EVER, STEP_ROWS, trim_journal
 from edge.ledger.verify import Verified, Verifier
 from edge.ports import Commit
 from protocols.sync.topics import Stream
@@ -121,9 +122,8 @@ def _renew(draft: Path, theirs: str, edge_id: str) -> None:
     with closing(open_writer(draft, theirs)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         for stream in (Stream.EVENT, Stream.TELEMETRY):
-            acked = connection.execute(sql["acked_seq"], (stream.value,)).fetchone()
-            (last_seq,) = connection.execute(sql["last_seq"], (stream.value,)).fetchone()
-            connection.execute(sql["trim_entries"], (stream.value, min(acked[0] if acked else 0, last_seq - 1)))
+            while trim_journal(connection, stream, EVER, waits_for_ack=True, most=STEP_ROWS):
+                pass
         connection.execute(sql["forget_acked"])
         connection.execute(sql["set_meta"], ("edge_id", edge_id))
         connection.execute(sql["set_meta"], ("epoch", uuid.uuid4().hex))

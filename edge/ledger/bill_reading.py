@@ -5,15 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import msgspec
 from pydantic import TypeAdapter
 
 from edge.ledger.bill_tables import bill_of, decision_of, seq_of
 from edge.ledger.database import LedgerError
+from edge.ledger.partitions import read_between
 from edge.ledger.queries import queries
+from edge.ledger.readings import kept_of
 from protocols.ocpi.cdr import Cdr
+from protocols.sync.blocks import TelemetryBlock, curves_in
 from protocols.sync.codec import decode_entry
 from protocols.sync.corrections import BillDecided
 from protocols.sync.up import Entry, MeterValuesSampled, PostingMade
@@ -46,6 +50,8 @@ class RegisterReading:
 
 
 _DOCUMENT: Final = TypeAdapter(BillDocument)
+_KEPT: Final = TypeAdapter(MeterValuesSampled)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def as_json(document: BillDocument) -> dict[str, Any]:
@@ -100,36 +106,34 @@ def postings_of(
 
 
 def register_readings(connection: sqlite3.Connection, cdr: Cdr) -> list[RegisterReading]:
-    """What the journal still has of the meter's register in the transaction of a bill, oldest first."""
+    """What the ledger still has of the meter's register in the transaction of a bill, oldest first: in the journal's
+    blocks, and waiting to be packed into one."""
     since, until = cdr.start_date_time - EARLY, cdr.end_date_time + LATE
-    first, last = _first_from(connection, since), _first_from(connection, until)
-    found = []
-    for (body,) in connection.execute(queries()["samples_of"], (first, last, cdr.session_id)):
-        sampled = decode_entry(body).body
-        if isinstance(sampled, MeterValuesSampled):
-            found += [
-                RegisterReading(sampled.at + timedelta(milliseconds=sample.after_ms), sample.value)
-                for sample in sampled.samples
-                if sample.measurand is Measurand.ENERGY_REGISTER and sample.phase is None
-            ]
+    place = msgspec.json.encode({"station_id": cdr.station_id, "evse_id": cdr.evse_id})[1:-1]
+    entries = read_between(connection, since, until)
+    bodies: list[object] = [decode_entry(entry).body for entry in entries if place in entry]
+    bodies += [_KEPT.validate_python(kept) for kept in kept_of(connection, cdr.station_id, cdr.evse_id)]
+    found = {
+        RegisterReading(at, wh)
+        for body in bodies
+        for transaction_id, at, wh in _registers_in(body)
+        if transaction_id == cdr.session_id
+    }
     return sorted(found, key=lambda reading: reading.at)
 
 
-def _first_from(connection: sqlite3.Connection, at: datetime) -> int:
-    """The number of the first telemetry entry from a time on: by halves, for the journal is in the order of time."""
-    sql = queries()
-    (low,) = connection.execute(sql["first_seq"], ("telemetry",)).fetchone()
-    (last,) = connection.execute(sql["last_seq"], ("telemetry",)).fetchone()
-    high = int(last) + 1
-    low = int(low)
-    while low < high:
-        middle = (low + high) // 2
-        row = connection.execute(sql["at_of"], ("telemetry", middle)).fetchone()
-        if row is not None and row[0] < at.isoformat():
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def _registers_in(body: object) -> Iterator[tuple[str | None, datetime, int]]:
+    """The readings of the whole meter's register in a telemetry entry: transaction, time, Wh."""
+    match body:
+        case TelemetryBlock():
+            for curve in curves_in(body):
+                if curve.measurand is Measurand.ENERGY_REGISTER and curve.phase is None:
+                    for at_ms, wh in zip(curve.times_ms, curve.values, strict=True):
+                        yield curve.transaction_id, _EPOCH + timedelta(milliseconds=at_ms), wh
+        case MeterValuesSampled():
+            for sample in body.samples:
+                if sample.measurand is Measurand.ENERGY_REGISTER and sample.phase is None:
+                    yield body.transaction_id, body.at + timedelta(milliseconds=sample.after_ms), sample.value
 
 
 def _document(row: tuple[Any, ...]) -> BillDocument:

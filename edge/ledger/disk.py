@@ -20,7 +20,7 @@ import structlog
 from edge.domain.disk_events import DiskLevel, DiskLooked, SheddingPlanned
 from edge.ledger.ballast import Ballast
 from edge.ledger.ledger_metrics import LedgerMetrics
-from edge.ledger.trim import PAUSE_S, Step
+from edge.ledger.trim import EVER, PAUSE_S, Step
 from edge.ports import Inbox, Overloaded
 from protocols.sync.keeping import EntriesShed
 from protocols.sync.topics import Stream
@@ -33,7 +33,6 @@ UNSENT_ROWS: Final = 5_000
 """So many entries that the hub does not have are given up at a time, and told in one entry."""
 EASED_BY_PERCENT: Final = 5
 """A level is left when the disk is so much emptier than where it begins."""
-_EVER: Final = "9999"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,7 @@ class Shedder:
         return True
 
     async def _step(self, stream: Stream, *, waits_for_ack: bool, most: int) -> int:
-        step = await self._ledger.trim_journal(stream, _EVER, waits_for_ack=waits_for_ack, most=min(most, STEP_ROWS))
+        step = await self._ledger.trim_journal(stream, EVER, waits_for_ack=waits_for_ack, most=min(most, STEP_ROWS))
         self._metrics.shed_entries.labels(stream).inc(step.rows)
         await asyncio.sleep(self._pause_s)
         return step.rows

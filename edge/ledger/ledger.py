@@ -24,7 +24,7 @@ from edge.domain.bill_book import BillRecord
 from edge.domain.past import PastKey, PastTransaction
 from edge.domain.payment_book import MoneyKey, Recalled
 from edge.domain.remote import REMEMBERED
-from edge.ledger import account_totals, bill_reading, customer_reading, device_reading
+from edge.ledger import account_totals, bill_reading, customer_reading, device_reading, readings
 from edge.ledger.ballast import Ballast
 from edge.ledger.bill_tables import bill_record
 from edge.ledger.chain import ChainHead, LastSeal, last_seal, open_chain
@@ -40,6 +40,7 @@ from edge.ledger.database import (
     open_writer,
 )
 from edge.ledger.deviations import deviations_in
+from edge.ledger.journal import first_seq, last_seq, read_entries
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.moves import records_of
 from edge.ledger.payment_tables import recall_money
@@ -104,8 +105,9 @@ class Ledger:
             self._chain = open_chain(self.connection, self._epoch)
         self._charger_number = int(meta.get("last_charger_number", "0"))
         self._uplink_session = int(meta.get("uplink_session", "0"))
-        self._last_seq = {stream: self._number("last_seq", stream) for stream in Stream}
-        self._first_seq = {stream: self._number("first_seq", stream) for stream in Stream}
+        self._last_seq = {stream: last_seq(self.connection, stream) for stream in Stream}
+        self._first_seq = {stream: first_seq(self.connection, stream) for stream in Stream}
+        self._reading_number = readings.last_number(self.connection)
         self._acked_seq = dict.fromkeys(Stream, 0)
         self._acked_seq.update({Stream(s): seq for s, seq in self.connection.execute(queries()["acked"])})
         self._metrics.watch(self.path, {stream: partial(self._journal_rows, stream) for stream in Stream})
@@ -146,7 +148,8 @@ class Ledger:
         answered meanwhile. Raises LedgerError when the disk is broken, or full for a ledger that has none.
         """
         encoded = [encode_entry(entry) for entry in commit.entries]
-        rows = _rows_of(commit, encoded, self._charger_number)
+        rows = _rows_of(commit, encoded, self._charger_number, self._reading_number)
+        self._reading_number += len(commit.readings)
         newest = {entry.stream: entry.seq for entry in commit.entries}
         while True:
             try:
@@ -333,7 +336,7 @@ class Ledger:
             if self._tap is not None:
                 self._tap.look()
             bring_in_all(self.connection)
-            found = {stream: self._number("last_seq", stream) for stream in Stream}
+            found = {stream: last_seq(self.connection, stream) for stream in Stream}
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(f"the ledger {self.path} cannot be opened again after a failed write: {error}") from error
         self._wal = WalCopier(self._file, open_beside(self.path), self.connection, self._writer, self._metrics)
@@ -411,16 +414,12 @@ class Ledger:
     def _read(self, stream: Stream, after_seq: int, max_entries: int, max_bytes: int) -> list[tuple[int, bytes]]:
         taken: list[tuple[int, bytes]] = []
         size = 0
-        for seq, body in self._reading.execute(queries()["read_journal"], (stream, after_seq, max_entries)):
+        for seq, body in read_entries(self._reading, stream, after_seq, max_entries):
             size += len(body)
             if seq > self._last_seq[stream] or (taken and size > max_bytes):
                 break  # of what is not confirmed yet nobody hears, though it is committed
             taken.append((seq, body))
         return taken
-
-    def _number(self, query: str, stream: Stream) -> int:
-        (number,) = self.connection.execute(queries()[query], (stream,)).fetchone()
-        return int(number)
 
     def _journal_rows(self, stream: Stream) -> int:
         first_seq = self._first_seq[stream]
@@ -436,10 +435,14 @@ class Ledger:
             self.connection.execute(queries()[name], ((now - JOBS_KEPT).isoformat(),))
 
 
-def _rows_of(commit: Commit, encoded: Sequence[bytes], charger_number: int) -> Rows:
-    """What a commit writes; `charger_number` is the last one kept. Made in the agent's thread, where nothing else
-    changes the values meanwhile."""
+def _rows_of(commit: Commit, encoded: Sequence[bytes], charger_number: int, reading_number: int) -> Rows:
+    """What a commit writes; `charger_number` and `reading_number` are the last that were given. Made in the agent's
+    thread, where nothing else changes the values meanwhile."""
     rows = Rows()
+    for number, kept in enumerate(commit.readings, reading_number + 1):
+        readings.keep(rows, number, kept)
+    if commit.packed:
+        readings.drop(rows, commit.packed)
     for transaction in commit.checkpoints:
         keep_open(rows, transaction)
     at, written_at = None, ""

@@ -13,6 +13,7 @@ from edge.domain.transaction import Transaction
 from edge.ledger import device_projections
 from edge.ledger.bill_tables import corrected_seq, keep_decision
 from edge.ledger.customer_tables import keep_customers
+from edge.ledger.partitions import stored
 from edge.ledger.payment_tables import keep as keep_payment
 from edge.ledger.receipt_tables import keep_receipt
 from edge.ledger.rows import Rows
@@ -38,6 +39,7 @@ from protocols.sync.proof import ChainSealed
 from protocols.sync.receipts import ReceiptIssued, StatementMade
 from protocols.sync.staff import SignInRefused, SignInRegained, StaffChanged
 from protocols.sync.tariffs import TariffsChanged
+from protocols.sync.topics import Stream
 from protocols.sync.up import (
     AlarmCleared,
     AlarmRaised,
@@ -123,12 +125,15 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
 
     Checkpoints come before the entries: a transaction that began in the same commit can then end in it.
     """
+    if entry.stream is Stream.TELEMETRY:
+        rows.telemetry.append(stored(entry.seq, entry.at, encoded))
+        return
     is_kept_apart = type(entry.body) in _KEPT_APART
     # By value: an enumeration's member would go through sqlite3's adapters, which costs as much as the row.
     rows.add("journal", "append", entry.stream.value, entry.seq, at, None if is_kept_apart else encoded)
     match entry.body:
         case MeterValuesSampled() | TelemetryBlock():
-            pass  # the journal is their only place
+            raise AssertionError("of the telemetry stream, which has no other tables")
         case TransactionStarted() | TransactionMerged() | IdTokenRefused() | EntriesShed():
             pass  # the journal is their only place; an open transaction's row comes with its checkpoint
         case OpenTransactionsTold() | DaySummed():

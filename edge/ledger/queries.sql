@@ -3,6 +3,71 @@
 -- name: append
 INSERT INTO journal (stream, seq, at, body) VALUES (?, ?, ?, ?)
 
+-- name: keep_reading
+INSERT INTO readings (number, at, station_id, evse_id, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: last_reading
+SELECT COALESCE(MAX(number), 0) FROM readings
+
+-- name: waiting_readings
+SELECT station_id, evse_id, json_group_array(number) FROM (
+    SELECT number, station_id, evse_id FROM readings WHERE at < ?1 OR at > ?2 ORDER BY number LIMIT ?3
+) GROUP BY station_id, evse_id
+
+-- name: readings_numbered
+SELECT group_concat(CAST(body AS TEXT), char(10)) FROM (
+    SELECT body FROM readings WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number
+)
+
+-- name: readings_of
+SELECT body FROM readings WHERE station_id = ? AND evse_id = ? ORDER BY number
+
+-- name: drop_readings
+DELETE FROM readings WHERE number IN (SELECT value FROM json_each(?))
+
+-- name: newest_day
+SELECT number, day FROM telemetry_days ORDER BY number DESC LIMIT 1
+
+-- name: oldest_days
+SELECT number, first_seq FROM telemetry_days ORDER BY number
+
+-- name: pattern_of_days
+SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'telemetry_0'
+
+-- name: add_day
+INSERT INTO telemetry_days (number, day, first_seq) VALUES (?, ?, ?)
+
+-- name: drop_day
+DELETE FROM telemetry_days WHERE number = ?
+
+-- name: append_telemetry
+INSERT INTO telemetry_0 (seq, at, head, data) VALUES (?, ?, ?, ?)
+
+-- name: read_telemetry
+SELECT seq, head, data FROM telemetry_0 WHERE seq > ? ORDER BY seq LIMIT ?
+
+-- name: oldest_telemetry
+SELECT MIN(seq) FILTER (WHERE at >= ?1), MAX(seq), COUNT(*)
+FROM (SELECT seq, at FROM telemetry_0 WHERE seq <= ?2 ORDER BY seq LIMIT ?3)
+
+-- name: trim_telemetry
+DELETE FROM telemetry_0 WHERE seq <= ?
+
+-- name: time_of_telemetry
+SELECT at FROM telemetry_0 WHERE seq > ? ORDER BY seq LIMIT 1
+
+-- name: first_telemetry
+SELECT MIN(seq) FROM telemetry_0
+
+-- name: last_telemetry
+SELECT MAX(seq) FROM telemetry_0
+
+-- name: days_between
+SELECT number FROM telemetry_days WHERE number = 0 OR day BETWEEN ? AND ? ORDER BY number
+
+-- name: telemetry_between
+SELECT head, data FROM telemetry_0 WHERE at >= ? AND at < ? ORDER BY seq
+
 -- name: read_journal
 SELECT seq, body FROM entries WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?
 
@@ -111,13 +176,6 @@ LEFT JOIN bill_decisions AS d ON d.bill_seq = c.money_seq WHERE c.transaction_id
 
 -- name: posting_of_key
 SELECT entry FROM postings WHERE key = ?
-
--- name: at_of
-SELECT at FROM journal WHERE stream = ? AND seq >= ? ORDER BY seq LIMIT 1
-
--- name: samples_of
-SELECT body FROM journal WHERE stream = 'telemetry' AND seq >= ? AND seq < ?
-    AND json_extract(CAST(body AS TEXT), '$.body.transaction_id') = ? ORDER BY seq
 
 -- name: chain
 SELECT after_seq, genesis FROM chains WHERE epoch = ?

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final, cast
 
+from edge.ledger import partitions
 from edge.ledger.chain import ChainHead, link
 from edge.ledger.queries import queries
 
@@ -35,6 +36,8 @@ class Rows:
         self._links: list[tuple[str, str, bytes, tuple[Value, ...]]] = []
         self.head: ChainHead | None = None
         """Of the chain behind these rows, once they have their hashes."""
+        self.telemetry: list[partitions.Stored] = []
+        """Entries of the telemetry stream, which have tables of their own."""
 
     def add(self, group: str, statement: str, *row: Value) -> None:
         """Have a statement of queries.sql carried out with these values."""
@@ -62,10 +65,12 @@ class Rows:
         return ChainHead(head.epoch, cast("int", links[-1][3][0]), head.count + len(links), last)
 
     def __len__(self) -> int:
-        return sum(len(rows) for runs in self._runs.values() for _, rows in runs)
+        return len(self.telemetry) + sum(len(rows) for runs in self._runs.values() for _, rows in runs)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Carry it all out in the transaction that is open."""
+        if self.telemetry:
+            partitions.write(connection, self.telemetry)
         for runs in self._runs.values():
             for statement, rows in runs:
                 for part in _parts(rows):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 from edge.ledger.clock_tables import clock_report
+from edge.ledger.journal import last_seq, time_of_next
 
 import sqlite3
-from datetime import datetime
 
 from edge.ledger.queries import queries
 from edge.ports import StreamFacts, SyncFacts
@@ -16,16 +16,14 @@ def sync_facts(connection: sqlite3.Connection) -> SyncFacts:
     dead = dict(connection.execute(sql["dead_letters_by_stream"]))
     streams = []
     for stream in Stream:
-        (last_seq,) = connection.execute(sql["last_seq"], (stream.value,)).fetchone()
         acked = connection.execute(sql["acked_seq"], (stream.value,)).fetchone()
         acked_seq = acked[0] if acked is not None else 0
-        oldest = connection.execute(sql["time_of_next"], (stream.value, acked_seq)).fetchone()
         streams.append(
             StreamFacts(
                 stream=stream,
-                last_seq=last_seq,
+                last_seq=last_seq(connection, stream),
                 acked_seq=acked_seq,
-                oldest_at=datetime.fromisoformat(oldest[0]) if oldest is not None else None,
+                oldest_at=time_of_next(connection, stream, acked_seq),
                 dead_letters=dead.get(stream.value, 0),
             )
         )

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
 
+from edge.ledger import partitions
+from edge.ledger.journal import last_seq
 from edge.ledger.queries import queries
 from edge.ports import Clock
 from protocols.sync.topics import Stream
@@ -26,6 +28,8 @@ MIN_STEP_ROWS: Final = 100
 STEP_S: Final = 0.005
 """Steps that take longer become smaller, but not so small that the journal could grow faster than it is trimmed."""
 LOOK_EVERY_S: Final = 5.0
+EVER: Final = "9999-12-31T00:00:00+00:00"
+"""All that there is is from before."""
 PAUSE_S: Final = 0.02
 """Between two steps: commits have the disk for themselves nearly all the time."""
 
@@ -118,11 +122,12 @@ def trim_journal(connection: sqlite3.Connection, stream: Stream, before: str, *,
     the first that is young ends it. The newest entry stays in any case: it is what numbers the next one.
     """
     sql, name = queries(), stream.value
-    (last_seq,) = connection.execute(sql["last_seq"], (name,)).fetchone()
-    upto_seq = last_seq - 1
+    upto_seq = last_seq(connection, stream) - 1
     if waits_for_ack:
         acked = connection.execute(sql["acked_seq"], (name,)).fetchone()
         upto_seq = min(upto_seq, acked[0] if acked else 0)
+    if stream is Stream.TELEMETRY:
+        return partitions.trim(connection, upto_seq, datetime.fromisoformat(before), most)
     young, last = connection.execute(sql["oldest_entries"], (name, upto_seq, most, before)).fetchone()
     return _drop(connection, sql["trim_entries"], (name,), young, last)
 

@@ -22,6 +22,7 @@ import structlog
 
 import edge.agent
 import edge.ledger.ledger
+import edge.ledger.packing
 import edge.ledger.sealing
 import edge.ledger.trim
 import edge.ledger.wal
@@ -33,6 +34,7 @@ from tests.simulation.loop import InlineExecutor, InlineQueue, NoThread, Simulat
 SELDOM: Final = (
     (edge.agent, "TICK_S", 3_600.0),
     (edge.agent, "LAG_EVERY_S", 86_400.0),
+    (edge.ledger.packing, "LOOK_EVERY_S", 1_800.0),
     (edge.ledger.sealing, "LOOK_EVERY_S", 7_200.0),
     (edge.ledger.trim, "LOOK_EVERY_S", 21_600.0),
     (link, "POLL_EVERY_S", 43_200.0),

@@ -17,6 +17,7 @@ from edge.agent import Agent
 from edge.domain.rules import SiteRules
 from edge.ledger.backup import back_up, put_back
 from edge.ledger.ledger import Ledger
+from edge.ledger.packing import Packer
 from edge.ledger.restore import restore
 from edge.ledger.rows import Rows
 from edge.ledger.sealing import Sealer
@@ -138,6 +139,7 @@ class EdgeSide:
             self.agent = agent
             tasks.create_task(uplink.run())
             tasks.create_task(Sealer(ledger, agent, self.clock).run())
+            tasks.create_task(Packer(ledger, agent, self.clock).run())
             tasks.create_task(Trimmer(ledger, self.clock, RETENTION).run())
 
     async def stop(self) -> None:

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cloud.store.telemetry_tables import entry_of
+from edge.ledger.journal import read_entries
 from edge.ledger.ledger import Ledger
 from edge.uplink.send_window import SendWindow
+from protocols.sync.codec import MAX_SEQ
 from protocols.sync.topics import Stream, parse_topic
 from tests.simulation.trace import Trace
 
@@ -57,11 +59,7 @@ class Witness:
         """After a commit: note what came, and that the Acks are true."""
         for stream in Stream:
             key = (epoch, stream.value)
-            rows = connection.execute(
-                "SELECT seq, body FROM entries WHERE stream = ? AND seq > ? ORDER BY seq",
-                (stream, self._last.get(key, 0)),
-            ).fetchall()
-            for seq, body in rows:
+            for seq, body in list(read_entries(connection, stream, self._last.get(key, 0), MAX_SEQ)):
                 self._kept(epoch, stream.value, seq, bytes(body))
         for stream_name, acked_seq in connection.execute("SELECT stream, seq FROM acked").fetchall():
             key = (epoch, stream_name)

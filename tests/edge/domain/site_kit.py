@@ -32,7 +32,7 @@ from protocols.ocpi.tariff import (
     TariffRestrictions,
 )
 from protocols.ocpi.token import Token
-from protocols.sync.up import CdrIssued, CdrQuarantined, Entry
+from protocols.sync.up import CdrIssued, CdrQuarantined, Entry, MeterValuesSampled
 from protocols.terms import ChargingState, ConnectorStatus, Measurand
 
 T = TypeVar("T")
@@ -112,12 +112,14 @@ class Play:
     site: Site = field(default_factory=new_site)
     now: datetime = START
     entries: list[Entry] = field(default_factory=list)
+    readings: list[MeterValuesSampled] = field(default_factory=list)
     recorded: list[tuple[SiteEvent, datetime]] = field(default_factory=list)
 
     def tell(self, event: SiteEvent) -> Decision:
         self.recorded.append((event, self.now))
         decision = decide(self.site, event, self.now)
         self.entries += decision.entries
+        self.readings += decision.readings
         return decision
 
     def after(self, minutes: float) -> datetime:
@@ -125,7 +127,9 @@ class Play:
         return self.now
 
     def found(self, kind: type[T]) -> list[T]:
-        return [entry.body for entry in self.entries if isinstance(entry.body, kind)]
+        """Of what was journaled, and of the readings that were kept."""
+        bodies: list[object] = [entry.body for entry in self.entries]
+        return [body for body in (*bodies, *self.readings) if isinstance(body, kind)]
 
     def connect(self, *stations: str) -> None:
         for station in stations or ("A", "B"):

@@ -38,6 +38,8 @@ class LedgerPlay(Play):
     def keep(self, decision: Decision) -> None:
         commit = Commit(
             entries=decision.entries,
+            readings=decision.readings,
+            packed=decision.packed,
             checkpoints=list(decision.checkpoints.values()),
             acked=decision.acked,
             dead=decision.dead,

@@ -19,6 +19,7 @@ from edge.ledger.database import LedgerError
 from edge.ledger.ledger import Ledger
 from edge.ledger.queries import migrations, queries
 from edge.ledger.reader import LedgerReader
+from edge.ledger.readings import kept_of
 from edge.ledger.restore import restore
 from edge.ports import Commit
 from protocols.charger.events import BootReported, MeterValuesReported, Sample
@@ -26,7 +27,7 @@ from protocols.ocpi.token import Token
 from protocols.sync.codec import decode_entry
 from protocols.sync.down import Command, DesiredTokens, RejectedEntry, RemoteStart
 from protocols.sync.topics import Stream
-from protocols.sync.up import AlarmCleared, AlarmRaised, Entry, MeterValuesSampled, Severity
+from protocols.sync.up import AlarmCleared, AlarmRaised, Entry, Severity
 from protocols.terms import ConnectorStatus, Measurand
 from tests.edge.domain.site_kit import START, Play, new_site
 from tests.edge.ledger.conftest import LedgerPlay
@@ -240,7 +241,7 @@ def test_a_full_disk_is_no_acknowledgement(ledger: Ledger) -> None:
     assert asyncio.run(ledger.read(Stream.EVENT, 0, 10, 1 << 20)) == []
 
 
-def test_telemetry_is_journaled_behind_its_own_numbers_and_goes_on_after_a_restart(ledger: Ledger) -> None:
+def test_readings_wait_in_their_order_and_go_on_after_a_restart(ledger: Ledger) -> None:
     play = LedgerPlay(ledger)
     play.connect()
     play.start(1000)
@@ -254,7 +255,6 @@ def test_telemetry_is_journaled_behind_its_own_numbers_and_goes_on_after_a_resta
         told(watts)
     play.site = restore(ledger, play.site.rules)
     told(5_000)  # the filter's memory is not durable: a curve begins anew
-    rows = asyncio.run(ledger.read(Stream.TELEMETRY, 0, 10, 1 << 20))
-    bodies = [decode_entry(row).body for _, row in rows]
-    assert [seq for seq, _ in rows] == [1, 2, 3]
-    assert [body.samples[0].value for body in bodies if isinstance(body, MeterValuesSampled)] == [11_000, 5_000, 5_000]
+    assert asyncio.run(ledger.read(Stream.TELEMETRY, 0, 10, 1 << 20)) == []
+    assert [kept["samples"][0][1] for kept in kept_of(ledger.connection, "A", 1)] == [11_000, 5_000, 5_000]
+    assert [number for (number,) in ledger.connection.execute("SELECT number FROM readings")] == [1, 2, 3]
