@@ -17,6 +17,7 @@ from cloud.rest.fields import AccountId, Amount, GivenName
 from cloud.rest.origin import choose, expect_own
 from cloud.rest.paging import answer, read_page_together
 from cloud.rest.problems import Problem, documented
+from cloud.store import account_book
 from protocols.ocpi.customer import Billing, Contract, StatementPeriod
 
 SUSPENSE: str = "suspense"
@@ -180,7 +181,7 @@ async def delete_contract(hub: TheHub, who: Operator, contract_id: str) -> Respo
         if uids:
             detail = f"{len(uids)} tokens of it may charge and would do so without terms: block them first."
             raise Problem(409, "contract_in_use", detail)
-        await queries.remove(connection, who.domain, contract_id)
+        await account_book.remove_contract(connection, who.domain, contract_id)
     hub.down_bell.ring()
     return Response(status_code=204)
 
@@ -199,7 +200,7 @@ async def _put(connection: AsyncConnection, domain: int, contract: Contract, hub
         errors.append({"field": "body.currency", "message": message})
     if errors:
         raise Problem(422, "invalid_request", "The contract cannot be.", errors=errors)
-    await queries.put(connection, domain, contract, hub.clock())
+    await account_book.put_contract(connection, domain, contract, hub.clock())
 
 
 async def _shown(hub: TheHub, domain: int, contract_id: str, edge_id: str | None = None) -> dict[str, Any]:

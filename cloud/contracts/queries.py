@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import CompoundSelect, RowMapping, Select, delete, select
+from sqlalchemy import CompoundSelect, RowMapping, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery, narrowed
-from cloud.store.accounts import CUSTOMER, HELD, contract_row, mark_changed
-from cloud.store.engine import upsert
+from cloud.store.accounts import CUSTOMER, HELD
 from cloud.store.money_tables import account_totals, contracts, customers
 from cloud.store.tables import cdrs, sessions, tokens
 from protocols.money import ZERO
-from protocols.ocpi.customer import Billing, Contract
+from protocols.ocpi.customer import Billing
 from protocols.ocpi.session import SessionStatus
 
 SORT = (contracts.c.id, contracts.c.source, contracts.c.edge_id)
@@ -60,12 +58,6 @@ def currencies(domain: int, contract_id: str) -> Select[Any]:
     return select(account_totals.c.currency).where(account_totals.c.domain == domain, account).distinct()
 
 
-async def put(connection: AsyncConnection, domain: int, contract: Contract, now: datetime) -> None:
-    place = {"domain": domain, "source": "hub", "edge_id": "", "updated_at": now}
-    await connection.execute(upsert(connection, contracts), {**place, **contract_row(contract)})
-    await mark_changed(connection, domain)
-
-
 def unfinished(domain: int, contract_id: str) -> CompoundSelect[Any]:
     """Its sessions that run, and its bills that wait for a person."""
     running = select(sessions.c.id).where(
@@ -83,12 +75,6 @@ def charging_tokens(domain: int, contract_id: str) -> Select[Any]:
     """The uids that charge to it, of the hub and of sites."""
     is_its = (tokens.c.domain == domain) & (tokens.c.contract_id == contract_id)
     return select(tokens.c.uid).where(is_its, tokens.c.valid.is_(True))
-
-
-async def remove(connection: AsyncConnection, domain: int, contract_id: str) -> None:
-    mine = (contracts.c.domain == domain) & (contracts.c.source == "hub")
-    await connection.execute(delete(contracts).where(mine, contracts.c.id == contract_id))
-    await mark_changed(connection, domain)
 
 
 async def shown(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from cloud.rest.fields import AccountId, GivenName, Name
 from cloud.rest.origin import choose, expect_own
 from cloud.rest.paging import answer, read_page_together
 from cloud.rest.problems import Problem, documented
+from cloud.store import account_book
 from protocols.ocpi.customer import Customer, Vehicle
 
 Language = Annotated[str, StringConstraints(pattern="^([a-z]{2})?$"), Field(description="ISO 639-1, or empty.")]
@@ -117,7 +118,7 @@ async def create_customer(hub: TheHub, who: Operator, told: NewCustomer) -> Resp
         rows = (await connection.execute(queries.named(who.domain, told.id))).mappings().all()
         if any(row["source"] == "hub" for row in rows):
             raise Problem(409, "customer_exists", "There is a customer with this id already; change it with PUT.")
-        await queries.put(connection, who.domain, told.customer(told.id), hub.clock())
+        await account_book.put_customer(connection, who.domain, told.customer(told.id), hub.clock())
     hub.down_bell.ring()
     return answer(await _shown(hub, who.domain, told.id), 201, {"Location": f"/v1/customers/{told.id}"})
 
@@ -127,7 +128,7 @@ async def replace_customer(hub: TheHub, who: Operator, customer_id: str, told: C
     async with hub.store.write() as connection:
         rows = (await connection.execute(queries.named(who.domain, customer_id))).mappings().all()
         expect_own(rows, "customer", customer_id)
-        await queries.put(connection, who.domain, told.customer(customer_id), hub.clock())
+        await account_book.put_customer(connection, who.domain, told.customer(customer_id), hub.clock())
     hub.down_bell.ring()
     return answer(await _shown(hub, who.domain, customer_id))
 
@@ -141,7 +142,7 @@ async def delete_customer(hub: TheHub, who: Operator, customer_id: str) -> Respo
         if theirs:
             detail = f"This customer has the contracts {', '.join(theirs[:5])}: delete them first."
             raise Problem(409, "customer_in_use", detail)
-        await queries.remove(connection, who.domain, customer_id)
+        await account_book.remove_customer(connection, who.domain, customer_id)
     hub.down_bell.ring()
     return Response(status_code=204)
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Literal
 
 import orjson
 from pydantic import Field
-from sqlalchemy import RowMapping, Select, delete, select
+from sqlalchemy import RowMapping, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.rest.fields import Name
 from cloud.rest.paging import PageQuery, narrowed
-from cloud.store.accounts import customer_row, mark_changed
-from cloud.store.engine import upsert
 from cloud.store.money_tables import contracts, customers
-from protocols.ocpi.customer import Customer
 
 SORT = (customers.c.id, customers.c.source, customers.c.edge_id)
 
@@ -41,22 +37,10 @@ def named(domain: int, customer_id: str, edge_id: str | None = None) -> Select[A
     return query if edge_id is None else query.where(customers.c.edge_id == edge_id)
 
 
-async def put(connection: AsyncConnection, domain: int, customer: Customer, now: datetime) -> None:
-    place = {"domain": domain, "source": "hub", "edge_id": "", "updated_at": now}
-    await connection.execute(upsert(connection, customers), {**place, **customer_row(customer)})
-    await mark_changed(connection, domain)
-
-
 def contract_ids(domain: int, customer_id: str) -> Select[Any]:
     """The hub's own contracts of a customer."""
     mine = (contracts.c.domain == domain) & (contracts.c.source == "hub")
     return select(contracts.c.id).where(mine, contracts.c.customer_id == customer_id).order_by(contracts.c.id)
-
-
-async def remove(connection: AsyncConnection, domain: int, customer_id: str) -> None:
-    mine = (customers.c.domain == domain) & (customers.c.source == "hub")
-    await connection.execute(delete(customers).where(mine, customers.c.id == customer_id))
-    await mark_changed(connection, domain)
 
 
 async def shown(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:

@@ -11,13 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.changes import Row
-from cloud.store.accounts import CUSTOMER, mark_posted
+from cloud.store.accounts import CUSTOMER
 from cloud.store.engine import upsert
 from cloud.store.money_tables import account_totals
 
 
 async def add(connection: AsyncConnection, postings: Sequence[Row], legs: Sequence[Row]) -> None:
-    """Add postings that are new here, all of one edge; the other edges have to learn what they mean for them."""
+    """Add postings that are new here, all of one edge; what they mean for the other edges is due to be told."""
     made = {posting["posting_id"]: posting for posting in postings}
     sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for leg in legs:
@@ -33,10 +33,13 @@ async def add(connection: AsyncConnection, postings: Sequence[Row], legs: Sequen
     )
     before = {(row.account, row.currency): row.amount for row in await connection.execute(query.with_for_update())}
     rows = [
-        {**place, "account": account, "currency": currency, "amount": before.get((account, currency), 0) + amount}
+        {
+            **place,
+            "account": account,
+            "currency": currency,
+            "amount": before.get((account, currency), 0) + amount,
+            "is_due": account.startswith(CUSTOMER),
+        }
         for (account, currency), amount in sums.items()
     ]
-    await connection.execute(upsert(connection, account_totals, "amount"), rows)
-    charged = {name[len(CUSTOMER) :] for name in names if name.startswith(CUSTOMER)}
-    if charged:
-        await mark_posted(connection, place["domain"], place["edge_id"], charged)
+    await connection.execute(upsert(connection, account_totals, "amount", "is_due"), rows)

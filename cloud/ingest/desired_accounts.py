@@ -1,146 +1,293 @@
-"""What each edge is to know of customers and contracts, and of what the other edges have posted to them.
+"""What each edge is to know of customers and contracts, and of what the other edges have posted to them, as a list:
+see parted_lists.
 
-The document is another one for each edge, and changes with the postings of the others: so each edge has a version of
-its own, which is made anew when something it says may have changed, and not more often than every `BALANCES_EVERY`
-where only balances did. An edge that is alone in its domain hears of changed customers alone.
+The balances are others for each edge, so each has a version of its own: an edge that is alone in its domain hears of
+changed customers alone. What was posted is told every `BALANCES_EVERY`; what was held and released meanwhile is
+nobody's news.
 """
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Select, Table, and_, exists, literal, or_, select, update
+import structlog
+from sqlalchemy import Select, Table, and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.store.accounts import ACCOUNTS, CONTRACTS, CUSTOMER, CUSTOMERS
-from cloud.store.engine import Store, insert_missing
-from cloud.store.money_tables import account_totals, contracts, customers, desired_accounts
-from cloud.store.tables import edge_documents, edges
-from cloud.store.versions import next_version
+from cloud.ingest.parted_lists import Parts
+from cloud.store import account_book
+from cloud.store.accounts import ACCOUNTS, CONTRACTS, CUSTOMERS
+from cloud.store.engine import Store
+from cloud.store.money_tables import (
+    account_books,
+    account_totals,
+    contracts,
+    customers,
+    desired_accounts,
+    removed_accounts,
+    shared_balances,
+)
+from cloud.store.tables import documents, edge_documents, edges
+from protocols.errors import BadEntry
+from protocols.ocpi.customer import Contract, Customer
+from protocols.sync.account_lists import ACCOUNT_LISTS, AccountItem, contract_hash, customer_hash, in_heaps, part_of
 from protocols.sync.codec import encode
 from protocols.sync.down import DesiredAccounts
+from protocols.sync.lists import total, written
 from protocols.sync.topics import EdgeAddress
 
 BALANCES_EVERY: Final = timedelta(seconds=10)
+SUMS_AT_ONCE: Final = 2_000
+ROWS_AT_ONCE: Final = 1_000
+
+
+# --- what was posted becomes what is told ---
 
 
 async def renew(store: Store, now: datetime) -> None:
-    """Give a new version to each edge for which the document says something else by now."""
+    """Give a new version to each edge for which the accounts say something else by now."""
     async with store.read() as connection:
-        due = (await connection.execute(_due(now))).mappings().all()
-    for row in due:
-        await _renew(store, EdgeAddress(row["domain"], row["edge_id"]), row["applied"] or 0, now)
+        domains = (await connection.execute(_domains_due(now))).scalars().all()
+        ahead = (await connection.execute(_ahead())).all()
+    for domain in domains:
+        while await _tell_some(store, domain, now) == SUMS_AT_ONCE:
+            pass
+    for row in ahead:
+        async with store.write() as connection:
+            await account_book.want_anew(connection, row.domain, row.edge_id)
 
 
-def wanting() -> Select[Any]:
-    """The edges that have not applied the version that they are wanted to have."""
-    return (
-        select(desired_accounts.c.domain, desired_accounts.c.edge_id, desired_accounts.c.version)
-        .select_from(desired_accounts.outerjoin(edge_documents, _applied(desired_accounts)))
-        .where(or_(edge_documents.c.version.is_(None), edge_documents.c.version < desired_accounts.c.version))
-        .where(desired_accounts.c.version > 0)
+async def _tell_some(store: Store, domain: int, now: datetime) -> int:
+    """The book is held first, and then the sums that nobody is about to change: who posts waits for a moment at most,
+    and nobody waits for who posts. What is changed from here on is due again."""
+    book = select(documents.c.version).where(documents.c.domain == domain, documents.c.name == ACCOUNTS)
+    due = (
+        select(account_totals)
+        .where(account_totals.c.domain == domain, account_totals.c.is_due.is_(True))
+        .order_by(account_totals.c.account)
+        .limit(SUMS_AT_ONCE)
+        .with_for_update(skip_locked=True)
     )
-
-
-async def document(store: Store, address: EdgeAddress, now: datetime) -> tuple[int, bytes]:
-    """What the edge is wanted to have, and its version."""
-    version = select(desired_accounts.c.version).where(_is_of(address))
-    async with store.read() as connection:
-        number = (await connection.execute(version)).scalar_one()
-        return number, encode(await _made(connection, address, number, now))
-
-
-async def _renew(store: Store, address: EdgeAddress, applied: int, now: datetime) -> None:
-    """Settled first, and read then: whoever posts or changes a contract from here on marks it again. Nothing is locked
-    while it is read. One that is broken off has no digest, and is due for that."""
-    mine = update(desired_accounts).where(_is_of(address))
-    locked = select(desired_accounts).where(_is_of(address)).with_for_update()
     async with store.write() as connection:
-        first = {"domain": address.domain, "edge_id": address.edge_id, "version": 0, "digest": "", "is_due": True}
-        await connection.execute(insert_missing(connection, desired_accounts), first)
-        before = (await connection.execute(locked)).one()
-        await connection.execute(mine.values(is_due=False, made_at=now, digest=""))
-    async with store.read() as connection:
-        digest = _digest(await _made(connection, address, 0, now))
-    async with store.write() as connection:
-        row: dict[str, Any] = {"digest": digest}
-        if before.digest != digest or before.version < applied:
-            row["version"] = await next_version(connection, address.domain, ACCOUNTS)
-        await connection.execute(mine.values(**row))
-
-
-def _due(now: datetime) -> Select[Any]:
-    """Edges of domains with customers of the hub: those that have no version, those that wait for one or whose renewal
-    was broken off, and those that have a newer one than this database remembers."""
-    mine = and_(desired_accounts.c.domain == edges.c.domain, desired_accounts.c.edge_id == edges.c.edge_id)
-    rested = or_(desired_accounts.c.made_at.is_(None), desired_accounts.c.made_at <= now - BALANCES_EVERY)
-    has_any = exists().where(customers.c.domain == edges.c.domain, customers.c.source == "hub")
-    return (
-        select(edges.c.domain, edges.c.edge_id, edge_documents.c.version.label("applied"))
-        .select_from(edges.outerjoin(desired_accounts, mine).outerjoin(edge_documents, _applied(edges)))
-        .where(
-            or_(
-                and_(desired_accounts.c.version.is_(None), has_any),
-                and_(or_(desired_accounts.c.is_due.is_(True), desired_accounts.c.digest == ""), rested),
-                edge_documents.c.version > desired_accounts.c.version,
+        await connection.execute(book.with_for_update())
+        rows = (await connection.execute(due)).all()
+        await account_book.tell(connection, domain, rows, None)
+        for row in rows:
+            mine = and_(
+                account_totals.c.domain == domain,
+                account_totals.c.account == row.account,
+                account_totals.c.currency == row.currency,
+                account_totals.c.edge_id == row.edge_id,
             )
-        )
-    )
+            await connection.execute(update(account_totals).where(mine).values(is_due=False))
+        await connection.execute(update(account_books).where(account_books.c.domain == domain).values(told_at=now))
+    return len(rows)
 
 
-def _applied(table: Table) -> Any:
-    return and_(
+def _domains_due(now: datetime) -> Select[Any]:
+    rested = or_(account_books.c.told_at.is_(None), account_books.c.told_at <= now - BALANCES_EVERY)
+    due = exists().where(account_totals.c.domain == account_books.c.domain, account_totals.c.is_due.is_(True))
+    return select(account_books.c.domain).where(rested, due)
+
+
+def _ahead() -> Select[Any]:
+    """Edges that have a newer version than this database remembers."""
+    joined = _applied_and_wanted(edges)
+    return select(edges.c.domain, edges.c.edge_id).select_from(joined).where(edge_documents.c.version > _WANTED)
+
+
+_WANTED: Final = func.coalesce(desired_accounts.c.version, account_books.c.version)
+
+
+def _applied_and_wanted(table: Table) -> Any:
+    own = and_(desired_accounts.c.domain == table.c.domain, desired_accounts.c.edge_id == table.c.edge_id)
+    applied = and_(
         edge_documents.c.domain == table.c.domain,
         edge_documents.c.edge_id == table.c.edge_id,
         edge_documents.c.name == ACCOUNTS,
     )
+    book = account_books.c.domain == table.c.domain
+    return table.join(account_books, book).outerjoin(desired_accounts, own).outerjoin(edge_documents, applied)
 
 
-def _is_of(address: EdgeAddress) -> Any:
-    return and_(desired_accounts.c.domain == address.domain, desired_accounts.c.edge_id == address.edge_id)
+# --- what is told becomes messages ---
 
 
-async def _made(connection: AsyncConnection, address: EdgeAddress, version: int, now: datetime) -> DesiredAccounts:
+@dataclass(frozen=True, slots=True)
+class _People:
+    """All customers and contracts of the hub, as of a version of the book, and what they add to a digest."""
+
+    version: int
+    customers: Sequence[Customer]
+    contracts: Sequence[Contract]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """Where a domain's book stands, for one edge: `posted` is what the balances of all others add to its digest."""
+
+    version: int
+    book: int
+    total: str | None
+    posted: int
+
+
+class AccountSource:
+    """A ListSource. All customers are read once for all edges that want the whole at a time."""
+
+    name: Final = ACCOUNTS
+    understood: Final = ACCOUNT_LISTS
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._people: dict[int, _People] = {}
+
+    def wanting(self) -> Select[Any]:
+        """The edges that have not applied the version that they are wanted to have."""
+        return (
+            select(
+                *(edges.c.domain, edges.c.edge_id, edges.c.status, edges.c.status_broker, _WANTED.label("version")),
+                *(edge_documents.c.version.label("applied"), edge_documents.c.refused_version),
+            )
+            .select_from(_applied_and_wanted(edges))
+            .where(or_(edge_documents.c.version.is_(None), edge_documents.c.version < _WANTED))
+        )
+
+    async def parts(self, address: EdgeAddress, since: int | None, now: datetime) -> Parts:
+        async with self._store.snapshot() as connection:
+            stand = await _stand(connection, address)
+            if since is None or stand.total is None:
+                people = await self._everybody(connection, address.domain, stand.book)
+                balances = await _balances(connection, address, None)
+                items: list[AccountItem] = [*people.customers, *people.contracts, *balances.items()]
+                added, since = people.total, None
+            else:
+                items, added = await _changed(connection, address, since), int(stand.total, 16)
+        if since is None and stand.total != written(added):
+            await self._correct(address.domain, stand, added)
+        digest = written(added + stand.posted)
+        heaps = []
+        for heap in in_heaps(items):
+            heaps.append(heap)
+            await asyncio.sleep(0)
+
+        async def payloads() -> AsyncIterator[bytes]:
+            for number, heap in enumerate(heaps, 1):
+                yield encode(part_of(heap, stand.version, since, number, len(heaps), digest, now))
+
+        return Parts(stand.version, since is None, payloads())
+
+    async def in_one(self, address: EdgeAddress, now: datetime) -> tuple[int, bytes | None]:
+        """One that no edge could read is not sent: they keep the last one, and nothing else of theirs is held up."""
+        async with self._store.snapshot() as connection:
+            stand = await _stand(connection, address)
+            people = await self._everybody(connection, address.domain, stand.book)
+            balances = await _balances(connection, address, None)
+        document = DesiredAccounts(
+            version=stand.version,
+            customers=tuple(people.customers),
+            contracts=tuple(people.contracts),
+            balances=balances,
+            as_of=now,
+        )
+        try:
+            return stand.version, encode(document)
+        except BadEntry as error:
+            structlog.get_logger().error("accounts_too_long", edge_id=address.edge_id, reason=error.reason)
+            return stand.version, None
+
+    async def wanted(self, address: EdgeAddress) -> tuple[int, str | None]:
+        async with self._store.snapshot() as connection:
+            stand = await _stand(connection, address)
+        digest = None if stand.total is None else written(int(stand.total, 16) + stand.posted)
+        return stand.version, digest
+
+    def rest(self) -> None:
+        self._people.clear()
+
+    async def _everybody(self, connection: AsyncConnection, domain: int, version: int) -> _People:
+        people = self._people.get(domain)
+        if people is None or people.version != version:
+            theirs = [
+                CUSTOMERS.validate_json(row.document) async for row in _rows(connection, _documents(customers, domain))
+            ]
+            terms = [
+                CONTRACTS.validate_json(row.document) async for row in _rows(connection, _documents(contracts, domain))
+            ]
+            added_up = 0
+            for at in range(0, len(theirs), ROWS_AT_ONCE):
+                added_up = total(map(customer_hash, theirs[at : at + ROWS_AT_ONCE]), added_up)
+                await asyncio.sleep(0)
+            for at in range(0, len(terms), ROWS_AT_ONCE):
+                added_up = total(map(contract_hash, terms[at : at + ROWS_AT_ONCE]), added_up)
+                await asyncio.sleep(0)
+            people = self._people[domain] = _People(version, theirs, terms, added_up)
+        return people
+
+    async def _correct(self, domain: int, stand: _Stand, added: int) -> None:
+        """The total was not known, or somebody changed rows beside the book: it is what all rows came to, where the
+        book is as it was then."""
+        if stand.total is not None:
+            structlog.get_logger().error("accounts_total_wrong", domain=domain, version=stand.book)
+        same = and_(account_books.c.domain == domain, account_books.c.version == stand.book)
+        async with self._store.write() as connection:
+            await connection.execute(update(account_books).where(same).values(total=written(added)))
+
+
+async def _stand(connection: AsyncConnection, address: EdgeAddress) -> _Stand:
+    book = select(account_books).where(account_books.c.domain == address.domain)
+    own = select(desired_accounts).where(desired_accounts.c.domain == address.domain)
+    found = (await connection.execute(book)).one_or_none()
+    if found is None:
+        return _Stand(0, 0, None, 0)
+    rows = (await connection.execute(own)).all()
+    version = next((row.version for row in rows if row.edge_id == address.edge_id), found.version)
+    posted = total(int(row.posted, 16) for row in rows if row.edge_id != address.edge_id)
+    return _Stand(version, found.version, found.total, posted)
+
+
+async def _changed(connection: AsyncConnection, address: EdgeAddress, since: int) -> list[AccountItem]:
+    domain = address.domain
+    items: list[AccountItem] = []
+    gone = select(removed_accounts).where(
+        removed_accounts.c.domain == domain, removed_accounts.c.document_version > since
+    )
+    items += [(row.kind, row.id) async for row in _rows(connection, gone)]
     people, terms = (
-        select(table.c.document).where(table.c.domain == address.domain, table.c.source == "hub").order_by(table.c.id)
-        for table in (customers, contracts)
+        _documents(table, domain).where(table.c.document_version > since) for table in (customers, contracts)
     )
-    return DesiredAccounts(
-        version=version,
-        customers=tuple(CUSTOMERS.validate_json(each) for each in (await connection.execute(people)).scalars()),
-        contracts=tuple(CONTRACTS.validate_json(each) for each in (await connection.execute(terms)).scalars()),
-        balances=await _posted_elsewhere(connection, address),
-        as_of=now,
-    )
+    items += [CUSTOMERS.validate_json(row.document) async for row in _rows(connection, people)]
+    items += [CONTRACTS.validate_json(row.document) async for row in _rows(connection, terms)]
+    items += (await _balances(connection, address, since)).items()
+    return items
 
 
-async def _posted_elsewhere(connection: AsyncConnection, address: EdgeAddress) -> dict[str, Decimal]:
-    """By contract of the hub: what the other edges posted to it, in its currency. Only those that are not zero."""
-    account = and_(
-        account_totals.c.domain == contracts.c.domain,
-        account_totals.c.account == literal(CUSTOMER) + contracts.c.id,
-        account_totals.c.currency == contracts.c.currency,
-    )
-    query = (
-        select(contracts.c.id, account_totals.c.amount)
-        .select_from(contracts.join(account_totals, account))
-        .where(contracts.c.domain == address.domain, contracts.c.source == "hub")
-        .where(account_totals.c.edge_id != address.edge_id)
-        .order_by(contracts.c.id)
-    )
+async def _balances(connection: AsyncConnection, address: EdgeAddress, since: int | None) -> dict[str, Decimal]:
+    """By contract: what the other edges posted to it. All that are not zero, or those that changed since a version."""
+    of_others = and_(shared_balances.c.domain == address.domain, shared_balances.c.edge_id != address.edge_id)
+    query = select(shared_balances.c.contract_id, shared_balances.c.amount).where(of_others)
+    if since is not None:
+        newer = select(shared_balances.c.contract_id).where(of_others, shared_balances.c.document_version > since)
+        query = query.where(shared_balances.c.contract_id.in_(newer))
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for contract_id, amount in await connection.execute(query):
-        sums[contract_id] += amount
-    return {contract_id: amount for contract_id, amount in sums.items() if amount}
+    async for row in _rows(connection, query.order_by(shared_balances.c.contract_id)):
+        sums[row.contract_id] += row.amount
+    return {contract_id: amount for contract_id, amount in sums.items() if amount or since is not None}
 
 
-def _digest(made: DesiredAccounts) -> str:
-    """Of all that it says but its version and its time."""
-    balances: Mapping[str, str] = {contract_id: format(amount, "f") for contract_id, amount in made.balances.items()}
-    said = repr((made.customers, made.contracts, sorted(balances.items())))
-    return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+def _documents(table: Table, domain: int) -> Select[Any]:
+    return select(table.c.document).where(table.c.domain == domain, table.c.source == "hub").order_by(table.c.id)
+
+
+async def _rows(connection: AsyncConnection, query: Select[Any]) -> AsyncIterator[Any]:
+    """Some at a time, so that others have their turn."""
+    async with connection.stream(query, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
+        async for row in rows:
+            yield row

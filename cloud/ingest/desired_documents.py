@@ -9,18 +9,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import structlog
 from sqlalchemy import Select, and_, or_, select
 
 from cloud.ingest import desired_accounts, desired_filters, desired_tariffs
+from cloud.ingest.desired_accounts import AccountSource
 from cloud.ingest.desired_tariffs import TariffsOfDomain
-from cloud.ingest.token_lists import Publish, TokenLists
-from cloud.store.accounts import ACCOUNTS
+from cloud.ingest.parted_lists import PartedLists, Publish
+from cloud.ingest.token_lists import TokenSource
 from cloud.store.engine import Store
 from cloud.store.filter_tables import FILTER
 from cloud.store.tables import documents, edge_documents, edges
 from cloud.store.tariffs import TARIFFS
-from protocols.errors import BadEntry
 from protocols.sync.topics import EdgeAddress
 
 
@@ -30,13 +29,15 @@ class DesiredDocuments:
     def __init__(self, store: Store, broker: str, publish: Publish) -> None:
         self._store = store
         self._publish = publish
-        self._tokens = TokenLists(store, broker, publish)
+        self._tokens = PartedLists(store, broker, publish, TokenSource(store))
+        self._accounts = PartedLists(store, broker, publish, AccountSource(store))
         self._published: dict[tuple[EdgeAddress, str], int] = {}
 
     def forget(self, address: EdgeAddress) -> None:
         """The edge was born anew: compare its documents again."""
         self._tokens.forget(address)
-        for name in (TARIFFS, ACCOUNTS, FILTER):
+        self._accounts.forget(address)
+        for name in (TARIFFS, FILTER):
             self._published.pop((address, name), None)
 
     async def flush(self, now: datetime) -> None:
@@ -45,19 +46,7 @@ class DesiredDocuments:
         await self._send_tariffs()
         await self._send_filters()
         await desired_accounts.renew(self._store, now)
-        for address, version in await self._due(desired_accounts.wanting()):
-            if self._published.get((address, ACCOUNTS), 0) < version:
-                await self._send_accounts(address, version, now)
-
-    async def _send_accounts(self, address: EdgeAddress, version: int, now: datetime) -> None:
-        """One that no edge could read is not sent: they keep the last one, and nothing else of theirs is held up."""
-        try:
-            number, payload = await desired_accounts.document(self._store, address, now)
-        except BadEntry as error:
-            structlog.get_logger().error("accounts_too_long", edge_id=address.edge_id, reason=error.reason)
-            self._published[address, ACCOUNTS] = version
-        else:
-            await self._send(address, ACCOUNTS, number, payload)
+        await self._accounts.flush(now)
 
     async def _send_tariffs(self) -> None:
         """One version for all edges of a domain, and two documents at the most."""

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, and_, or_, select, update
 
 from cloud.ingest.desired_documents import DesiredDocuments
-from cloud.ingest.token_lists import Publish
+from cloud.ingest.parted_lists import Publish
 from cloud.store.engine import Store
 from cloud.store.tables import commands, edges
 from protocols.charger.operation_reader import validate_operation

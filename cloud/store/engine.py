@@ -38,8 +38,16 @@ class Store:
         return cls(_sqlite_engine(url, pool_size=1, is_writer=True), _sqlite_engine(url, POOL_SIZE, is_writer=False))
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A connection that sees one state of the database."""
+        """A connection; on SQLite it sees one state of the database."""
         return self.reader.connect()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """As `read`, and all that is read is of one moment, also by several questions."""
+        async with self.read() as connection:
+            if connection.dialect.name == "postgresql":  # where each question would see what was committed before it
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:

@@ -6,7 +6,7 @@ them in one transaction.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, text
 
 from cloud.store.columns import METADATA, domain, key
 from cloud.store.types import Money, UtcTime
@@ -20,7 +20,9 @@ customers = Table(
     key("edge_id"),
     Column("name", String, nullable=False),
     Column("document", Text, nullable=False),  # JSON: the customer
+    Column("document_version", BigInteger),  # of the hub's: the version in which it was said last
     Column("updated_at", UtcTime, nullable=False),
+    Index("customers_by_version", "domain", "document_version"),
 )
 
 contracts = Table(
@@ -35,8 +37,10 @@ contracts = Table(
     Column("currency", String, nullable=False),
     Column("valid", Boolean, nullable=False),
     Column("document", Text, nullable=False),  # JSON: the contract
+    Column("document_version", BigInteger),
     Column("updated_at", UtcTime, nullable=False),
     Index("contracts_by_customer", "domain", "customer_id"),
+    Index("contracts_by_version", "domain", "document_version"),
 )
 
 tariffs = Table(
@@ -50,15 +54,43 @@ tariffs = Table(
     Column("updated_at", UtcTime, nullable=False),
 )
 
-desired_accounts = Table(
+account_books = Table(  # of the domains that have customers of the hub
+    "account_books",
+    METADATA,
+    domain(),
+    Column("version", BigInteger, nullable=False),  # the newest that was made here
+    Column("total", String),  # what the hub's customers and contracts add to a digest; NULL: to be reckoned
+    Column("told_at", UtcTime),  # when balances were told last
+)
+
+desired_accounts = Table(  # by edge; one without a row is wanted to have the book's version
     "desired_accounts",
     METADATA,
     domain(),
     key("edge_id"),
-    Column("version", BigInteger, nullable=False),  # of what this edge is wanted to have; 0: nothing yet
-    Column("digest", String, nullable=False),  # of what that version says
-    Column("is_due", Boolean, nullable=False),  # it may say something else now
-    Column("made_at", UtcTime),  # NULL: not to wait
+    Column("version", BigInteger, nullable=False),  # the newest that says anything to this edge
+    Column("posted", String, nullable=False),  # what its own balances add to the digests of all others
+)
+
+shared_balances = Table(  # what was told of each edge's postings to contracts of the hub
+    "shared_balances",
+    METADATA,
+    domain(),
+    key("contract_id"),
+    key("edge_id"),
+    Column("amount", Money, nullable=False),
+    Column("document_version", BigInteger, nullable=False),
+    Index("shared_balances_by_version", "domain", "document_version"),
+)
+
+removed_accounts = Table(  # customers and contracts of the hub that are gone
+    "removed_accounts",
+    METADATA,
+    domain(),
+    key("kind"),  # customer | contract
+    key("id"),
+    Column("document_version", BigInteger, nullable=False),
+    Index("removed_accounts_by_version", "domain", "document_version"),
 )
 
 account_totals = Table(
@@ -69,6 +101,13 @@ account_totals = Table(
     key("currency"),
     key("edge_id"),
     Column("amount", Money, nullable=False),  # the sum of the edge's posting legs
+    Column("is_due", Boolean, nullable=False),  # it may be another than what was told of it
+    Index(
+        "account_totals_due",
+        *("domain", "account"),
+        postgresql_where=text("is_due IS true"),
+        sqlite_where=text("is_due IS 1"),
+    ),
 )
 
 payments = Table(

@@ -7,19 +7,22 @@ posting, and what an edge should come to is a sum of what the other edges have p
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, Literal
 
 from pydantic import AwareDatetime
 
 from protocols.ocpi.customer import Contract, Customer
-from protocols.sync.lists import Digest, Part, item_hash
+from protocols.sync.lists import Digest, Part, heaped, item_hash, size_of
 from protocols.sync.topics import Count
 
 ACCOUNT_LISTS: Final = "account_lists"
 """What an edge says in its birth that takes accounts in parts; another one is sent DesiredAccounts."""
+AccountItem = Customer | Contract | tuple[str, Decimal] | tuple[Literal["customer", "contract"], str]
+"""What a list says: a customer, a contract, a contract's balance, or which of them is gone."""
 _MILLIONTHS: Final = 1_000_000
 
 
@@ -47,6 +50,44 @@ class AccountsPart:
     removed_customers: tuple[str, ...] = ()
     removed_contracts: tuple[str, ...] = ()
     document: Literal["accounts"] = "accounts"
+
+
+def in_heaps(items: Sequence[AccountItem]) -> Iterator[list[AccountItem]]:
+    """The items of each part; at least one part."""
+    return heaped(map(size_of, items), items)
+
+
+def part_of(
+    heap: Sequence[AccountItem], version: int, since: int | None, part: int, parts: int, digest: str, as_of: datetime
+) -> AccountsPart:
+    """The part that says these items."""
+    customers: list[Customer] = []
+    contracts: list[Contract] = []
+    balances: dict[str, Decimal] = {}
+    gone: dict[str, list[str]] = {"customer": [], "contract": []}
+    for item in heap:
+        match item:
+            case Customer():
+                customers.append(item)
+            case Contract():
+                contracts.append(item)
+            case (contract_id, Decimal() as amount):
+                balances[contract_id] = amount
+            case (kind, its_id):
+                gone[kind].append(its_id)
+    return AccountsPart(
+        version=version,
+        since=since,
+        part=part,
+        parts=parts,
+        digest=digest,
+        as_of=as_of,
+        customers=tuple(customers),
+        contracts=tuple(contracts),
+        balances=balances,
+        removed_customers=tuple(gone["customer"]),
+        removed_contracts=tuple(gone["contract"]),
+    )
 
 
 def customer_hash(customer: Customer) -> int:

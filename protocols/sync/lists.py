@@ -99,7 +99,7 @@ def cut(
 ) -> list[TokensPart]:
     """The parts of a list, or of what changed of one; at least one."""
     items: list[Token | str] = [*removed, *tokens]
-    heaps = list(heaped((len(_encode(item)) for item in items), items))
+    heaps = list(heaped(map(size_of, items), items))
     return [
         TokensPart(
             version=version,
@@ -112,6 +112,11 @@ def cut(
         )
         for number, heap in enumerate(heaps, 1)
     ]
+
+
+def size_of(item: object) -> int:
+    """An item's bytes as JSON."""
+    return len(_encode(item))
 
 
 def heaped(sizes: Iterable[int], items: Iterable[T]) -> Iterator[list[T]]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import aiomqtt
 
+from protocols.sync.account_lists import AccountsPart
 from protocols.sync.codec import decode, encode
 from protocols.sync.down import Ack, Command, DesiredAccounts, DesiredTariffs, DesiredTokens
 from protocols.sync.filters import DesiredFilter
@@ -31,6 +32,7 @@ class EdgeDouble:
         self.tariffs: list[DesiredTariffs] = []
         self.filters: list[DesiredFilter] = []
         self.parts: list[TokensPart] = []
+        self.account_parts: list[AccountsPart] = []
         self.commands: list[Command] = []
 
     async def subscribe(self) -> None:
@@ -48,6 +50,8 @@ class EdgeDouble:
                 self.documents.append(decode(DesiredTokens, message.payload))
             elif heard.rest == ("desired", "tokens.part"):
                 self.parts.append(decode(TokensPart, message.payload))
+            elif heard.rest == ("desired", "accounts.part"):
+                self.account_parts.append(decode(AccountsPart, message.payload))
             elif heard.rest == ("desired", "accounts"):
                 self.accounts.append(decode(DesiredAccounts, message.payload))
             elif heard.rest == ("desired", "tariffs"):

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import insert
 
 from cloud.ingest.batches import store_batch
+from cloud.ingest.parted_lists import RESEND_AFTER, PartedLists, Sent, to_send
 from cloud.ingest.presence import store_birth, store_state
-from cloud.ingest.token_lists import RESEND_AFTER, Sent, TokenLists, to_send
+from cloud.ingest.token_lists import TokenSource
 from cloud.store.engine import Store
 from cloud.store.tables import tokens
 from cloud.tokens import queries
@@ -47,6 +48,10 @@ class Line:
         return found
 
 
+def lists_of(store: Store, line: Line, broker: str = "here") -> PartedLists:
+    return PartedLists(store, broker, line.publish, TokenSource(store))
+
+
 async def add(store: Store, *uids: str) -> None:
     async with store.write() as connection:
         for uid in uids:
@@ -79,7 +84,7 @@ def digest(*listed: Token) -> str:
 
 async def test_first_the_whole_list_then_what_changed(store: Store) -> None:
     line = Line()
-    lists = TokenLists(store, "here", line.publish)
+    lists = lists_of(store, line)
     await meet(store)
     await add(store, "A", "B")
     await lists.flush(NOW)
@@ -102,7 +107,7 @@ async def test_first_the_whole_list_then_what_changed(store: Store) -> None:
 
 async def test_one_that_could_not_use_what_changed_is_sent_the_whole_once(store: Store) -> None:
     line = Line()
-    lists = TokenLists(store, "here", line.publish)
+    lists = lists_of(store, line)
     await meet(store)
     await add(store, "A")
     await says(store, 1, 1)
@@ -121,7 +126,7 @@ async def test_one_that_could_not_use_what_changed_is_sent_the_whole_once(store:
 
 async def test_it_goes_where_the_edge_is_and_only_while_it_is_there(store: Store) -> None:
     line, elsewhere = Line(), Line()
-    here, there = TokenLists(store, "here", line.publish), TokenLists(store, "there", elsewhere.publish)
+    here, there = lists_of(store, line), lists_of(store, elsewhere, "there")
     await meet(store)
     await add(store, "A")
     await there.flush(NOW)
@@ -135,7 +140,7 @@ async def test_it_goes_where_the_edge_is_and_only_while_it_is_there(store: Store
 
 async def test_another_list_under_the_same_version_is_replaced(store: Store) -> None:
     line = Line()
-    lists = TokenLists(store, "here", line.publish)
+    lists = lists_of(store, line)
     await add(store, "A")
     right = digest(Token(uid="A", contract_id="C"))
     await meet(store, documents={"tokens": 1}, digests={"tokens": right})
@@ -150,7 +155,7 @@ async def test_another_list_under_the_same_version_is_replaced(store: Store) -> 
 
 async def test_an_edge_of_before_gets_all_in_one_message(store: Store) -> None:
     line = Line()
-    lists = TokenLists(store, "here", line.publish)
+    lists = lists_of(store, line)
     await store_birth(store, EDGE, birth(), NOW, is_first=True)
     await add(store, "A", "B")
     await lists.flush(NOW)
@@ -161,7 +166,7 @@ async def test_an_edge_of_before_gets_all_in_one_message(store: Store) -> None:
 
 async def test_many_tokens_come_in_parts_and_a_change_of_one_in_one(store: Store) -> None:
     line = Line()
-    lists = TokenLists(store, "here", line.publish)
+    lists = lists_of(store, line)
     await meet(store)
     await add(store, "A")
     place = {"domain": EDGE.domain, "source": "hub", "edge_id": "", "document_version": 1, "updated_at": NOW}

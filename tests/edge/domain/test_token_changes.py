@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud.ingest.token_lists import Sent, to_send
+from cloud.ingest.parted_lists import Sent, to_send
 from edge.domain.events import Done
 from edge.domain.list_events import TokensListed
 from edge.domain.token_changes import token_digest
@@ -35,7 +35,7 @@ def token(uid: str, contract_id: str = "C") -> Token:
 
 @dataclass
 class Hub:
-    """The hub's side as `cloud.ingest.token_lists` has it, over a dictionary in place of a database."""
+    """The hub's side as `cloud.ingest.parted_lists` has it, over a dictionary in place of a database."""
 
     tokens: dict[str, tuple[Token, int]] = field(default_factory=dict)
     gone: dict[str, int] = field(default_factory=dict)
