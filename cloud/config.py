@@ -1,4 +1,5 @@
 """The hub's settings: a TOML file, overridden by environment variables OHMSTEAD_CLOUD_* (OHMSTEAD_CLOUD_MQTT_HOST …).
+Paths in `[mqtt]` are relative to the file.
 
 OHMSTEAD_TIMELINE, which every process of a run shares, stands between the two.
 """
@@ -58,13 +59,41 @@ class BrokerSettings(BaseModel):
     port: Port = Field(1883, description="Its port.")
     username: str | None = Field(None, description="The hub's account at the broker.")
     password: SecretStr | None = Field(None, description="Its password.")
+    password_file: Path | None = Field(
+        None, description="File with the password, in place of it; read at every connect."
+    )
+    tls: bool = Field(False, description="Encrypt, and check the broker's certificate; 8883 is the usual port then.")
+    ca_file: Path | None = Field(None, description="Certificates to trust instead of the system's.")
+    certificate_file: Path | None = Field(None, description="Client certificate.")
+    key_file: Path | None = Field(
+        None, description="The client certificate's key, without a passphrase; in the same file without it."
+    )
+    server_name: str | None = Field(
+        None, min_length=1, description="The name in the broker's certificate, where it is not the host."
+    )
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        files = ("ca_file", "certificate_file", "key_file", "server_name")
+        if not self.tls and (given := [name for name in files if getattr(self, name) is not None]):
+            raise ValueError(f"{given[0]} is for TLS only: set tls = true")
+        if self.key_file is not None and self.certificate_file is None:
+            raise ValueError("key_file needs a certificate_file")
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("password and password_file exclude each other")
+        return self
+
+    def beside(self, folder: Path) -> Self:
+        """The same with paths relative to a folder."""
+        names = ("password_file", "ca_file", "certificate_file", "key_file")
+        return self.model_copy(update={name: folder / at for name in names if (at := getattr(self, name)) is not None})
 
 
 class MqttSettings(BrokerSettings):
     """The broker, or several: the hub is at all of them, each edge at one."""
 
     brokers: tuple[BrokerSettings, ...] = Field(
-        (), max_length=8, description="All brokers, each with host, port, username and password, in place of these."
+        (), max_length=8, description="All brokers, each with what stands above, in place of it."
     )
     client_id: str = Field("ohmstead-hub", description="The name of the hub's session; one hub, one name.")
 
@@ -75,6 +104,10 @@ class MqttSettings(BrokerSettings):
         if len({(each.host, each.port) for each in self.brokers}) < len(self.brokers):
             raise ValueError("a broker stands here twice")
         return self
+
+    def beside(self, folder: Path) -> Self:
+        own = super().beside(folder)
+        return own.model_copy(update={"brokers": tuple(each.beside(folder) for each in self.brokers)})
 
     @property
     def endpoints(self) -> tuple[BrokerSettings, ...]:
@@ -152,7 +185,7 @@ def load(path: Path | None) -> Settings:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise BadText(f"{path}: {error}") from error
     try:
-        return Settings(**document)
+        settings = Settings(**document)
     except SettingsError as error:
         raise BadText(f"environment OHMSTEAD_CLOUD_*: {error}") from error
     except ValidationError as error:
@@ -160,6 +193,9 @@ def load(path: Path | None) -> Settings:
         lines = [f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems]
         where = f"{path} and environment" if path is not None else "environment OHMSTEAD_CLOUD_*"
         raise BadText("\n".join([f"{len(lines)} problem(s) in the settings ({where}):", *lines])) from error
+    if path is None:
+        return settings
+    return settings.model_copy(update={"mqtt": settings.mqtt.beside(path.parent.absolute())})
 
 
 def described() -> list[tuple[str, FieldInfo]]:

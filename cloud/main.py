@@ -19,7 +19,7 @@ from cloud import config
 from cloud.clock import clock_of
 from cloud.config import Settings
 from cloud.log import configure_log
-from cloud.serve import serve
+from cloud.serve import broker_problems, serve
 from cloud.store import keys
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
@@ -76,6 +76,7 @@ def run(config_file: ConfigOption = None) -> None:
     Prints the URL it listens on, and ends cleanly on SIGTERM or SIGINT.
     """
     settings = config.load(config_file)
+    _expect_usable(settings)
     configure_log()
 
     async def work() -> None:
@@ -101,8 +102,15 @@ def migrate_database(config_file: ConfigOption = None) -> None:
 def check(config_file: ConfigOption = None) -> None:
     """Read the settings, tell every problem at once, and show what is in force; the password is never shown."""
     settings = config.load(config_file)
+    _expect_usable(settings)
     typer.echo(json.dumps(json.loads(settings.model_dump_json(exclude={"timeline"})), indent=2))
     typer.echo(f"timeline: {settings.timeline}")
+
+
+def _expect_usable(settings: Settings) -> None:
+    """Raises BadText naming each file of the brokers' settings that cannot be used."""
+    if problems := broker_problems(settings):
+        raise BadText("\n".join(problems))
 
 
 def create_key(

@@ -16,7 +16,8 @@ import uvicorn
 
 from cloud import app as web
 from cloud.clock import clock_of
-from cloud.config import Settings
+from cloud.config import BrokerSettings, Settings
+from cloud.ingest.broker_tls import BrokerTls
 from cloud.ingest.brokers import BrokerAddress
 from cloud.ingest.link import Ingest
 from cloud.live import Bell, BrokerPresence
@@ -114,9 +115,25 @@ def brokers_of(settings: Settings) -> tuple[BrokerAddress, ...]:
             port=each.port,
             username=each.username,
             password=each.password.get_secret_value() if each.password else None,
+            password_file=each.password_file,
+            tls=_tls_of(each) if each.tls else None,
             client_id=settings.mqtt.client_id,
         )
         for each in settings.mqtt.endpoints
+    )
+
+
+def broker_problems(settings: Settings) -> list[str]:
+    """What is wrong with the files that the brokers' settings name."""
+    return [problem for broker in brokers_of(settings) for problem in broker.problems()]
+
+
+def _tls_of(chosen: BrokerSettings) -> BrokerTls:
+    return BrokerTls(
+        ca_file=chosen.ca_file,
+        certificate_file=chosen.certificate_file,
+        key_file=chosen.key_file,
+        server_name=chosen.server_name,
     )
 
 

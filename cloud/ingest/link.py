@@ -130,8 +130,8 @@ class Ingest:
 
     async def _serve_connection(self, broker: BrokerAddress) -> str:
         """From connect to loss; returns why it ended."""
-        client = client_of(broker)
         try:
+            client = client_of(broker)
             async with client, asyncio.TaskGroup() as tasks:
                 downlink = Downlink(self._store, broker.name, self._publisher(client))
                 tasks.create_task(self._hear(client, broker, downlink), name="hear")
@@ -140,7 +140,7 @@ class Ingest:
                 self._presence.connected.add(broker.name)
                 self._metrics.broker_connected.labels(broker.name).set(1)
                 _log.info("broker_connected", broker=broker.name)
-        except aiomqtt.MqttError as error:
+        except (aiomqtt.MqttError, BadText) as error:  # BadText: a file of its settings is gone
             return str(error)
         except BaseExceptionGroup as group:
             lost, others = group.split(aiomqtt.MqttError)
