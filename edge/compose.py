@@ -29,7 +29,7 @@ from edge.chargers.password_change import PasswordChange
 from edge.chargers.profile_change import ProfileChange
 from edge.code_parts import presented_codes
 from edge.config import EdgeConfig
-from edge.disk_parts import ballast_of, ready_ledger, shedder, tell_found
+from edge.disk_parts import ballast_of, ready_ledger, shedder, summer_of, tell_found
 from edge.files_parts import file_server, offers_of
 from edge.ledger.account_totals import Totaller
 from edge.ledger.ledger import Ledger
@@ -80,6 +80,7 @@ BEGUN_AGAIN: Final = (
     "disk",
     "soundness",
     "seal",
+    "sums",
     "packing",
     "accounts",
     "statements",
@@ -150,6 +151,7 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
             "local": lambda: _after(ready, lambda: local.run(lambda: ports.note("local", local.port))),
             "staff": lambda: _after(ready, doorkeeper.run),
             "seal": lambda: _after(ready, Sealer(ledger, inbox, clock).run),
+            "sums": lambda: _after(ready, summer_of(config, ledger, inbox, clock).run),
             "packing": lambda: _after(ready, Packer(ledger, inbox, clock).run),
             "disk": lambda: _after(ready, shedder(config, agent, ledger, ballast, ledger_metrics).run),
             "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),

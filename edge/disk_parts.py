@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from zoneinfo import ZoneInfo
 
 from edge.agent import Agent
 from edge.config import EdgeConfig
 from edge.domain.disk_events import LEDGER_DAMAGED, DiskLevel, LedgerReplaced
 from edge.domain.telemetry import MARKS_ONLY, NORMAL, STRETCHED
 from edge.ledger.ballast import Ballast
+from edge.ledger.day_sums import Summer, marks
 from edge.ledger.disk import Shedder, Watermarks
 from edge.ledger.ledger import Ledger
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.ledger.recovery import Ready, make_ready
 from edge.ledger.soundness import Checker
-from edge.ports import Clock
+from edge.ports import Clock, Inbox
 
 MB = 1_000_000
 
 
 def ballast_of(config: EdgeConfig) -> Ballast:
     return Ballast(config.data_dir / "ballast", config.disk.ballast_mb * MB)
+
+
+def summer_of(config: EdgeConfig, ledger: Ledger, inbox: Inbox, clock: Clock) -> Summer:
+    """Days are those of the site."""
+    zone = ZoneInfo(config.location.time_zone)
+    return Summer(ledger, marks(ledger.connection), inbox, clock, lambda at: at.astimezone(zone).date())
 
 
 def shedder(config: EdgeConfig, agent: Agent, ledger: Ledger, ballast: Ballast, metrics: LedgerMetrics) -> Shedder:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -15,6 +16,7 @@ from cloud.rest.access import Reader
 from cloud.rest.context import TheHub
 from cloud.rest.paging import answer, read_page_together
 from cloud.rest.problems import documented, not_found
+from protocols.sync.clock import ClockQuality
 from protocols.sync.topics import Stream
 
 
@@ -36,9 +38,35 @@ class StreamSync(BaseModel):
     dead_letters: int
 
 
+class EdgeClock(BaseModel):
+    """How good the edge's clock is, since when. `offset_s` is the hub's time less the edge's, when it connected."""
+
+    quality: ClockQuality
+    noted_at: datetime
+    offset_s: float | None
+
+
+class DaySync(BaseModel):
+    """What a day at the site comes to in a stream: by the edge's word, and (`_here`) by the entries that the hub has.
+    `bills`, `energy_wh` and `amounts` with taxes are those of the money. `proved`: the same entries to the byte;
+    `waiting`: not all have come yet; `differs`; `gone`: some are not here any more, and cannot be had again."""
+
+    day: date
+    stream: Stream
+    state: Literal["waiting", "proved", "differs", "gone"]
+    entries: int
+    entries_here: int
+    bills: int
+    bills_here: int
+    energy_wh: int
+    energy_wh_here: int
+    amounts: dict[str, Decimal]
+    amounts_here: dict[str, Decimal]
+
+
 class EdgeSync(BaseModel):
     """An edge's way to the hub. `broker`: by which it was heard last. `reported_at` is the edge's time of what it told
-    itself, once a minute while it can be heard."""
+    itself, once a minute while it can be heard. `days` are the last seven that it has summed."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -68,6 +96,22 @@ class EdgeSync(BaseModel):
                     "bytes_saved_today": 700000,
                     "deferred": 0,
                     "last_ack_at": "2026-03-02T08:30:39Z",
+                    "clock": {"quality": "synchronised", "noted_at": "2026-03-02T06:00:00Z", "offset_s": -0.04},
+                    "days": [
+                        {
+                            "day": "2026-03-01",
+                            "stream": "money",
+                            "state": "proved",
+                            "entries": 96,
+                            "entries_here": 96,
+                            "bills": 24,
+                            "bills_here": 24,
+                            "energy_wh": 412_300,
+                            "energy_wh_here": 412_300,
+                            "amounts": {"EUR": "245.31"},
+                            "amounts_here": {"EUR": "245.31"},
+                        }
+                    ],
                     "documents": [
                         {
                             "name": "tokens",
@@ -93,6 +137,8 @@ class EdgeSync(BaseModel):
     bytes_saved_today: int
     deferred: int
     last_ack_at: datetime | None
+    clock: EdgeClock | None
+    days: list[DaySync]
     documents: list[Document]
 
 

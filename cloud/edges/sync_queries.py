@@ -11,8 +11,9 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.edges import queries
+from cloud.edges.day_queries import days_of
 from cloud.store.sync_tables import sync_gaps, sync_reports
-from protocols.sync.present import StreamBacklog, SyncReport
+from protocols.sync.present import ClockReport, StreamBacklog, SyncReport
 from protocols.sync.topics import Stream
 
 _REPORT: Final = TypeAdapter(SyncReport)
@@ -30,7 +31,11 @@ async def shown(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list
     for row in (await connection.execute(counted)).mappings():
         gaps[row["edge_id"], row["stream"]] = row["count"]
     edges = {each["edge_id"]: each for each in await queries.shown(connection, rows)}
-    return [_shown(row, edges[row["edge_id"]], reported.get(row["edge_id"]), gaps) for row in rows]
+    days = await days_of(connection, domain, edge_ids)
+    return [
+        {**_shown(row, edges[row["edge_id"]], reported.get(row["edge_id"]), gaps), "days": days.get(row["edge_id"], [])}
+        for row in rows
+    ]
 
 
 def _shown(
@@ -55,8 +60,16 @@ def _shown(
         "bytes_saved_today": report.bytes_saved_today,
         "deferred": report.deferred,
         "last_ack_at": report.last_ack_at,
+        "clock": _clock(report.clock),
         "documents": edge["documents"],
     }
+
+
+def _clock(clock: ClockReport | None) -> dict[str, Any] | None:
+    if clock is None:
+        return None
+    offset_s = clock.offset_ms / 1000 if clock.offset_ms is not None else None
+    return {"quality": clock.quality, "noted_at": clock.noted_at, "offset_s": offset_s}
 
 
 def _stream(

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.ingest import chain_seals, projection, telemetry
+from cloud.ingest import chain_seals, day_sums, open_sessions, projection, telemetry
 from cloud.ingest.changes import Changes, Origin, project
 from cloud.ingest.forks import EDGE_FORKED, foreign_entries
 from cloud.ingest.positions import Position, lock_position, set_position
@@ -96,6 +96,13 @@ async def _store(
     if taken.changes.seals:
         events, missing = await chain_seals.take(connection, origin, taken.changes.seals)
         taken.events += events
+    is_lost, apart = missing is not None, None
+    if taken.changes.sums:
+        await day_sums.take(connection, origin, taken.changes.sums)
+    if taken.changes.open_told:
+        events, apart = await open_sessions.take(connection, origin, *taken.changes.open_told[-1], fresh)
+        taken.events += events
+    missing = min((seq for seq in (missing, apart) if seq is not None), default=None)
     for shed in taken.changes.shed:
         await _pass_over_shed(connection, origin, shed)
     if taken.dead:
@@ -106,7 +113,7 @@ async def _store(
         there = Position(seq=missing - 1, dead=there.dead)
     await set_position(connection, address, batch.epoch, batch.stream, there, now)
     if missing is not None:
-        return await _step_back(connection, origin, batch, missing, taken.events)
+        return await _step_back(connection, origin, batch, missing, taken.events, is_lost=is_lost)
     await feed.append(connection, taken.events)
     rejected = await _rejected(connection, address, batch, there.dead)
     return Stored(
@@ -119,18 +126,18 @@ async def _store(
 
 
 async def _step_back(
-    connection: AsyncConnection, origin: Origin, batch: Batch, missing: int, events: list[FeedEvent]
+    connection: AsyncConnection,
+    origin: Origin,
+    batch: Batch,
+    missing: int,
+    events: list[FeedEvent],
+    *,
+    is_lost: bool,
 ) -> Stored:
-    """Entries that were here are gone: everything from the first of them on is asked for again, and what is here is
-    known by its ids. What the edge has no more is passed over with its next birth."""
-    body = AlarmRaised(
-        alarm_id=f"hub.entries_missing.{origin.epoch}.{batch.stream}",
-        alarm="entries_missing",
-        severity=Severity.CRITICAL,
-        text=f"Entry {missing} of the {batch.stream} stream, and perhaps others, were here and are not any more; the"
-        " edge is asked for all since. Look at the hub's database and how it was restored",
-    )
-    events += await projection.raise_once(connection, origin, body, f"missing-{batch.stream}-{missing}")
+    """Everything from an entry on is asked for again, and what is here is known by its ids; `is_lost`: entries that
+    were here are gone. What the edge has no more is passed over with its next birth."""
+    if is_lost:
+        events += await day_sums.tell_missing(connection, origin, batch.stream, missing)
     await feed.append(connection, events)
     return Stored(ack=Ack(epoch=batch.epoch, stream=batch.stream, seq=missing - 1, resend=True))
 
@@ -187,6 +194,8 @@ async def _take_carefully(
             taken.events += events
             taken.good.append(entry.seq)
             taken.changes.seals += changes.seals
+            taken.changes.sums += changes.sums
+            taken.changes.open_told += changes.open_told
             taken.changes.shed += changes.shed
             taken.changes.readings += changes.readings
             taken.changes.newest_at = max(entry.at, taken.changes.newest_at or entry.at)

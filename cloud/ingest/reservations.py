@@ -9,7 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.changes import Origin, ReservationBody, Row
-from cloud.store.engine import insert_missing
+from cloud.store.engine import upsert
 from cloud.store.station_tables import reservations
 from protocols.sync.upkeep import ReservationEnded, ReservationMade
 
@@ -19,7 +19,8 @@ async def write(connection: AsyncConnection, origin: Origin, told: Sequence[Rese
     for body in told:
         match body:
             case ReservationMade():
-                await connection.execute(insert_missing(connection, reservations), _row(body, origin))
+                told = upsert(connection, reservations, "made_at", "expires_at")  # again: the edge's clock was put on
+                await connection.execute(told, _row(body, origin))
             case ReservationEnded():
                 its = reservations.c
                 end = update(reservations).where(

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.ingest import day_sums
 from cloud.ingest.changes import Origin
 from cloud.ingest.projection import raise_once, write_alarms
 from cloud.store.engine import Store, upsert
@@ -36,9 +37,10 @@ async def write_report(
     """Keep it in place of the one before; `at` is the edge's own time."""
     row = {**origin.key, "epoch": origin.epoch, "document": _REPORT.dump_json(report).decode(), "reported_at": at}
     await connection.execute(upsert(connection, sync_reports, "epoch", "document", "reported_at"), row)
+    events = await day_sums.prove(connection, origin)
     lag = lag_of(report, at)
     if lag <= LAG_ALARM:
-        return await write_alarms(connection, origin, [], [(ALARM_ID, origin.received_at)])
+        return events + await write_alarms(connection, origin, [], [(ALARM_ID, origin.received_at)])
     waiting = ", ".join(f"{each.stream} {each.last_seq - each.acked_seq}" for each in report.streams if each.oldest_at)
     body = AlarmRaised(
         alarm_id=ALARM_ID,
@@ -46,7 +48,7 @@ async def write_report(
         severity=Severity.WARNING,
         text=f"What edge {origin.address.edge_id} has to tell waits since {at - lag:%Y-%m-%d %H:%M} UTC: {waiting}",
     )
-    return await raise_once(connection, origin, body, f"lag-{int(at.timestamp())}")
+    return events + await raise_once(connection, origin, body, f"lag-{int(at.timestamp())}")
 
 
 async def note_gap(store: Store, address: EdgeAddress, stream: Stream, now: datetime) -> None:

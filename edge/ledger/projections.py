@@ -13,6 +13,7 @@ from edge.domain.transaction import Transaction
 from edge.ledger import device_projections
 from edge.ledger.bill_tables import corrected_seq, keep_decision
 from edge.ledger.customer_tables import keep_customers
+from edge.ledger.day_sums import MARK
 from edge.ledger.partitions import stored
 from edge.ledger.payment_tables import keep as keep_payment
 from edge.ledger.receipt_tables import keep_receipt
@@ -136,8 +137,10 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
             raise AssertionError("of the telemetry stream, which has no other tables")
         case TransactionStarted() | TransactionMerged() | IdTokenRefused() | EntriesShed():
             pass  # the journal is their only place; an open transaction's row comes with its checkpoint
-        case OpenTransactionsTold() | DaySummed():
+        case OpenTransactionsTold():
             pass  # for the hub to compare
+        case DaySummed() as sum_of_day:
+            rows.add("meta", "set_meta", MARK + sum_of_day.stream, str(sum_of_day.last_seq))
         case ClockNoted() as noted:
             rows.add("meta", "set_meta", "clock", encode({"at": at, "noted": noted}).decode())
         case TransactionEnded() as ended:
