@@ -54,6 +54,8 @@ from edge.ports import Clock, Inbox
 from edge.receipt_parts import receipt_desk
 from edge.security_parts import security_parts
 from edge.site_rules import rules_of
+from edge.standby.stream import Streamer
+from edge.standby_parts import attach as attach_standby
 from edge.supervise import run_together
 from edge.system_clock import machine_clock
 from edge.token_file import ensure_token, read_token
@@ -90,9 +92,14 @@ BEGUN_AGAIN: Final = (
 """What the site can do without for a while."""
 
 
-async def run_agent(config: EdgeConfig, clock: Clock) -> None:
-    """Run until SIGTERM or SIGINT. Raises LedgerError, BadText or OSError when it cannot start."""
-    registry = CollectorRegistry()
+async def run_agent(
+    config: EdgeConfig, clock: Clock, registry: CollectorRegistry | None = None, streamer: Streamer | None = None
+) -> None:
+    """Run until SIGTERM or SIGINT; with a streamer as one of two boxes.
+
+    Raises LedgerError, BadText or OSError when it cannot start, StandDown when the other box is to serve.
+    """
+    registry = registry or CollectorRegistry()
     token = ensure_token(token_path(config))
     ballast, ledger_metrics = ballast_of(config), LedgerMetrics(registry)
     found = await ready_ledger(config, ballast, clock)
@@ -164,6 +171,9 @@ async def run_agent(config: EdgeConfig, clock: Clock) -> None:
         }
         if (checker := tell_found(found, agent, ledger)) is not None:
             parts["soundness"] = lambda: _after(ready, checker.run)
+        if streamer is not None:
+            attach_standby(streamer, ledger, agent)
+            parts["standby"] = streamer.run
         if payments is not None:
             parts["payments"] = lambda: _after(ready, payments.run)
         if polled is not None:

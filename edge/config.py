@@ -31,6 +31,7 @@ from edge.disk_config import DiskSettings
 from edge.modbus_config import ModbusSettings
 from edge.payment_config import PaymentSettings
 from edge.receipt_config import ReceiptSettings
+from edge.standby_config import StandbySettings
 from edge.tariff_config import Sheet, TariffRuleSettings, TariffSettings
 from edge.toml_lines import key_lines, line_of
 from edge.uplink_config import UplinkSettings
@@ -357,6 +358,7 @@ class EdgeConfig(BaseSettings):
     bills: BillSettings = Field(default_factory=BillSettings, description="decisions upon bills")
     accounts: AccountSettings = Field(default_factory=AccountSettings, description="wallets and debts")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="retention")
+    standby: StandbySettings | None = Field(default=None, description="a second box that takes over")
     disk: DiskSettings = Field(default_factory=DiskSettings, description="what gives way when the disk fills")
     frame_log: FrameLogSettings = Field(default_factory=FrameLogSettings, description="the log of OCPP frames")
     certificates: CertificateSettings = Field(default_factory=CertificateSettings, description="the site CA")
@@ -413,7 +415,9 @@ def load(path: Path) -> EdgeConfig:
         problems = [Problem(path, line_of(lines, at), f"{_dotted(at)}: {what}" if at else what) for at, what in found]
         raise BadConfig(sorted(set(problems), key=lambda p: (p.line or 0, p.text)))
     uplink = config.uplink and config.uplink.beside(path.parent)
-    return config.model_copy(update={"data_dir": path.parent / config.data_dir, "uplink": uplink})
+    standby = config.standby and config.standby.beside(path.parent)
+    places = {"data_dir": path.parent / config.data_dir, "uplink": uplink, "standby": standby}
+    return config.model_copy(update=places)
 
 
 def _reason(message: str) -> str:

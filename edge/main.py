@@ -56,6 +56,7 @@ from edge.qr_commands import qr, qr_check, qr_key
 from edge.receipt_commands import receipt, receipts
 from edge.report_commands import report_app
 from edge.staff_commands import staff_app
+from edge.standby_commands import standby_app
 from edge.statement_commands import statements_app
 from edge.status_board import board
 from edge.sync_commands import sync_app
@@ -116,6 +117,7 @@ app.add_typer(variables_app, name="variables")
 app.add_typer(staff_app, name="staff")
 app.add_typer(till_app, name="till")
 app.add_typer(sync_app, name="sync")
+app.add_typer(standby_app, name="standby")
 for _money_command in (pay, topup, refund, void, settle, payments, reconcile, qr, qr_check, qr_key):
     app.command()(_money_command)
 app.command()(reports)
@@ -142,12 +144,13 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     # All that an agent is made of: loading it takes several times as long as all that the other commands need.
     from edge import log
     from edge.compose import run_agent
+    from edge.pair import run_pair
 
     settings = load_settings(config)
     clock = clock_of(settings)
     log.set_up(settings.log.level, settings.log.format, clock)
     problems: list[str] = []
-    agent = run_agent(settings, clock)
+    agent = run_agent(settings, clock) if settings.standby is None else run_pair(settings, clock, settings.standby)
     del settings  # so that the agent can let go of what it has read
     try:
         asyncio.run(agent)
@@ -161,10 +164,11 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check the configuration file, and what it names for the way to the hub, and name every problem."""
     from edge.site_rules import rules_of  # and with it the decisions
+    from edge.standby_parts import pair_problems
     from edge.uplink_parts import broker_problems
 
     settings = load_settings(config)
-    if problems := broker_problems(settings):
+    if problems := broker_problems(settings) + pair_problems(settings):
         fail("\n".join(f"{config}: {problem}" for problem in problems), code=2)
     stations, evses = len((rules := rules_of(settings)).stations), len(rules.location.evses)
     print(f"{config}: good. {stations} stations with {evses} EVSEs, {len(rules.tariffs)} tariffs.")

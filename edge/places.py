@@ -25,6 +25,11 @@ def staff_path(config: EdgeConfig) -> Path:
     return config.data_dir / "staff.toml"
 
 
+def standby_status_path(config: EdgeConfig) -> Path:
+    """What one of two boxes does just now; written each second while its program runs."""
+    return config.data_dir / "standby.json"
+
+
 def listening_path(config: EdgeConfig) -> Path:
     """Where a running agent notes its ports, for those who left the choice to it (port 0)."""
     return config.data_dir / "listening.json"

@@ -49,7 +49,7 @@ from edge.domain.clock_events import ClockLooked, HubTimeHeard
 from edge.domain.correction_events import BillDecisionAsked
 from edge.domain.customer_events import ContractAltered, CustomersImported
 from edge.domain.decision import Decision
-from edge.domain.disk_events import DiskLooked, LedgerReplaced, SheddingPlanned
+from edge.domain.disk_events import DiskLooked, LedgerReplaced, SheddingPlanned, StandbyLooked
 from edge.domain.events import (
     AlarmDismissed,
     CertificateSigned,
@@ -311,7 +311,7 @@ def decide(site: Site, event: SiteEvent, now: datetime) -> Decision:
             timekeeping.look(site, decision, event, now)
         case HubTimeHeard():
             timekeeping.hear(site, decision, event, now)
-        case (DiskLooked() | SheddingPlanned() | LedgerReplaced()) as looked:
+        case (DiskLooked() | SheddingPlanned() | LedgerReplaced() | StandbyLooked()) as looked:
             disk.decide(site, decision, looked, now)
         case BillDecisionAsked():
             corrections.decide_bill(site, decision, event, now)

@@ -16,7 +16,15 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from edge.domain.decision import Decision
-from edge.domain.disk_events import DiskEvent, DiskLevel, DiskLooked, LedgerReplaced, SheddingPlanned
+from edge.domain.disk_events import (
+    STANDBY_BEHIND,
+    DiskEvent,
+    DiskLevel,
+    DiskLooked,
+    LedgerReplaced,
+    SheddingPlanned,
+    StandbyLooked,
+)
 from edge.domain.site import Site
 from protocols.sync.keeping import EntriesShed
 from protocols.sync.topics import Stream
@@ -40,6 +48,11 @@ def decide(site: Site, decision: Decision, event: DiskEvent, now: datetime) -> N
             decision.journal(site, now, shed)
         case LedgerReplaced(alarm=alarm, text=text):
             decision.raise_alarm(site, now, alarm, Severity.CRITICAL, text, site.epoch[:8])
+        case StandbyLooked(is_behind=True, why=why):
+            text = f"the site runs on one box alone: {why}. If this box fails, what it has acknowledged since is lost"
+            decision.raise_alarm(site, now, STANDBY_BEHIND, Severity.WARNING, text, "agent")
+        case StandbyLooked():
+            decision.clear_alarm(site, now, STANDBY_BEHIND, "agent")
         case _:
             assert_never(event)
 

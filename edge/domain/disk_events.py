@@ -48,7 +48,17 @@ class LedgerReplaced:
     text: str
 
 
-DiskEvent = DiskLooked | SheddingPlanned | LedgerReplaced
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandbyLooked:
+    """Whether the second box has all that is acknowledged here; `why` it has not, for a person."""
+
+    is_behind: bool
+    why: str
+
+
+DiskEvent = DiskLooked | SheddingPlanned | LedgerReplaced | StandbyLooked
 LEDGER_DAMAGED: Final = "ledger_damaged"
 LEDGER_COPIED: Final = "ledger_copied"
 LEDGER_FORKED: Final = "ledger_forked"
+STANDBY_BEHIND: Final = "standby_behind"
+STANDBY_HAD_MORE: Final = "standby_had_more"

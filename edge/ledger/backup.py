@@ -72,7 +72,7 @@ def put_back(copy: Path, ledger: Path, edge_id: str, now: datetime, *, is_foreig
         draft = ledger.with_name(f".{ledger.name}.{uuid.uuid4().hex[:8]}")
         try:
             _copy(source, draft)
-            _renew(draft, str(theirs), edge_id)
+            renew(draft, str(theirs), edge_id)
             asyncio.run(_tell(draft, edge_id, copy, now))
             _proved(draft)
             aside = _set_aside(ledger, now)
@@ -115,7 +115,7 @@ def _proved(draft: Path) -> Verified:
     return result
 
 
-def _renew(draft: Path, theirs: str, edge_id: str) -> None:
+def renew(draft: Path, theirs: str, edge_id: str) -> None:
     """A new epoch: the hub has nothing of it yet. Of events and readings that it had under the old one nothing is told
     once more; money is, for the hub knows each bill and posting by its id and takes it once."""
     sql = queries()

@@ -150,6 +150,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 SELECT c.entry, c.is_quarantined, d.entry FROM cdrs AS c LEFT JOIN bill_decisions AS d ON d.bill_seq = c.money_seq
 WHERE c.money_seq = ? AND c.cdr_id = ?
 
+-- name: bills_behind
+SELECT cdr_id FROM cdrs WHERE money_seq > ? ORDER BY money_seq
+
 -- name: waiting_bills
 SELECT c.entry, 'quarantined', NULL FROM cdrs AS c INDEXED BY cdrs_quarantined
 WHERE c.is_quarantined AND NOT EXISTS (SELECT 1 FROM bill_decisions AS d WHERE d.bill_seq = c.money_seq)

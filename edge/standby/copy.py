@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from edge.replica import NOWHERE, BadShipment, Place, Shipment
+from edge.replica import NOWHERE, BadShipment, Shipment
 
 ROLL_AFTER_BYTES: Final = 16_000_000
 _NAME, _DRAFT = "copy.sqlite", "copy.draft"
@@ -76,12 +76,10 @@ class Copy:
         """Have it on the disk. Raises BadShipment where it does not follow what is here, OSError."""
         if shipment.after != self.place:
             raise BadShipment(f"what follows {shipment.after} came, and here is {self.place}")
-        if self._open is None or self._open.tell() > ROLL_AFTER_BYTES:
-            self._roll()
-        assert self._open is not None
-        self._open.write(shipment.encode())
-        self._open.flush()
-        os.fdatasync(self._open.fileno())
+        file = self._open
+        if file is None or file.tell() > ROLL_AFTER_BYTES:
+            file = self._roll()
+        _append(file, shipment)
         self.place = shipment.upto
 
     # --- into the copy ---
@@ -121,16 +119,15 @@ class Copy:
     def _parts(self) -> list[Path]:
         return sorted(self._folder.glob("pages-*"))
 
-    def _roll(self) -> None:
+    def _roll(self) -> BinaryIO:
         """Begin the next file. It says first where it begins, so that the place is known whatever is in it."""
         if self._open is not None:
             self._open.close()
         self._number += 1
-        self._open = _opened(self._folder / f"pages-{self._number:010}")
-        self._open.write(Shipment(after=self.place, upto=self.place, page_bytes=4096, frames=b"").encode())
-        self._open.flush()
-        os.fdatasync(self._open.fileno())
+        file = self._open = _opened(self._folder / f"pages-{self._number:010}")
+        _append(file, Shipment(after=self.place, upto=self.place, page_bytes=4096, frames=b""))
         _keep_names(self._folder)
+        return file
 
     def _recover(self) -> None:
         """After an end of any kind: what was confirmed is here, behind it perhaps half of what was not."""
@@ -151,6 +148,12 @@ class Copy:
                     file.truncate(good)
         if parts:
             self._open = parts[-1].open("ab")
+
+
+def _append(file: BinaryIO, shipment: Shipment) -> None:
+    file.write(shipment.encode())
+    file.flush()
+    os.fdatasync(file.fileno())
 
 
 def _shipments(file: BinaryIO) -> Iterator[Shipment]:
