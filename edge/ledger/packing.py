@@ -80,7 +80,7 @@ class Packer:
             found = await self._ledger.look(look)
             is_all = sum(len(each.numbers) for each in found) < readings.MOST_WAITING
             for group in groups(found):
-                event = await self._ledger.look(partial(pack_group, group))
+                event = await self._ledger.look(partial(pack_group, group=group))
                 reply = await self._inbox.ask(event)
                 if isinstance(reply, Refused):
                     log.error("not_packed", reason=reply.reason, rows=len(event.numbers))
