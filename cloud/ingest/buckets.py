@@ -13,24 +13,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
 from functools import reduce
 from itertools import groupby
 from operator import mul, sub
 from typing import Final, NamedTuple
 
+from cloud.store.telemetry_tables import LONGEST_GAP_MS
 from protocols.errors import BadEntry
 from protocols.sync.blocks import Curve
 from protocols.terms import Measurand
 
 QUARTER_MS: Final = 15 * 60 * 1_000
 LONGEST_HOLD_MS: Final = 3_600_000
-LONGEST_GAP: Final = timedelta(days=7)
-"""Over which what a register gained is counted."""
 REGISTERS: Final = frozenset({Measurand.ENERGY_REGISTER, Measurand.ENERGY_EXPORT_REGISTER})
 MAX_FILTERS: Final = 8
 """Whose names a bucket keeps."""
-_LONGEST_GAP_MS: Final = LONGEST_GAP // timedelta(milliseconds=1)
 _INT64: Final = 2**63 - 1
 _MAX_MS: Final = 253_370_764_800_000
 """The year 9999."""
@@ -107,7 +104,7 @@ def join(before: Bucket, after: Bucket, *, is_register: bool) -> Bucket:
     held_ms, held_sum = before.held_ms + after.held_ms, before.held_sum + after.held_sum
     gained_wh = before.gained_wh + after.gained_wh
     if is_register:
-        if is_same and gap_ms <= _LONGEST_GAP_MS and after.first > before.last:
+        if is_same and gap_ms <= LONGEST_GAP_MS and after.first > before.last:
             gained_wh += after.first - before.last
     elif is_same and gap_ms <= LONGEST_HOLD_MS:
         held_ms += gap_ms

@@ -109,7 +109,7 @@ async def fetch_page(
 ) -> Page:
     """Run the query page by page, sorted by `sort`, whose columns must name a row uniquely and never change."""
     if page.cursor is not None:
-        values = zip(_open(page.cursor, sort), sort, strict=True)
+        values = zip(open_cursor(page.cursor, sort), sort, strict=True)
         seen = tuple_(*(literal(value, column.type) for value, column in values))
         place = tuple_(*sort)
         query = query.where(place < seen if is_newest_first else place > seen)
@@ -117,7 +117,7 @@ async def fetch_page(
     rows = (await connection.execute(query)).mappings().all()
     shown = rows[: page.limit]
     has_more = len(rows) > page.limit
-    return Page(rows=shown, next_cursor=_seal([shown[-1][column] for column in sort]) if has_more else None)
+    return Page(rows=shown, next_cursor=seal_cursor([shown[-1][column] for column in sort]) if has_more else None)
 
 
 def answer_page(documents: Sequence[Document], next_cursor: str | None) -> Response:
@@ -132,12 +132,13 @@ def answer(document: Document, status: int = 200, headers: Mapping[str, str] | N
     return Response(body, status, headers=dict(headers or {}), media_type="application/json")
 
 
-def _seal(values: Sequence[Any]) -> str:
+def seal_cursor(values: Sequence[Any]) -> str:
+    """A place in a list, for `open_cursor`."""
     return base64.urlsafe_b64encode(to_json(list(values))).rstrip(b"=").decode()
 
 
-def _open(cursor: str, sort: Sequence[ColumnElement[Any]]) -> list[Any]:
-    """The sort key in a cursor. Raises Problem 400."""
+def open_cursor(cursor: str, sort: Sequence[ColumnElement[Any]]) -> list[Any]:
+    """The sort key in a cursor, of the types of these columns. Raises Problem 400."""
     try:
         values = orjson.loads(base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
         if not isinstance(values, list) or len(values) != len(sort):

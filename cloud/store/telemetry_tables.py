@@ -8,13 +8,16 @@ the times of its readings.
 from __future__ import annotations
 
 from base64 import b64encode
+from typing import Final
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, String, Table, Text
 
 from cloud.store.columns import METADATA, domain, key
 from cloud.store.types import UtcTime
 
-_NO_DATA = '"data":""'
+LONGEST_GAP_MS: Final = 7 * 24 * 3_600_000
+"""Between two readings of a register, over which what it gained is counted."""
+_NO_DATA: Final = '"data":""'
 
 telemetry_blocks = Table(
     "telemetry_blocks",

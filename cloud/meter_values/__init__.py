@@ -1,0 +1,1 @@
+"""What EVSEs and meters measured: REST resources `…/meter-values` and `…/energy`."""
