@@ -28,6 +28,7 @@ from cloud.filters import api as filters
 from cloud.jobs import api as jobs
 from cloud.local_lists import api as local_lists
 from cloud.locations import api as locations
+from cloud.meter_values import api as meter_values
 from cloud.meters import api as meters
 from cloud.metrics import Metrics
 from cloud.monitor_events import api as monitor_events
@@ -50,6 +51,7 @@ from cloud.tokens import api as tokens
 SLICES: Final = (
     locations,
     meters,
+    meter_values,
     device_model,
     reservations,
     local_lists,

@@ -44,6 +44,7 @@ from tests.cloud.samples import (
     event_journal,
     minute,
     money_journal,
+    telemetry_journal,
     till_journal,
 )
 
@@ -80,6 +81,7 @@ NAMES = {
     "location_id": "site-1",
     "edge_id": "edge-1",
     "station_id": "CP-1",
+    "evse_id": "1",
     "session_id": "edge-1-tx-1",
     "cdr_id": "edge-1-cdr-1",
     "uid": "04A2B3C4",
@@ -123,6 +125,7 @@ async def fill(store: Store) -> None:
     await store_batch(store, EDGE, batch(device_journal(8)), minute(10))
     await store_batch(store, EDGE, batch(access_journal(16)), minute(10))
     await store_batch(store, EDGE, batch(till_journal(10)), minute(11))
+    await store_batch(store, EDGE, batch(telemetry_journal(4)), minute(11))
     shared = {"edge_id": EDGE.edge_id, "domain": OWN, "detail": "", "issued_at": minute(1), "expires_at": minute(2)}
     async with store.write() as connection:
         await connection.execute(
