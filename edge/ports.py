@@ -25,6 +25,7 @@ from protocols.charger.inquiries import Inquiry
 from protocols.site.code_requests import ConnectorRef
 from protocols.site.requests import ClaimStations
 from protocols.site.view import EvseView, SiteTotals, Snapshot
+from protocols.sync.comparing import DaySummed
 from protocols.sync.down import Command, RejectedEntry
 from protocols.sync.payments import Payment, PaymentMethod, ProviderReconciled, TillSession
 from protocols.sync.present import Birth, ClockReport, Live
@@ -257,11 +258,12 @@ class StreamFacts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncFacts:
     """How far the journal is from the hub. `documents` are the hub's that are applied, by name, with the version;
-    `clock` is what was noted of it last."""
+    `clock` is what was noted of it last, `days` what each stream came to when it was summed last."""
 
     streams: tuple[StreamFacts, ...]
     documents: dict[str, int]
     clock: ClockReport | None = None
+    days: tuple[DaySummed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

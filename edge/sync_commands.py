@@ -55,8 +55,16 @@ def clock_line(clock: dict[str, Any]) -> str:
     return f"The clock is {clock['quality'].replace('_', ' ')} since {clock['noted_at'][:19]}Z; {heard}."
 
 
+def _money_line(told: dict[str, Any]) -> str:
+    """What the hub was told that the money came to, for a person who compares it."""
+    amounts = ", ".join(f"{amount} {currency}" for currency, amount in told["amounts"].items()) or "nothing"
+    energy = f"{told['energy_wh'] / 1000:.3f} kWh"
+    return f"Summed last: {told['day']}, {told['bills']} bills, {energy}, {amounts} with taxes."
+
+
 def _lines(found: dict[str, Any]) -> list[str]:
     clock = [clock_line(found["clock"])] if found["clock"] is not None else []
+    clock += [_money_line(each) for each in found["days"] if each["stream"] == "money"]
     if not found["is_running"]:
         return ["The agent does not run: this is what its ledger has.", *clock]
     allowance = ""

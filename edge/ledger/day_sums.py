@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Final
 
 import msgspec
+from pydantic import TypeAdapter
 
 from edge.domain.proof_events import DayReckoned
 from edge.ledger.queries import queries
@@ -32,7 +33,8 @@ CHUNK_BYTES: Final = 256 * 1024
 PAUSE_S: Final = 0.02
 """Between chunks, for whoever else reads."""
 MARK: Final = "day_summed:"
-"""What the ledger's marks of how far was summed begin with; the stream's name follows."""
+"""What the names begin with by which the ledger keeps the last sum of each stream; the stream's name follows."""
+_SUM: Final = TypeAdapter(DaySummed)
 _BILL: Final = b'"kind":"cdr_issued"}}'
 
 
@@ -89,10 +91,15 @@ class RunningSum:
             self.amounts[cdr.currency] = self.amounts.get(cdr.currency, Decimal()) + cdr.total_cost.incl_vat
 
 
-def marks(connection: sqlite3.Connection) -> dict[Stream, int]:
-    """How far each stream was summed; those of which nothing was are left out."""
+def last_sums(connection: sqlite3.Connection) -> tuple[DaySummed, ...]:
+    """The last sum of each stream; those of which nothing was summed are left out."""
     found = dict(connection.execute(queries()["meta"]).fetchall())
-    return {stream: int(found[MARK + stream]) for stream in Stream if MARK + stream in found}
+    return tuple(_SUM.validate_json(found[MARK + stream]) for stream in Stream if MARK + stream in found)
+
+
+def marks(connection: sqlite3.Connection) -> dict[Stream, int]:
+    """How far each stream was summed."""
+    return {each.stream: each.last_seq for each in last_sums(connection)}
 
 
 class Summer:

@@ -140,7 +140,7 @@ def append(rows: Rows, entry: Entry, encoded: bytes, at: str) -> None:
         case OpenTransactionsTold():
             pass  # for the hub to compare
         case DaySummed() as sum_of_day:
-            rows.add("meta", "set_meta", MARK + sum_of_day.stream, str(sum_of_day.last_seq))
+            rows.add("meta", "set_meta", MARK + sum_of_day.stream, encode(sum_of_day).decode())
         case ClockNoted() as noted:
             rows.add("meta", "set_meta", "clock", encode({"at": at, "noted": noted}).decode())
         case TransactionEnded() as ended:

@@ -1,11 +1,12 @@
 """How far the journal is from the hub, as the ledger has it. Looks at the ends of it only, however much waits."""
 
 from __future__ import annotations
-from edge.ledger.clock_tables import clock_report
-from edge.ledger.journal import last_seq, time_of_next
 
 import sqlite3
 
+from edge.ledger.clock_tables import clock_report
+from edge.ledger.day_sums import last_sums
+from edge.ledger.journal import last_seq, time_of_next
 from edge.ledger.queries import queries
 from edge.ports import StreamFacts, SyncFacts
 from protocols.sync.topics import Stream
@@ -28,5 +29,8 @@ def sync_facts(connection: sqlite3.Connection) -> SyncFacts:
             )
         )
     return SyncFacts(
-        streams=tuple(streams), documents=dict(connection.execute(sql["documents"])), clock=clock_report(connection)
+        streams=tuple(streams),
+        documents=dict(connection.execute(sql["documents"])),
+        clock=clock_report(connection),
+        days=last_sums(connection),
     )

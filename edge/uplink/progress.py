@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from edge.ports import Clock, SyncFacts
 from edge.uplink.metrics import UplinkMetrics
+from protocols.sync.comparing import DaySummed
 from protocols.sync.present import ClockReport, StreamBacklog, SyncReport
 from protocols.sync.topics import Stream
 
@@ -151,6 +152,18 @@ def status_of(report: SyncReport, facts: SyncFacts) -> dict[str, Any]:
         "deferred": report.deferred,
         "documents": facts.documents,
         "clock": _clock(report.clock),
+        "days": [_day(each) for each in facts.days],
+    }
+
+
+def _day(told: DaySummed) -> dict[str, Any]:
+    return {
+        "stream": told.stream.value,
+        "day": told.day.isoformat(),
+        "entries": told.count,
+        "bills": told.bills,
+        "energy_wh": told.energy_wh,
+        "amounts": {currency: str(amount) for currency, amount in told.amounts.items()},
     }
 
 
