@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -23,9 +23,13 @@ from deploy.demo.site import Edge, Hub
 from edge.domain.meters import METER_SILENT, METERS_DISAGREE
 from edge.domain.polled import NOT_STEERED
 from edge.domain.unbilled import ENERGY_WITHOUT_TRANSACTION
+from edge.ledger import readings
 from edge.ledger.bill_tables import bill_of
+from edge.ledger.journal import read_entries
+from edge.ledger.packing import blocks_of
 from protocols.ocpi.cdr import Cdr
-from protocols.sync.codec import decode_entry
+from protocols.sync.blocks import Curve, TelemetryBlock, curves_in
+from protocols.sync.codec import MAX_SEQ, decode_entry
 from protocols.sync.topics import Stream
 from protocols.terms import Measurand
 
@@ -35,6 +39,7 @@ ROUNDING_WH: Final = 10
 ABOUT_ENERGY: Final = (METERS_DISAGREE, METER_SILENT, ENERGY_WITHOUT_TRANSACTION, NOT_STEERED)
 _ALARMS: Final = "SELECT body FROM entries WHERE stream = 'event' AND instr(body, '\"alarm_raised\"') ORDER BY seq"
 _CDR: Final = TypeAdapter(Cdr)
+_EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 # --- between the parts ---
@@ -161,24 +166,37 @@ def check_telemetry(ledger: Path, cdrs: Iterable[Cdr]) -> list[str]:
     spans = {cdr.session_id: (cdr.meter_start_wh, cdr.meter_stop_wh) for cdr in cdrs if not cdr.quarantine}
     problems = []
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
-        for seq, body in database.execute("SELECT seq, body FROM entries WHERE stream = 'telemetry'"):
-            readings = json.loads(body)["body"]
-            if (span := spans.get(readings["transaction_id"])) is None:
+        for curve in _curves(database):
+            if curve.measurand is not Measurand.ENERGY_REGISTER or curve.transaction_id not in spans:
                 continue
-            first, last = span
-            for measurand, value, *_ in readings["samples"]:
-                is_within = first - ROUNDING_WH <= value <= last + ROUNDING_WH
-                if measurand == Measurand.ENERGY_REGISTER and not is_within:
-                    problems.append(f"telemetry {seq} reads {value} Wh, its bill is about {first} to {last}")
+            first, last = spans[curve.transaction_id]
+            problems += [
+                f"the telemetry of {curve.transaction_id} reads {value} Wh, its bill is about {first} to {last}"
+                for value in curve.values
+                if not first - ROUNDING_WH <= value <= last + ROUNDING_WH
+            ]
     return problems
+
+
+def _curves(database: sqlite3.Connection) -> Iterator[Curve]:
+    """All that was kept of the meters: in blocks, and waiting to be packed into one."""
+    for _, entry in read_entries(database, Stream.TELEMETRY, 0, MAX_SEQ):
+        body = decode_entry(entry).body
+        if isinstance(body, TelemetryBlock):
+            yield from curves_in(body)
+    waiting = readings.waiting(database, before=_EVER, after=_EVER)
+    for each in waiting:
+        for block in blocks_of(each.station_id, each.evse_id, readings.kept(database, each.numbers)):
+            yield from curves_in(block)
 
 
 def compare_journal(ledger: Path, hub_database: Path) -> list[str]:
     """Every way in which the hub's raw entries differ from the edge's journal, byte by byte, and what is not acked."""
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
         mine = {
-            (stream, seq): bytes(body)
-            for stream, seq, body in database.execute("SELECT stream, seq, body FROM entries")
+            (stream.value, seq): bytes(body)
+            for stream in Stream
+            for seq, body in read_entries(database, stream, 0, MAX_SEQ)
         }
         acked = dict(database.execute("SELECT stream, seq FROM acked"))
         (epoch,) = database.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
@@ -209,11 +227,11 @@ def compare_journal(ledger: Path, hub_database: Path) -> list[str]:
 
 
 def _gaps(database: sqlite3.Connection) -> list[str]:
-    query = "SELECT stream, COUNT(*), MIN(seq), MAX(seq) FROM journal GROUP BY stream"
+    found = {stream: [seq for seq, _ in read_entries(database, stream, 0, MAX_SEQ)] for stream in Stream}
     return [
-        f"the journal's {stream} has {count} entries from {first} to {last}"
-        for stream, count, first, last in database.execute(query)
-        if (first, last) != (1, count)
+        f"the journal's {stream} has {len(seqs)} entries from {seqs[0]} to {seqs[-1]}"
+        for stream, seqs in found.items()
+        if seqs != list(range(1, len(seqs) + 1))
     ]
 
 

@@ -29,7 +29,7 @@ log = structlog.get_logger("ledger")
 
 LOOK_EVERY_S: Final = 5.0
 STEP_ROWS: Final = 500
-UNSENT_ROWS: Final = 5_000
+UNSENT_ROWS: Final = 2_000
 """So many entries that the hub does not have are given up at a time, and told in one entry."""
 EASED_BY_PERCENT: Final = 5
 """A level is left when the disk is so much emptier than where it begins."""

@@ -152,7 +152,7 @@ def time_of_next(connection: sqlite3.Connection, after_seq: int) -> datetime | N
         for number in _days_behind(connection, after_seq):
             found = connection.execute(_of(number, "time_of_telemetry"), (after_seq,)).fetchone()
             if found is not None:
-                return _EPOCH + found[0] * _MILLISECOND
+                return _EPOCH + int(found[0]) * _MILLISECOND
     return None
 
 

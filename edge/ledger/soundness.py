@@ -126,8 +126,8 @@ def _look(path: Path, until_s: float | None, rest: Callable[[], int] = lambda: 0
                 return f"{path.name} is a database, and no ledger", True
             connection.execute("SELECT MAX(length(at)) FROM (SELECT at FROM journal ORDER BY rowid DESC LIMIT 500)")
             days = sorted(name for name in found if name.startswith("telemetry_"))
-            rest = (name for name in found if name not in (*_FIRST, *_LAST, *days))
-            names = [*_FIRST, *rest, *_LAST, *days]
+            others = [name for name in found if name not in (*_FIRST, *_LAST, *days)]
+            names = [*_FIRST, *others, *_LAST, *days]
             for name in (each for each in names if each in found):
                 for (problem,) in connection.execute(f"PRAGMA quick_check('{name}')"):
                     if problem != "ok":

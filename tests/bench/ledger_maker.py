@@ -20,6 +20,7 @@ from edge.domain.accounts import post_cdr
 from edge.domain.phases import Phase
 from edge.domain.pricing.price import ENGINE, price_session
 from edge.domain.transaction import Transaction
+from edge.ledger import partitions
 from edge.ledger.chain import link
 from edge.ledger.ledger import Ledger
 from edge.ledger.projections import encode
@@ -98,6 +99,8 @@ def make_ledger(path: Path, edge_id: str, sizes: LedgerSizes, until: datetime) -
         maker = _Maker(f"{edge_id}-{epoch[:8]}", sizes, until, genesis)
         for first in range(0, sizes.transactions, _CHUNK):
             rows = maker.chunk(range(first, min(first + _CHUNK, sizes.transactions)))
+            partitions.write(connection, maker.telemetry)
+            maker.telemetry.clear()
             for statement, values in rows.items():
                 connection.executemany(queries()[statement], values)
             if first and first % _TELL_EVERY == 0:
@@ -118,6 +121,8 @@ class _Maker:
         self._begin = until - timedelta(days=sizes.days)
         self._step = timedelta(days=sizes.days) / sizes.transactions
         self._seq = {"money": 0, "event": 0, "telemetry": 0}
+        self.telemetry: list[partitions.Stored] = []
+        """Of the last chunk, which go into tables of their own."""
         bodies = _bodies()
         self._templates = {name: _template(body) for name, body in bodies.items()}
         self._legs = _replaced(encode(bodies["posting"].legs))
@@ -148,7 +153,10 @@ class _Maker:
             self._seq[stream] += 1
             names[b"seq"] = self._seq[stream]
             body = self._templates[template] % names
-            rows["append"].append((stream, self._seq[stream], text, None if is_kept_apart else body))
+            if stream == "telemetry":
+                self.telemetry.append(partitions.Stored(self._seq[stream], at, body, None))
+            else:
+                rows["append"].append((stream, self._seq[stream], text, None if is_kept_apart else body))
             return body
 
         journal("money", "started")

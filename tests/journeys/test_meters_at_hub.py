@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from cloud.store.telemetry_tables import entry_of
 from deploy.demo.site import Site
 from edge.local.client import local_client
 from firmware_sim.modbus.device import Device, DeviceClock, serving
 from firmware_sim.modbus.misbehaviour import Kind
 from protocols.site.requests import GetStatus
+from protocols.sync.blocks import TelemetryBlock, curves_in
 from protocols.sync.codec import decode_entry
-from protocols.sync.up import MeterValuesSampled
 from protocols.terms import Measurand
 from tests.journeys.harness import a_site
 from tests.journeys.test_modbus_meters import METER
@@ -54,16 +55,16 @@ class MeteredSite:
             return found
 
     def telemetry(self, meter_id: str) -> dict[Measurand, int]:
-        """The newest value of each measurand of the whole meter, from the raw entries at the hub."""
+        """The newest value of each measurand of the whole meter, from the entries at the hub as they came."""
         with contextlib.closing(sqlite3.connect(f"file:{self.site.hub.database}?mode=ro", uri=True)) as database:
-            rows = database.execute("SELECT raw FROM entries WHERE stream = 'telemetry' ORDER BY seq").fetchall()
-        bodies = [decode_entry(raw).body for (raw,) in rows]
+            rows = database.execute("SELECT head, data FROM telemetry_blocks ORDER BY seq").fetchall()
+        bodies = [decode_entry(entry_of(*row)).body for row in rows]
         return {
-            sample.measurand: sample.value
+            curve.measurand: curve.values[-1]
             for body in bodies
-            if isinstance(body, MeterValuesSampled) and (body.station_id, body.evse_id) == (meter_id, 0)
-            for sample in body.samples
-            if sample.phase is None
+            if isinstance(body, TelemetryBlock) and (body.station_id, body.evse_id) == (meter_id, 0)
+            for curve in curves_in(body)
+            if curve.phase is None
         }
 
 
@@ -98,12 +99,12 @@ async def registers_and_power_are_in_the_telemetry(lot: MeteredSite) -> None:
         grid, roof = lot.telemetry("GRID"), lot.telemetry("ROOF")
         return all(any(name in told for name in kinds) for told in (grid, roof) for kinds in (power, energy))
 
-    await wait_until(have_all, 30)
+    await wait_until(have_all, 45)  # a quarter of an hour is 15 s here
     grid, roof = lot.telemetry("GRID"), lot.telemetry("ROOF")
     assert grid.get(Measurand.POWER, 0) - grid.get(Measurand.POWER_EXPORT, 0) == HOUSE_W - SUN_W
     assert roof.get(Measurand.POWER, 0) - roof.get(Measurand.POWER_EXPORT, 0) == -SUN_W
     exported_wh = roof[Measurand.ENERGY_EXPORT_REGISTER]
-    await wait_until(lambda: lot.telemetry("ROOF")[Measurand.ENERGY_EXPORT_REGISTER] > exported_wh, 30)
+    await wait_until(lambda: lot.telemetry("ROOF")[Measurand.ENERGY_EXPORT_REGISTER] > exported_wh, 60)
 
 
 async def the_present_is_shown_and_how_old_it_is(lot: MeteredSite) -> None:

@@ -11,8 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edge.ledger.journal import read_entries
 from firmware_sim.modbus.device import DeviceClock, serving
 from firmware_sim.modbus.misbehaviour import Kind
+from protocols.sync.blocks import TelemetryBlock
+from protocols.sync.codec import decode_entry
+from protocols.sync.topics import Stream
 from tests.journeys.lot import DEVICE, SPEED, WATCHDOG_S, Lot, lot_of
 from tests.kit import wait_until
 
@@ -65,12 +69,12 @@ async def meter(lot: Lot, meter_id: str) -> dict[str, Any]:
 
 
 def kept_of(lot: Lot) -> set[tuple[str, int]]:
-    """Of whom meter values are in the journal."""
+    """Of whom meter values are kept."""
     uri = f"file:{lot.edge.ledger}?mode=ro"
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as database:
-        bodies = [json.loads(row[0]) for row in database.execute("SELECT body FROM journal WHERE stream = 'telemetry'")]
-    found = [body.get("body", body) for body in bodies]
-    return {(body["station_id"], body["evse_id"]) for body in found}
+        bodies = [decode_entry(entry).body for _, entry in read_entries(database, Stream.TELEMETRY, 0, 10**6)]
+        packed = {(body.station_id, body.evse_id) for body in bodies if isinstance(body, TelemetryBlock)}
+        return packed | set(database.execute("SELECT DISTINCT station_id, evse_id FROM readings"))
 
 
 async def open_alarms(lot: Lot) -> list[str]:
