@@ -13,7 +13,7 @@ from typing import Final
 
 import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, and_, or_, select, update
+from sqlalchemy import RowMapping, and_, bindparam, or_, select, update
 
 from cloud.ingest.desired_documents import DesiredDocuments
 from cloud.ingest.parted_lists import Publish
@@ -52,12 +52,13 @@ class Downlink:
         self._documents.forget(address)
         self._born.add(address)
 
-    async def flush(self, now: datetime) -> None:
-        """Publish all that waits."""
-        await self._send_commands(now)
+    async def flush(self, now: datetime) -> bool:
+        """Publish what waits. Returns whether there may be more commands: a rollout brings thousands at once."""
+        has_more = await self._send_commands(now)
         await self._documents.flush(now)
+        return has_more
 
-    async def _send_commands(self, now: datetime) -> None:
+    async def _send_commands(self, now: datetime) -> bool:
         """Send what waits and is not too late; what is too late is marked so and never sent."""
         await self._repeat_commands(now)
         edge = and_(edges.c.domain == commands.c.domain, edges.c.edge_id == commands.c.edge_id)
@@ -66,23 +67,30 @@ class Downlink:
         async with self._store.read() as connection:
             query = waiting.order_by(commands.c.issued_at).limit(BATCH_COMMANDS)
             rows = (await connection.execute(query)).mappings().all()
+        marks = []
         for row in rows:
-            status, detail = "sent", ""
-            if row["expires_at"] <= now:
-                status, detail = "expired", "The broker could not be reached in time; the command was never sent."
-            else:
-                try:
-                    command = _command(row)
-                except ValueError as error:  # kept by another version of the hub, and not understood by this one
-                    status, detail = "failed", f"The command cannot be read and was not sent: {error}"[:500]
-                else:
-                    address = EdgeAddress(row["domain"], row["edge_id"])
-                    await self._publish(address.command(row["id"]), encode(command), False)
-            mark = update(commands).where(
-                commands.c.domain == row["domain"], commands.c.id == row["id"], commands.c.status == "queued"
-            )
+            status, detail = await self._send_command(row, now)
+            its = {"of_domain": row["domain"], "of_id": row["id"]}
+            marks.append({**its, "its_status": status, "its_detail": detail})
+        if marks:
+            mine = (commands.c.domain == bindparam("of_domain"), commands.c.id == bindparam("of_id"))
+            mark = update(commands).where(*mine, commands.c.status == "queued")
+            mark = mark.values(status=bindparam("its_status"), detail=bindparam("its_detail"))
             async with self._store.write() as connection:
-                await connection.execute(mark.values(status=status, detail=detail))
+                await connection.execute(mark, marks)
+        return len(rows) == BATCH_COMMANDS
+
+    async def _send_command(self, row: RowMapping, now: datetime) -> tuple[str, str]:
+        """What became of it, and why."""
+        if row["expires_at"] <= now:
+            return "expired", "The broker could not be reached in time; the command was never sent."
+        try:
+            command = _command(row)
+        except ValueError as error:  # kept by another version of the hub, and not understood by this one
+            return "failed", f"The command cannot be read and was not sent: {error}"[:500]
+        address = EdgeAddress(row["domain"], row["edge_id"])
+        await self._publish(address.command(row["id"]), encode(command), False)
+        return "sent", ""
 
     async def _repeat_commands(self, now: datetime) -> None:
         """What was sent to edges that are born since, perhaps to where they were before."""
