@@ -258,7 +258,9 @@ class Ingest:
             while True:
                 rang.clear()
                 async with self._turn:
-                    await self._patiently(lambda: downlink.flush(self._clock()))
+                    has_more = await self._patiently(lambda: downlink.flush(self._clock()))
+                if has_more:
+                    continue
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(POLL_EVERY_S):
                         await rang.wait()
