@@ -64,13 +64,13 @@ class Postgres:
         self._fsync = "on" if waits_for_disk else "off"
         self._binaries = binaries
         self._folder = Path(tempfile.mkdtemp(prefix="ohmstead-postgres-"))
-        self._data = self._folder / "data"
+        self.data = self._folder / "data"
         self._owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         if self._owner is not None:
             os.chown(self._folder, self._owner.pw_uid, self._owner.pw_gid)
         self._names = 0
         try:
-            self._run("initdb", "-D", str(self._data), "-U", "ohmstead", "-A", "trust", "-E", "UTF8", "--no-sync")
+            self._run("initdb", "-D", str(self.data), "-U", "ohmstead", "-A", "trust", "-E", "UTF8", "--no-sync")
             self.start()
         except BaseException:
             self.close()
@@ -79,11 +79,11 @@ class Postgres:
     def start(self) -> None:
         places = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
         options = f"-p {self.port} {places} -c fsync={self._fsync}"
-        self._run("pg_ctl", "-D", str(self._data), "-w", "-l", str(self._folder / "log"), "-o", options, "start")
+        self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self._folder / "log"), "-o", options, "start")
 
     def stop(self, mode: str = "fast") -> None:
         """`immediate` is a crash."""
-        self._run("pg_ctl", "-D", str(self._data), "-w", "-m", mode, "stop")
+        self._run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")
 
     def new_database(self, like_url: str | None = None) -> str:
         """The URL of a fresh database: empty, or a copy of another one, to which nobody may be connected."""
@@ -94,7 +94,7 @@ class Postgres:
         return f"postgresql+asyncpg://ohmstead@127.0.0.1:{self.port}/{name}"
 
     def close(self) -> None:
-        if (self._data / "postmaster.pid").exists():
+        if (self.data / "postmaster.pid").exists():
             self.stop("immediate")
         shutil.rmtree(self._folder, ignore_errors=True)
 
