@@ -56,9 +56,9 @@ def test_the_first_look_tells_and_then_only_what_has_parted(speed: float) -> Non
     )
     machine.pass_(3600, speed=speed)
     assert clock.look(machine.wall) is None
-    machine.pass_(1, step_s=0.9, speed=speed)
+    machine.pass_(1, step_s=0.9 * speed, speed=speed)
     assert clock.look(machine.wall) is None
-    machine.pass_(1, step_s=0.2, speed=speed)  # slewing comes to a second, too
+    machine.pass_(1, step_s=0.2 * speed, speed=speed)  # slewing comes to a second, too
     assert clock.look(machine.wall) is not None
     assert clock.look(machine.wall) is None
     machine.pass_(1, step_s=-7200, speed=speed)
