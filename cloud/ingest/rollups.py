@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.buckets import QUARTER_MS, REGISTERS, Bucket, Series, Sourced, bucket_of_all, join, join_any
 from cloud.ingest.changes import Origin
+from cloud.store.bulk import insert_many
 from cloud.store.curves import LONGEST_ENTRY, curves_of_row, ms_of
-from cloud.store.engine import upsert
 from cloud.store.tables import locations
 from cloud.store.telemetry_tables import days, hours, quarter_hours, telemetry_blocks
 from protocols.terms import Measurand
@@ -98,7 +98,7 @@ async def _add_longer(
             is_register = series[0] in REGISTERS
             whole = reduce(lambda one, other, of=is_register: join(one, other, is_register=of), buckets)  # type: ignore[misc]
             rows.append(_row(way, (station_id, evse_id, begins_at), series, whole))
-    await _write(way, table, rows)
+    await insert_many(way.connection, table, rows, "replace")
 
 
 async def _extend(way: _Way, table: Table, news: News) -> set[Slot]:
@@ -117,7 +117,7 @@ async def _extend(way: _Way, table: Table, news: News) -> set[Slot]:
             after[series] = joined
         else:
             rows += [_row(way, slot, series, bucket) for series, bucket in after.items()]
-    await _write(way, table, rows)
+    await insert_many(way.connection, table, rows, "replace")
     return crossed
 
 
@@ -144,7 +144,7 @@ async def _make_quarters(way: _Way, slots: Iterable[Slot], news: News) -> None:
             made_from = (before[series].blocks if series in before else 0) + new[series]
             if bucket is not None and bucket.blocks >= made_from:
                 rows.append(_row(way, slot, series, bucket))
-    await _write(way, quarter_hours, rows)
+    await insert_many(way.connection, quarter_hours, rows, "replace")
 
 
 async def _load(way: _Way, table: Table, slots: Collection[Slot]) -> dict[Slot, dict[Series, Bucket]]:
@@ -158,11 +158,6 @@ async def _load(way: _Way, table: Table, slots: Collection[Slot]) -> dict[Slot, 
                 row[5:]
             )
     return found
-
-
-async def _write(way: _Way, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        await way.connection.execute(upsert(way.connection, table), rows)
 
 
 def _placed(table: Table) -> Select[Any]:

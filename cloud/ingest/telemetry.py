@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest import rollups
@@ -18,6 +18,7 @@ from cloud.ingest.buckets import Bucket, Series
 from cloud.ingest.changes import Origin
 from cloud.ingest.readings import ReadBlock
 from cloud.ingest.rollups import Slot
+from cloud.store.bulk import insert_many
 from cloud.store.curves import time_of
 from cloud.store.engine import Store
 from cloud.store.tables import entries, stream_positions
@@ -58,8 +59,8 @@ async def store(
         }
         for block in fresh
     ]
+    await insert_many(connection, telemetry_blocks, rows)
     if rows:
-        await connection.execute(insert(telemetry_blocks), rows)
         await rollups.add(connection, origin, _by_slot(fresh))
 
 
