@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Select, Table, and_, exists, func, or_, select, update
+from sqlalchemy import Select, Table, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.ingest.parted_lists import Parts
@@ -78,16 +78,22 @@ async def _tell_some(store: Store, domain: int, now: datetime) -> int:
         await connection.execute(book.with_for_update())
         rows = (await connection.execute(due)).all()
         await account_book.tell(connection, domain, rows, None)
-        for row in rows:
-            mine = and_(
-                account_totals.c.domain == domain,
-                account_totals.c.account == row.account,
-                account_totals.c.currency == row.currency,
-                account_totals.c.edge_id == row.edge_id,
-            )
-            await connection.execute(update(account_totals).where(mine).values(is_due=False))
+        if rows:
+            told = [{"of": row.account, "in": row.currency, "at": row.edge_id} for row in rows]
+            await connection.execute(_NOT_DUE.where(account_totals.c.domain == domain), told)
         await connection.execute(update(account_books).where(account_books.c.domain == domain).values(told_at=now))
     return len(rows)
+
+
+_NOT_DUE: Final = (
+    update(account_totals)
+    .where(
+        account_totals.c.account == bindparam("of"),
+        account_totals.c.currency == bindparam("in"),
+        account_totals.c.edge_id == bindparam("at"),
+    )
+    .values(is_due=False)
+)
 
 
 def _domains_due(now: datetime) -> Select[Any]:
