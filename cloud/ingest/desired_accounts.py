@@ -43,7 +43,7 @@ from protocols.sync.lists import total, written
 from protocols.sync.topics import EdgeAddress
 
 BALANCES_EVERY: Final = timedelta(seconds=10)
-SUMS_AT_ONCE: Final = 2_000
+SUMS_AT_ONCE: Final = 500
 ROWS_AT_ONCE: Final = 1_000
 
 
