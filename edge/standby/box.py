@@ -35,6 +35,8 @@ class Box:
         self._path = path
         self._edge_id = edge_id
         self.is_serving = False
+        self.goes_alone = False
+        """It is about to, and asks whether it may: the other hears of it before anything is acknowledged."""
         self.memory: Memory | None = Memory(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def remember(self, memory: Memory) -> Self:
@@ -71,7 +73,7 @@ class Box:
             term=self.term,
             is_active=memory is not None and memory.is_active,
             is_serving=self.is_serving,
-            is_alone=memory is not None and memory.is_alone,
+            is_alone=self.goes_alone or (memory is not None and memory.is_alone),
             began=memory.began if memory is not None else None,
         )
 

@@ -274,23 +274,23 @@ class Streamer:
     async def _go_alone(self) -> None:
         """Return when this box may acknowledge what the other does not have, or is in step again, or has ended."""
         async with self._turning:
+            self._box.goes_alone = True
             while self._is_in_step and self._ended is None:
-                if self._follower is not None and self._follower.has_all:
-                    await asyncio.to_thread(self._box.note_alone, is_alone=False)
-                    return
-                await asyncio.to_thread(self._box.note_alone, is_alone=True)
                 async with asyncio.TaskGroup() as tasks:
                     asked = tasks.create_task(self._ask())  # which tells the other that we go alone
                     seen = tasks.create_task(self._see_witness())
                 if await self._is_deposed(asked.result()):
-                    return
+                    break
                 if asked.result() is not None or seen.result():
                     self._touched_s = time.monotonic()
+                    # Not before: a box that was never allowed to must not serve alone when it is started again.
+                    await asyncio.to_thread(self._box.note_alone, is_alone=True)
                     slow = "is too slow" if self._follower is not None else "does not answer"
                     self._fall(f"the standby {slow}", may_take_over=asked.result() is None)
                     self._metrics.fell_behind.inc()
                 else:
                     await asyncio.sleep(0.1)
+            self._box.goes_alone = False
 
     def _fall(self, why: str, *, may_take_over: bool) -> None:
         if self._is_in_step:
