@@ -24,11 +24,8 @@ _TIMEX_BYTES: Final = 512
 
 
 def boottime_s() -> float:
-    """Goes on while the machine sleeps, and is never set; where there is none, the one that stands still meanwhile."""
-    try:
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    except OSError:
-        return time.monotonic()
+    """Goes on while the machine sleeps, and is never set."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class SystemClock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from edge.agent import Agent
 from edge.domain.rules import SiteRules
 from edge.ledger.backup import back_up, put_back
+from edge.ledger.day_sums import Summer, marks
 from edge.ledger.ledger import Ledger
 from edge.ledger.packing import Packer
 from edge.ledger.restore import restore
@@ -24,6 +26,7 @@ from edge.ledger.sealing import Sealer
 from edge.ledger.sync_reading import sync_facts
 from edge.ledger.trim import Retention, Trimmer
 from edge.metrics import AgentMetrics
+from edge.system_clock import SystemClock
 from edge.uplink.metrics import UplinkMetrics
 from edge.uplink.progress import Progress
 from edge.uplink.settings import BrokerSettings, UplinkSettings
@@ -116,7 +119,11 @@ class EdgeSide:
         ledger.forget_jobs(self.clock())
         read_back = partial(restore, ledger, self._rules)
         registry = self._registry = CollectorRegistry()
-        agent = Agent(read_back(), ledger, self.clock, AgentMetrics(registry), lambda: ledger.with_writer(read_back))
+        watch = SystemClock(
+            monotonic_s=time.monotonic, is_synchronised=lambda: False, has_rtc=True, boot_id="the only boot"
+        )
+        again = partial(ledger.with_writer, read_back)
+        agent = Agent(read_back(), ledger, self.clock, AgentMetrics(registry), again, watch)
         metrics = UplinkMetrics(registry)
         progress = Progress(partial(ledger.look, sync_facts), self.clock, datetime.date, metrics)
         uplink = MqttUplink(SETTINGS, ADDRESS, ledger, agent, agent, metrics, progress)
@@ -139,6 +146,7 @@ class EdgeSide:
             self.agent = agent
             tasks.create_task(uplink.run())
             tasks.create_task(Sealer(ledger, agent, self.clock).run())
+            tasks.create_task(Summer(ledger, marks(ledger.connection), agent, self.clock, datetime.date).run())
             tasks.create_task(Packer(ledger, agent, self.clock).run())
             tasks.create_task(Trimmer(ledger, self.clock, RETENTION).run())
 
