@@ -22,6 +22,7 @@ from edge.domain.transaction import TABLE
 from edge.files.file_metrics import FileMetrics
 from edge.ledger.ledger_metrics import LedgerMetrics
 from edge.metrics import AgentMetrics
+from edge.standby.standby_metrics import StandbyMetrics
 from edge.uplink.metrics import UplinkMetrics
 from protocols.modbus.catalogue import all_profiles, parsed
 from protocols.modbus.profile import DeviceKind, Profile, Transport
@@ -121,7 +122,15 @@ def _default(info: FieldInfo) -> str:
 
 def _metrics() -> str:
     edge = CollectorRegistry()
-    for make in (AgentMetrics, ChargerMetrics, FileMetrics, LedgerMetrics, ModbusMetrics, UplinkMetrics):
+    for make in (
+        AgentMetrics,
+        ChargerMetrics,
+        FileMetrics,
+        LedgerMetrics,
+        ModbusMetrics,
+        StandbyMetrics,
+        UplinkMetrics,
+    ):
         make(edge)
     parts = []
     for room, place, registry in (

@@ -145,7 +145,10 @@ async def run_agent(
         codes = presented_codes(config)
         uplink = uplink_of(config, ledger, agent, agent, clock, registry)
         sync = uplink.sync_status if uplink is not None else None
-        desk = Desk(agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till, receipts, codes, sync)
+        pair = streamer.status if streamer is not None else None
+        desk = Desk(
+            agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till, receipts, codes, sync, pair
+        )
         remembered = wrong_pins(ledger.connection, clock())
         doorkeeper = Doorkeeper(staff_path(config), agent, remembered=remembered)
         local = LocalServer(local_settings, token, agent, desk, registry, doorkeeper)

@@ -134,6 +134,7 @@ class Desk:
         receipts: ReceiptDesk | None = None,
         codes: Codes | None = None,
         sync: Callable[[], Awaitable[dict[str, Any]]] | None = None,
+        standby: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
         self._window = window
         self._commands = commands
@@ -148,6 +149,7 @@ class Desk:
         self._receipts = receipts
         self._codes = codes
         self._sync = sync
+        self._standby = standby
 
     async def answer(self, request: Asked, actor: Actor = OPERATOR) -> Answer:
         """`actor` is who asks, and may: see edge.local.permits."""
@@ -163,7 +165,8 @@ class Desk:
             case GetStatus():
                 async with self._window.still():
                     peers = {"peers": self._claims.status()} if self._claims is not None else {}
-                    return Answer(id=request.id, result=self._window.status() | peers)
+                    standby = {"standby": self._standby()} if self._standby is not None else {}
+                    return Answer(id=request.id, result=self._window.status() | peers | standby)
             case GetSync():
                 if self._sync is None:
                     return Answer(id=request.id, problem="this agent has no hub: there is no [uplink] in its settings")

@@ -1,8 +1,8 @@
 """The site's address: who has it, and how this box takes it, says so and lets go of it again, also when it is killed.
 
 With an interface the address is a second one there (`ip address`), and looked for and announced by ARP (RFC 5227).
-Otherwise two commands of the operator's do it. A child (`python -m edge.standby.address`) waits for the end of the
-agent, however that comes, and lets go of the address then.
+Otherwise two commands of the operator's do it. A child (guard.py) waits for the end of the agent, however that comes, and
+lets go of the address then.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import contextlib
 import fcntl
 import ipaddress
 import json
-import os
-import signal
 import socket
 import struct
 import subprocess
@@ -167,17 +165,7 @@ async def _run(command: Sequence[str]) -> None:
 def _start_guard(down: Sequence[str]) -> subprocess.Popen[bytes]:
     """Its standard input ends with this process."""
     return subprocess.Popen(
-        [sys.executable, "-I", str(Path(__file__)), json.dumps(down)], stdin=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), json.dumps(down)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
     )
-
-
-def _guard(down: Sequence[str]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    while os.read(0, 64):
-        pass
-    subprocess.run(down, check=False, timeout=COMMAND_S)
-
-
-if __name__ == "__main__":
-    _guard(json.loads(sys.argv[1]))
