@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,14 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from cloud.store.telemetry_tables import entry_of
 from deploy.demo.site import Site
 from edge.local.client import local_client
 from firmware_sim.modbus.device import Device, DeviceClock, serving
 from firmware_sim.modbus.misbehaviour import Kind
 from protocols.site.requests import GetStatus
-from protocols.sync.blocks import TelemetryBlock, curves_in
-from protocols.sync.codec import decode_entry
 from protocols.terms import Measurand
 from tests.journeys.harness import a_site
 from tests.journeys.test_modbus_meters import METER
@@ -54,18 +50,11 @@ class MeteredSite:
             found: dict[str, Any] = (await client.ask(GetStatus(id="1"), 10)).result
             return found
 
-    def telemetry(self, meter_id: str) -> dict[Measurand, int]:
-        """The newest value of each measurand of the whole meter, from the entries at the hub as they came."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.site.hub.database}?mode=ro", uri=True)) as database:
-            rows = database.execute("SELECT head, data FROM telemetry_blocks ORDER BY seq").fetchall()
-        bodies = [decode_entry(entry_of(*row)).body for row in rows]
-        return {
-            curve.measurand: curve.values[-1]
-            for body in bodies
-            if isinstance(body, TelemetryBlock) and (body.station_id, body.evse_id) == (meter_id, 0)
-            for curve in curves_in(body)
-            if curve.phase is None
-        }
+    async def measured(self, meter_id: str, resolution: str = "raw") -> dict[str, dict[str, Any]]:
+        """The newest of each measurand of the whole meter, as the hub has it."""
+        path = f"charging-stations/{meter_id}/evses/0/meter-values"
+        told = await self.site.hub.client.all(path, resolution=resolution, phase="")
+        return {each["measurand"]: each for each in sorted(told, key=lambda each: str(each["at"]))}
 
 
 @contextlib.asynccontextmanager
@@ -92,19 +81,28 @@ async def test_the_hub_knows_what_a_sites_meters_show(tmp_path: Path) -> None:
 
 
 async def registers_and_power_are_in_the_telemetry(lot: MeteredSite) -> None:
+    """As blocks of a quarter of an hour, which is 15 s here, and as what those come to."""
     power = (Measurand.POWER, Measurand.POWER_EXPORT)
     energy = (Measurand.ENERGY_REGISTER, Measurand.ENERGY_EXPORT_REGISTER)
 
-    def have_all() -> bool:
-        grid, roof = lot.telemetry("GRID"), lot.telemetry("ROOF")
-        return all(any(name in told for name in kinds) for told in (grid, roof) for kinds in (power, energy))
+    async def have_all() -> bool:
+        both = [await lot.measured(each) for each in ("GRID", "ROOF")]
+        return all(any(name in told for name in kinds) for told in both for kinds in (power, energy))
 
-    await wait_until(have_all, 45)  # a quarter of an hour is 15 s here
-    grid, roof = lot.telemetry("GRID"), lot.telemetry("ROOF")
-    assert grid.get(Measurand.POWER, 0) - grid.get(Measurand.POWER_EXPORT, 0) == HOUSE_W - SUN_W
-    assert roof.get(Measurand.POWER, 0) - roof.get(Measurand.POWER_EXPORT, 0) == -SUN_W
-    exported_wh = roof[Measurand.ENERGY_EXPORT_REGISTER]
-    await wait_until(lambda: lot.telemetry("ROOF")[Measurand.ENERGY_EXPORT_REGISTER] > exported_wh, 60)
+    await wait_until(have_all, 60)
+    for meter_id, expected_w in (("GRID", HOUSE_W - SUN_W), ("ROOF", -SUN_W)):
+        told = {name: each["value"] for name, each in (await lot.measured(meter_id)).items()}
+        assert told.get(Measurand.POWER, 0) - told.get(Measurand.POWER_EXPORT, 0) == expected_w
+    exported_wh = (await lot.measured("ROOF"))[Measurand.ENERGY_EXPORT_REGISTER]["value"]
+
+    async def has_gained() -> bool:
+        return bool((await lot.measured("ROOF"))[Measurand.ENERGY_EXPORT_REGISTER]["value"] > exported_wh)
+
+    await wait_until(has_gained, 60)
+    quarter = await lot.measured("ROOF", "quarter")
+    assert quarter[Measurand.POWER_EXPORT]["value"] == SUN_W
+    gained = quarter[Measurand.ENERGY_EXPORT_REGISTER]["rollup"]
+    assert 0 < gained["energy_wh"] <= SUN_W // 2, "of a quarter of an hour, or two where the one between had no reading"
 
 
 async def the_present_is_shown_and_how_old_it_is(lot: MeteredSite) -> None:
