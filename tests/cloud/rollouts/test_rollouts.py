@@ -12,9 +12,11 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from sqlalchemy import event, insert
 
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
+from cloud.store.tables import sessions
 from tests.cloud.rest_kit import FOREIGN, OWN, as_key, client_over, items
 from tests.cloud.rollouts.rollout_kit import RESET, World, bring_fleet
 from tests.cloud.samples import minute
@@ -198,10 +200,6 @@ async def test_one_job_for_the_stations_of_an_edge_and_what_stops_it_recalls_it(
 
 
 async def test_running_transactions_are_stopped(store: Store, world: World) -> None:
-    from sqlalchemy import insert
-
-    from cloud.store.tables import sessions
-
     common = {"domain": OWN, "evse_id": 1, "contract_id": "C", "start_date_time": minute(1), "meter_start_wh": 0}
     more = {"tariff_id": "t", "currency": "EUR", "updated_at": minute(1)}
     async with store.write() as connection:
@@ -305,3 +303,39 @@ async def test_targets_are_paged_and_filtered(world: World) -> None:
     assert len(await items(world.api, f"/v1/rollouts/{rollout_id}/targets?state=waiting&edge_id=b")) == 2
     command = page["items"][0]["command_id"]
     assert (await world.api.get(f"/v1/commands/{command}")).json()["station_id"] == "CP5"
+
+
+class _Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("dies_at", range(1, 13))
+async def test_a_process_that_dies_at_any_statement_has_told_all_or_none(world: World, dies_at: int) -> None:
+    """As a kill leaves it: what its transaction wrote is not there."""
+    rollout_id = await world.begin(stages=STAGED[:1] + STAGED[2:])
+    executed = deaths = 0
+
+    def die(*_: object) -> None:
+        nonlocal executed, deaths
+        executed += 1
+        if executed == dies_at:
+            deaths += 1
+            raise _Killed
+
+    engine = world.store.writer.sync_engine
+    for _ in range(6):
+        executed = 0
+        event.listen(engine, "before_cursor_execute", die)
+        try:
+            with contextlib.suppress(_Killed):
+                await world.driver().move_all()
+        finally:
+            event.remove(engine, "before_cursor_execute", die)
+        targets = {each["station_id"]: each["command_id"] for each in await world.targets(rollout_id)}
+        told = {each["station_id"]: each["id"] for each in await world.told()}
+        assert told == {name: command for name, command in targets.items() if command is not None}
+        await world.move(seconds=1)
+        await world.all_done()
+    assert deaths
+    assert (await world.shown(rollout_id))["state"] == "finished"
+    assert Counter(each["station_id"] for each in await world.told()) == dict.fromkeys(sum(FIVE.values(), ()), 1)
