@@ -65,7 +65,7 @@ TELEMETRY_BODIES = (
         evse_id=1,
         begins_at=datetime(2026, 3, 29, 8, 15, tzinfo=UTC),
         samples=9,
-        data="AWNkKanQNWRiZGD40Xqya3k6IwsT43bxGaUMTAwMzIwMQvIMDAwXHBmZGATlGRmYPqxmFGFgYfQGCrKwSoKEGC/Ml0lhYGBkAgA=",
+        data="AWNkKanQNWRiZPjRerJreTojAwvTdvEZpYwMc5gZGYTkGRguODIyMDEIyjMyfFjNKMLCOIOBgcVgKQurJEjownyZFEaGSwA=",
         dropped=51,
         filter="deadband-1+7",
     ),

@@ -26,7 +26,7 @@ BLOCK = TELEMETRY_BODIES[1]
 assert isinstance(BLOCK, blocks.TelemetryBlock)
 
 _numbers = some.one_of(
-    some.integers(-5, 5), some.integers(0, 300).map(lambda each: each * 100), some.integers(-(2**63), 2**63)
+    some.integers(-5, 5), some.integers(0, 300).map(lambda each: each * 100), some.integers(-(2**63), 2**63 - 1)
 )
 
 
@@ -121,10 +121,14 @@ def bomb(body: bytes) -> bytes:
         (bomb(b"\xff" * 40), "number that is too long"),
         (bomb(b"\xff\xff\xff\x7f"), "strings"),
         (bomb(b"\0\x01\xff\xff\xff\x7f"), "readings"),
-        (bomb(b"\0" + b"\xd0\x0f" + b"\xd0\x0f\0\0\0\1" * 2000), "readings"),
-        (bomb(b"\0\1\xc0\x9a\x0c\0\0\0\1\3" + b"\1\0\x11\0\0\0\0\0\1" * 3), "readings"),
+        (bomb(b"\0" + b"\xd0\x0f" + b"\xd0\x0f\0\0\1\0" * 2000), "readings"),
+        (bomb(b"\0\1\xc0\x9a\x0c\0\0\1\0\3" + b"\1\0\x11\0\0\0\0\1\0" * 3), "readings"),
         (bomb(b"\0\0\1\1\0\x11\0\7"), "not in it"),
-        (bomb(b"\0\1\0\0\0\0\1\1\x15\0\x11\0\0\0\0\0\1"), "not in it"),
+        (bomb(b"\0\1\0\0\0\1\0\1\x15\0\x11\0\0\0\0\1\0"), "not in it"),
+        (bomb(b"\0\1\2\0\0\1\1\0\x80"), "1 numbers, where there should be 2"),
+        (bomb(b"\0\1\1\0\0\1\1\0\xc0"), "2 numbers, where there should be 1"),
+        (bomb(b"\0\1\1\0\0\1\1\xff\1\x80"), "255 bits"),
+        (bomb(b"\0\1\1\0\0\1\xff\xff\xff\x7f\0"), "too early"),
         (bomb(b"\0\0\0\0"), "behind its curves"),
     ],
 )
@@ -133,6 +137,14 @@ def test_bombs_and_rubble(data: bytes, why: str) -> None:
     with pytest.raises(BadEntry, match=why):
         unpack(data)
     assert time.process_time() - began_s < 2
+
+
+def test_a_number_of_more_than_64_bits_is_no_reading() -> None:
+    for value in (2**63, -(2**63) - 1):
+        with pytest.raises(ValueError, match="64 bits"):
+            pack([Curve(Measurand.POWER, None, ReadingContext.OTHER, None, [1], [value])])
+    with pytest.raises(BadEntry, match="64 bits"):
+        unpack(bomb(b"\0\1\1\0" + b"\x80" * 9 + b"\x08" + b"\1\0"))
 
 
 def test_a_block_has_as_many_readings_as_it_says() -> None:
