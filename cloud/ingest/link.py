@@ -27,6 +27,7 @@ from cloud.ingest import presence, schema_versions, telemetry
 from cloud.ingest.batches import store_batch
 from cloud.ingest.brokers import BrokerAddress, client_of
 from cloud.ingest.downlink import Downlink
+from cloud.ingest.joining import MAX_TOGETHER, joined
 from cloud.ingest.live_values import LiveValues
 from cloud.ingest.sync_reports import lag_of, note_gap
 from cloud.live import Bell, BrokerPresence
@@ -34,7 +35,7 @@ from cloud.metrics import Metrics
 from cloud.store import feed
 from cloud.store.engine import Store, is_database_away
 from protocols.errors import BadEntry, BadText
-from protocols.sync.codec import ForeignVersion, decode, decode_batch, encode
+from protocols.sync.codec import Batch, ForeignVersion, decode, decode_batch, encode
 from protocols.sync.down import Ack
 from protocols.sync.present import Birth, EdgeState, Live
 from protocols.sync.topics import HUB_LISTENS, EdgeAddress, Heard, Stream, parse_topic
@@ -47,16 +48,18 @@ DATABASE_BACKOFF_S: Final = (0.1, 5.0)
 STOP_TIMEOUT_S: Final = 10.0
 PRUNE_EVERY_S: Final = 3_600.0
 
+_UNREADABLE: Final = (BadEntry, BadText, SQLAlchemyError, ValueError, OverflowError)
 T = TypeVar("T")
 _log = structlog.stdlib.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A message, and by which broker it came. One that is retained may be old: from before the edge moved on."""
+    """A message, or batches of one stream that wait behind each other, and by which broker they came. One that is
+    retained may be old: from before the edge moved on."""
 
     topic: str
-    payload: bytes
+    payloads: tuple[bytes, ...]
     broker: str
     is_retained: bool
 
@@ -159,31 +162,41 @@ class Ingest:
         return publish
 
     async def _hear(self, client: aiomqtt.Client, broker: BrokerAddress, downlink: Downlink) -> None:
+        """Batches as far as they wait, stream by stream; all else one by one, in its place."""
+        batches: dict[str, list[bytes]] = {}
         async for message in client.messages:
-            payload = message.payload
+            topic, payload = str(message.topic), message.payload
+            alone = None
             if not isinstance(payload, bytes) or not payload:
-                continue  # a retained message that was cleared
-            async with self._turn:
-                told = Told(str(message.topic), payload, broker.name, message.retain)
-                await self._take(client, downlink, told)
+                pass  # a retained message that was cleared
+            elif "/up/" in topic:
+                batches.setdefault(topic, []).append(payload)
+            else:
+                alone = Told(topic, (payload,), broker.name, message.retain)
+            if alone is None and len(client.messages) > 0 and sum(map(len, batches.values())) < MAX_TOGETHER:
+                continue
+            told = [Told(each, tuple(payloads), broker.name, is_retained=False) for each, payloads in batches.items()]
+            batches.clear()
+            for each in [*told, alone] if alone is not None else told:
+                async with self._turn:
+                    await self._take(client, downlink, each)
 
     async def _take(self, client: aiomqtt.Client, downlink: Downlink, told: Told) -> None:
-        """One message; what cannot be read is counted and left."""
-        branch = "other"
+        """What cannot be read is counted and left."""
         try:
             heard = parse_topic(told.topic)
-            branch = heard.branch
         except BadText as error:
-            self._leave(branch, told.topic, error)
+            self._leave("other", told.topic, error)
             return
+        (payload, *_) = told.payloads
         try:
             match heard:
                 case Heard(branch="up", rest=(stream,)):
-                    await self._take_batch(client, heard.address, Stream(stream), told.payload)
+                    await self._take_batches(client, heard, Stream(stream), told)
                 case Heard(branch="birth", rest=()):
-                    await self._take_birth(client, downlink, heard.address, decode(Birth, told.payload), told)
+                    await self._take_birth(client, downlink, heard.address, decode(Birth, payload), told)
                 case Heard(branch="state", rest=()):
-                    state, at = decode(EdgeState, told.payload), self._clock()
+                    state, at = decode(EdgeState, payload), self._clock()
                     await self._patiently(
                         lambda: presence.store_state(
                             self._store, heard.address, state, at, broker=told.broker, is_retained=told.is_retained
@@ -191,31 +204,47 @@ class Ingest:
                     )
                     self._feed_bell.ring()
                 case Heard(branch="live", rest=()):
-                    self._remember_live(heard.address, decode(Live, told.payload))
+                    self._remember_live(heard.address, decode(Live, payload))
                 case _:
                     raise BadText("not a topic that the hub listens to")
-        except ForeignVersion as error:
-            self._leave(branch, told.topic, error)
+        except _UNREADABLE as error:
+            await self._refuse(heard, told.topic, error)
+
+    async def _refuse(self, heard: Heard, topic: str, error: Exception) -> None:
+        self._leave(heard.branch, topic, error)
+        if isinstance(error, ForeignVersion):
             reason = error.reason
             await self._patiently(lambda: schema_versions.refuse(self._store, heard.address, reason, self._clock()))
             self._feed_bell.ring()
-        except (BadEntry, BadText, SQLAlchemyError, ValueError, OverflowError) as error:
-            self._leave(branch, told.topic, error)
 
     def _leave(self, branch: str, topic: str, error: Exception) -> None:
         self._metrics.unreadable.labels(branch).inc()
         _log.warning("message_unreadable", topic=topic, reason=str(error)[:300])
 
-    async def _take_batch(self, client: aiomqtt.Client, address: EdgeAddress, stream: Stream, payload: bytes) -> None:
-        batch = decode_batch(payload)
-        if batch.stream != stream:
-            raise BadEntry(f"a batch of the {batch.stream} stream on the topic of the {stream} stream")
-        now = self._clock()
+    async def _take_batches(self, client: aiomqtt.Client, heard: Heard, stream: Stream, told: Told) -> None:
+        """Each that can be read, whatever the others are."""
+        read: list[Batch] = []
+        for payload in told.payloads:
+            try:
+                batch = decode_batch(payload)
+                if batch.stream != stream:
+                    raise BadEntry(f"a batch of the {batch.stream} stream on the topic of the {stream} stream")
+                read.append(batch)
+            except _UNREADABLE as error:
+                await self._refuse(heard, told.topic, error)
+        self._metrics.batches.labels(stream).inc(len(read))
+        for batch in joined(read):
+            try:
+                await self._take_batch(client, heard.address, batch)
+            except _UNREADABLE as error:
+                await self._refuse(heard, told.topic, error)
+
+    async def _take_batch(self, client: aiomqtt.Client, address: EdgeAddress, batch: Batch) -> None:
+        stream, now = batch.stream, self._clock()
         with self._metrics.commit_s.time():
             stored = await self._patiently(lambda: store_batch(self._store, address, batch, now))
         if not stored.is_foreign:
             await self._acknowledge(client, address, stored.ack)
-        self._metrics.batches.labels(stream).inc()
         self._metrics.entries.labels(stream).inc(stored.new)
         self._metrics.duplicates.labels(stream).inc(stored.duplicates)
         if stored.newest_at is not None:

@@ -12,7 +12,7 @@ from unittest import mock
 from cloud.ingest import batches, link
 from cloud.ingest.positions import Position, lock_position
 from edge.uplink.publisher import Publisher
-from protocols.sync.codec import Batch, decode_batch
+from protocols.sync.codec import Batch
 from protocols.sync.down import Ack
 from protocols.sync.topics import Stream
 from tests.simulation.edge_side import WatchedLedger
@@ -24,10 +24,9 @@ def ack_before_commit(world: World) -> Iterator[None]:
     """The hub acknowledges what it has heard, and commits then (thingsboard-gateway #509)."""
     take = link.Ingest._take_batch
 
-    async def eager(self: Any, client: Any, address: Any, stream: Any, payload: bytes) -> None:
-        batch = decode_batch(payload)
+    async def eager(self: Any, client: Any, address: Any, batch: Batch) -> None:
         await self._acknowledge(client, address, Ack(epoch=batch.epoch, stream=batch.stream, seq=batch.last_seq))
-        await take(self, client, address, stream, payload)
+        await take(self, client, address, batch)
 
     with mock.patch.object(link.Ingest, "_take_batch", eager):
         yield
