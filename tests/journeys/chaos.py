@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
@@ -46,6 +46,8 @@ class Weather:
     stall_s: float = 1.0
     swallows: frozenset[Direction] = frozenset()
     """Directions in which every byte is lost, and nobody hears of it."""
+    rewrite: Callable[[bytes], bytes] | None = None
+    """What becomes of the payload of a PUBLISH of QoS 1 that the client sends: how another version would say it."""
 
 
 @dataclass(slots=True)
@@ -136,7 +138,10 @@ class _Link:
                 await asyncio.sleep(delay_s)
             if (number := packet_identifier(packet)) is None:
                 self._write(packet, direction)
-            elif self._happens(weather.lost, "lost"):
+                continue
+            if weather.rewrite is not None and direction is Direction.UP:
+                packet = rewritten(packet, weather.rewrite)
+            if self._happens(weather.lost, "lost"):
                 other = Direction.UP if direction is Direction.DOWN else Direction.DOWN
                 self._write(PUBACK + number, other)
             elif self._happens(weather.overtaken, "overtaken"):
@@ -178,9 +183,28 @@ def packet_identifier(packet: bytes) -> bytes | None:
     """Of a PUBLISH with QoS 1 (MQTT 3.1.1 §3.3.2.2); None for any other packet."""
     if packet[0] >> 4 != PUBLISH or not packet[0] & 0x06:
         return None
-    begins = next(place for place in range(1, 1 + MAX_LENGTH_BYTES) if not packet[place] & 0x80) + 1
-    ends = begins + 2 + int.from_bytes(packet[begins : begins + 2], "big")
+    ends = _topic_ends(packet)
     return packet[ends : ends + 2]
+
+
+def rewritten(packet: bytes, rewrite: Callable[[bytes], bytes]) -> bytes:
+    """A PUBLISH of QoS 1 (MQTT 3.1.1) with another payload."""
+    payload_begins = _topic_ends(packet) + 2
+    body = packet[_header_ends(packet) : payload_begins] + rewrite(packet[payload_begins:])
+    length, left = bytearray(), len(body)
+    while not length or left:
+        length.append(left & 0x7F | (0x80 if left > 0x7F else 0))
+        left >>= 7
+    return packet[:1] + bytes(length) + body
+
+
+def _header_ends(packet: bytes) -> int:
+    return next(place for place in range(1, 1 + MAX_LENGTH_BYTES) if not packet[place] & 0x80) + 1
+
+
+def _topic_ends(packet: bytes) -> int:
+    begins = _header_ends(packet)
+    return begins + 2 + int.from_bytes(packet[begins : begins + 2], "big")
 
 
 @contextlib.asynccontextmanager
