@@ -1,8 +1,8 @@
 """The site's address: who has it, and how this box takes it, says so and lets go of it again, also when it is killed.
 
 With an interface the address is a second one there (`ip address`), and looked for and announced by ARP (RFC 5227).
-Otherwise two commands of the operator's do it. A child (guard.py) waits for the end of the agent, however that comes, and
-lets go of the address then.
+Otherwise two commands of the operator's do it. A child (guard.py) waits for the end of the agent, however that comes,
+and lets go of the address then.
 """
 
 from __future__ import annotations
