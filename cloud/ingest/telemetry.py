@@ -73,26 +73,23 @@ async def entries_here(
     return [(row.seq, entry_of(row.head, row.data)) for row in await connection.execute(query)]
 
 
-async def prune(store: Store, before: datetime) -> None:
-    """Drop the readings that came before a time; what they came to stays, as money and events do.
-
-    A position remembers what was dropped, so a repeated batch brings nothing back. In steps: nobody waits long.
+async def prune(store: Store, before: datetime) -> bool:
+    """Drop some of the readings that came before a time, and say whether there are more: nobody waits long. What they
+    came to stays, as money and events do. A position remembers what was dropped, so a repeated batch brings nothing
+    back.
     """
     its = telemetry_blocks.c
     old = select(its.domain, its.edge_id, its.epoch, its.seq).where(its.received_at < before).limit(PRUNE_ROWS)
-    is_full = True
-    while is_full:
-        async with store.write() as connection:
-            rows = (await connection.execute(old)).all()
-            for domain, edge_id, epoch in {row[:3] for row in rows}:
-                mine = (its.domain == domain, its.edge_id == edge_id, its.epoch == epoch)
-                seqs = [row.seq for row in rows if row[:3] == (domain, edge_id, epoch)]
-                await connection.execute(delete(telemetry_blocks).where(*mine, its.seq.in_(seqs)))
-        is_full = len(rows) == PRUNE_ROWS
-    await _prune_entries(store, before)
+    async with store.write() as connection:
+        rows = (await connection.execute(old)).all()
+        for domain, edge_id, epoch in {row[:3] for row in rows}:
+            seqs = [row.seq for row in rows if row[:3] == (domain, edge_id, epoch)]
+            mine = (its.domain == domain, its.edge_id == edge_id, its.epoch == epoch)
+            await connection.execute(delete(telemetry_blocks).where(*mine, its.seq.in_(seqs)))
+    return len(rows) == PRUNE_ROWS or await _prune_entries(store, before)
 
 
-async def _prune_entries(store: Store, before: datetime) -> None:
+async def _prune_entries(store: Store, before: datetime) -> bool:
     """The same for what hubs before kept as raw entries: by the time that each was made."""
     its = entries.c
     positions = select(stream_positions).where(stream_positions.c.stream == Stream.TELEMETRY.value)
@@ -101,14 +98,14 @@ async def _prune_entries(store: Store, before: datetime) -> None:
     for row in found:
         mine = (its.domain == row.domain, its.edge_id == row.edge_id, its.epoch == row.epoch, its.stream == row.stream)
         oldest = select(its.seq, its.raw).where(*mine).order_by(its.seq).limit(PRUNE_ROWS)
-        is_full = True
-        while is_full:
+        async with store.read() as connection:
+            rows = (await connection.execute(oldest)).all()
+        last_seq = max((each.seq for each in rows if _is_older(each.raw, before)), default=0)
+        if last_seq:
             async with store.write() as connection:
-                rows = (await connection.execute(oldest)).all()
-                last_seq = max((each.seq for each in rows if _is_older(each.raw, before)), default=0)
-                if last_seq:
-                    await connection.execute(delete(entries).where(*mine, its.seq <= last_seq))
-            is_full = len(rows) == PRUNE_ROWS and last_seq == rows[-1].seq
+                await connection.execute(delete(entries).where(*mine, its.seq <= last_seq))
+            return True
+    return False
 
 
 def _of(address: EdgeAddress, epoch: str, first_seq: int, last_seq: int) -> tuple[ColumnElement[bool], ...]:
