@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Final, TypeVar
 
 import aiomqtt
@@ -321,13 +322,16 @@ class Ingest:
         """Keep the feed and the readings bounded."""
         while True:
 
-            async def prune() -> None:
+            async def prune_feed() -> None:
                 async with self._store.write() as connection:
                     await feed.prune(connection, self._feed_keep)
-                await telemetry.prune(self._store, self._clock() - self._telemetry_keep)
 
             async with self._turn:
-                await self._patiently(prune)
+                await self._patiently(prune_feed)
+            before, has_more = self._clock() - self._telemetry_keep, True
+            while has_more:
+                async with self._turn:
+                    has_more = await self._patiently(partial(telemetry.prune, self._store, before))
             await asyncio.sleep(PRUNE_EVERY_S)
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
