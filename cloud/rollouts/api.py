@@ -198,14 +198,13 @@ async def begin_rollout(
     rollout_id = str(uuid4() if idempotency_key is None else uuid5(_KEYS, f"{who.domain}/{idempotency_key}"))
     now = hub.clock()
     kept = _kept(order, now)
-    async with hub.store.write() as connection:
+    async with hub.store.read() as connection:  # tens of thousands are looked at: who writes waits for none of it
         is_new = not await _is_known(connection, who.domain, rollout_id, digest)
-        if is_new:
-            targets = await choose(connection, who.domain, order)
-            if isinstance(order.what, Tariffs):
-                await _expect_no_other(connection, who.domain)
+        targets = await choose(connection, who.domain, order) if is_new else []
+    if is_new:
+        async with hub.store.write() as connection:
             is_new = await _begin(connection, who, rollout_id, kept, digest, targets, now)
-            if not is_new:  # another process was asked the same at the same moment
+            if not is_new:  # the same was asked at the same moment
                 await _is_known(connection, who.domain, rollout_id, digest)
     hub.feed_bell.ring()
     hub.down_bell.ring()
@@ -270,11 +269,11 @@ async def _is_known(connection: AsyncConnection, domain: int, rollout_id: str, d
     return row is not None
 
 
-async def _expect_no_other(connection: AsyncConnection, domain: int) -> None:
+async def _expect_no_other(connection: AsyncConnection, domain: int, but: str) -> None:
     """Who takes a version holds the document until the commit: of two who begin at once, one sees the other."""
     await next_version(connection, domain, TARIFFS)
     its = rollouts.c
-    query = select(its.id).where(its.domain == domain, its.kind == TARIFFS, its.state.in_(UNFINISHED))
+    query = select(its.id).where(its.domain == domain, its.kind == TARIFFS, its.state.in_(UNFINISHED), its.id != but)
     if (other := await connection.scalar(query)) is not None:
         raise Problem(409, "tariffs_under_way", f"Rollout {other} brings tariffs already: let it finish, or cancel it.")
 
@@ -289,6 +288,8 @@ async def _begin(
     now: datetime,
 ) -> bool:
     """Whether it was not there yet."""
+    if isinstance(order.what, Tariffs):
+        await _expect_no_other(connection, who.domain, rollout_id)
     row = {
         "domain": who.domain,
         "id": rollout_id,
