@@ -54,9 +54,11 @@ class Followed:
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(self._follow(only_here))
             settling = tasks.create_task(self._settle())
+            ticking = tasks.create_task(self._notice_standing_still())
             await self._watch_first()
             following.cancel()
             settling.cancel()
+            ticking.cancel()
         self._line.on_word = lambda _: None
 
     def status(self) -> dict[str, Any]:
@@ -142,9 +144,9 @@ class Followed:
                 await asyncio.to_thread(self.copy.end_base)
                 link.send_json(**{"is": "whole"})
             case "beat":
-                if bool(word.get("in_step")) != self._watch.is_in_step:
-                    self._watch.in_step(is_in_step=bool(word.get("in_step")))
-                link.send_json(**{"is": "beat"})
+                self._watch.hear_in_step(is_in_step=bool(word.get("in_step")), repeated=int(word.get("repeats", 0)))
+                self._watch.said += 1
+                link.send_json(**{"is": "beat", "number": self._watch.said})
             case _:
                 raise BadWord(f"not known: {word}")
 
@@ -158,6 +160,15 @@ class Followed:
                     if self.copy.is_whole:
                         self.copy.path.unlink()  # what it holds is not known; the next start begins anew
                         raise
+
+    async def _notice_standing_still(self) -> None:
+        """Whatever holds this box up half as long as the first waits for it: a full processor, a stopped process."""
+        loop, bound_s = asyncio.get_running_loop(), self._settings.wait_s / 2
+        while True:
+            due_s = loop.time() + bound_s / 4
+            await asyncio.sleep(bound_s / 4)
+            if loop.time() - due_s > bound_s:
+                self._watch.stand_still()
 
     # --- to take over ---
 

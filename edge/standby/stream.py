@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -56,6 +57,8 @@ class Follower:
     def __init__(self, link: Link) -> None:
         self.link = link
         self.heard_s = time.monotonic()
+        self.number = 0
+        """The last that it has said."""
         self.is_begun = False
         self.is_whole = False
         self.base_bytes: int | None = None
@@ -232,8 +235,11 @@ class Streamer:
                     async with asyncio.timeout(BEAT_S):
                         await follower.stirred.wait()
                 if not follower.waiting:
-                    follower.link.send_json(**{"is": "beat", "in_step": self._is_in_step})
+                    follower.link.send(Kind.WORD, self._beat(follower))
             await follower.link.drain()
+
+    def _beat(self, follower: Follower) -> bytes:
+        return json.dumps({"is": "beat", "in_step": self._is_in_step, "repeats": follower.number}).encode()
 
     async def _hear(self, follower: Follower) -> None:
         while True:
@@ -241,8 +247,10 @@ class Streamer:
             follower.heard_s = self._touched_s = time.monotonic()
             if kind is Kind.PLACE:
                 follower.confirm(wire.unpack_place(data))
-            elif kind is Kind.WORD and wire.as_json(data).get("is") == "whole":
-                follower.is_whole = True
+            elif kind is Kind.WORD:
+                word = wire.as_json(data)
+                follower.is_whole |= word.get("is") == "whole"
+                follower.number = int(word.get("number", follower.number))
             self._stirred.set()
 
     async def _join(self, follower: Follower) -> None:
@@ -255,7 +263,7 @@ class Streamer:
                 if follower.has_all and self._follower is follower and self._ended is None:
                     await asyncio.to_thread(self._box.note_alone, is_alone=False)
                     self._is_in_step = self._may_take_over = True
-                    follower.put(Kind.WORD, b'{"is": "beat", "in_step": true}')
+                    follower.put(Kind.WORD, self._beat(follower))
                     self._metrics.in_step.set(1)
                     self._tell(False, "")
                     log.info("standby_in_step")

@@ -23,6 +23,9 @@ class Watch:
     is_in_step: bool = False
     """The first said so: nothing is acknowledged that is not here."""
     why_not: str = "the copy was not in step since this box started"
+    said: int = 0
+    """How often this box has said something that the first repeats with what it says."""
+    _believes_from: int = 0
     _witness_s: float = float("-inf")
     _free_s: float = float("-inf")
 
@@ -31,6 +34,19 @@ class Watch:
 
     def in_step(self, *, is_in_step: bool, why_not: str = "the first said that this copy is behind") -> None:
         self.is_in_step, self.why_not = is_in_step, why_not
+
+    def hear_in_step(self, *, is_in_step: bool, repeated: int) -> None:
+        """What the first says, and what it had heard of this box when it said so: good news may be old news."""
+        if is_in_step and repeated >= self._believes_from:
+            self.is_in_step = True
+        elif not is_in_step and self.is_in_step:
+            self.in_step(is_in_step=False)
+
+    def stand_still(self) -> None:
+        """This box did nothing for so long that the first may have gone on without it."""
+        self._believes_from = self.said + 1
+        if self.is_in_step:
+            self.in_step(is_in_step=False, why_not="this box stood still: the first may have gone on without it")
 
     def see_witness(self, now_s: float, *, is_there: bool) -> None:
         """To be looked for whenever nothing is heard."""

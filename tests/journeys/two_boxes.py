@@ -163,7 +163,16 @@ class Box:
 
     def command(self, *words: str) -> str:
         done = subprocess.run(
-            [program("ohmstead-edge"), *words, "--config", str(self.folder / "edge.toml")],
+            [
+                "ip",
+                "netns",
+                "exec",
+                self.space,
+                program("ohmstead-edge"),
+                *words,
+                "--config",
+                str(self.folder / "edge.toml"),
+            ],
             capture_output=True,
             text=True,
             check=False,
@@ -343,7 +352,10 @@ def _write_settings(a: Box, b: Box, wait_ms: int, dead_after_s: float) -> None:
         (box.folder / "edge.toml").write_text(text)
     tokens = "uid,contract_id\n" + "".join(f"TAG-CP{n:02},C{n}\n" for n in range(30))
     (a.folder / "tokens.csv").write_text(tokens)
-    print(a.command("tokens", "import", str(a.folder / "tokens.csv")))
+    subprocess.run(
+        [program("ohmstead-edge"), "tokens", "import", a.folder / "tokens.csv", "--config", a.folder / "edge.toml"],
+        check=True,
+    )
 
 
 @contextlib.contextmanager

@@ -60,6 +60,19 @@ def test_one_that_is_behind_does_not() -> None:
     assert seen(made, 111) == "the first said that this copy is behind"
 
 
+def test_one_that_stood_still_believes_only_what_the_first_says_after_it_was_heard_again() -> None:
+    """What came meanwhile may be older than that the first went on alone."""
+    made = watch()
+    made.said = 7
+    made.stand_still()
+    made.hear_in_step(is_in_step=True, repeated=7)
+    assert "stood still" in str(seen(made, 111))
+    made.hear_in_step(is_in_step=True, repeated=8)
+    assert seen(made, 112) is None
+    made.hear_in_step(is_in_step=False, repeated=9)
+    assert seen(made, 113) == "the first said that this copy is behind"
+
+
 ACTIVE, ALONE = Memory(is_active=True, term=3), Memory(is_active=True, term=3, is_alone=True)
 STANDBY = Memory(is_active=False, term=3)
 
@@ -129,6 +142,8 @@ class Play:
 
     cuts: list[Cut]
     phase_s: float
+    is_split: bool = False
+    """Boxes that both see the witness do not see each other: what is assumed never to be."""
     dead_after_s: float = 10.0
     touched_s: float = 0.0
     is_alone: bool = False
@@ -146,7 +161,7 @@ class Play:
             a_sees = not any(cut.a_from_witness for cut in cuts)
             b_sees = not any(cut.b_from_witness for cut in cuts)
             see_each_other = not cuts  # boxes that both see the witness see each other: what is assumed
-            see_each_other = see_each_other or (a_sees and b_sees)
+            see_each_other = see_each_other or (a_sees and b_sees and not self.is_split)
             self._first(now_s, a_sees=a_sees, see_each_other=see_each_other)
             if self.serves and see_each_other and now_s - beat_s >= BEAT_S:
                 beat_s = now_s
@@ -186,3 +201,11 @@ def test_both_never_serve_as_long_as_boxes_that_see_the_witness_see_each_other(c
     play.run(120)
     assert not (play.took_over_s is not None and play.serves), cuts
     assert not (play.took_over_s is not None and play.is_alone), "it lacks what was acknowledged"
+
+
+def test_what_this_rests_on_is_needed() -> None:
+    """A network that keeps the two boxes apart, and the witness from neither: docs/standby.md says so."""
+    play = Play(cuts=[Cut(from_s=5, for_s=60, a_from_witness=False, b_from_witness=False)], phase_s=0, is_split=True)
+    play.run(120)
+    assert play.took_over_s is not None
+    assert play.serves
