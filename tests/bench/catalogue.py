@@ -9,6 +9,7 @@ from typing import Final
 
 from tests.bench.big_ledger import BigLedgerSizes, big_ledger
 from tests.bench.boot import BootSizes, boot_storm
+from tests.bench.device import DeviceSizes, device_bytes
 from tests.bench.fleets import FLEET_30000, FLEET_100000, FleetSizes, fleet_30000, fleet_100000
 from tests.bench.ingest import IngestSizes, hub_ingest_postgresql, hub_ingest_sqlite
 from tests.bench.memory import MemorySizes, steady_memory
@@ -23,6 +24,7 @@ from tests.bench.retention import RetentionSizes, trim_beside_commits
 from tests.bench.scale import ScaleSizes, cost_per_message
 from tests.bench.storm import StormSizes, connect_storm
 from tests.bench.throughput import THROUGHPUT, Sizes
+from tests.bench.wire import WireSizes, wire_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class Suite:
     poll: PollSizes = field(default_factory=PollSizes)
     line: LineSizes = field(default_factory=LineSizes)
     ingest: IngestSizes = field(default_factory=IngestSizes)
+    wire: WireSizes = field(default_factory=WireSizes)
+    device: DeviceSizes = field(default_factory=DeviceSizes)
 
 
 USUAL: Final = Suite()
@@ -81,4 +85,6 @@ def catalogue(suite: Suite) -> dict[str, Callable[[], Result]]:
         "modbus_line_19200": partial(modbus_line, 19_200, suite.line),
         "hub_ingest_sqlite": partial(hub_ingest_sqlite, suite.ingest),
         "hub_ingest_postgresql": partial(hub_ingest_postgresql, suite.ingest),
+        "wire_bytes": partial(wire_bytes, suite.wire),
+        "device_bytes": partial(device_bytes, suite.device),
     }

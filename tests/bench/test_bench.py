@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.bench.agents import FleetLoad
 from tests.bench.big_ledger import BigLedgerSizes
 from tests.bench.boot import BootSizes
 from tests.bench.catalogue import Suite, catalogue
+from tests.bench.device import DeviceSizes
 from tests.bench.fleets import FleetSizes
 from tests.bench.hub_batches import JournalSizes
 from tests.bench.ingest import IngestSizes
@@ -39,6 +41,7 @@ from tests.bench.scale import ScaleSizes
 from tests.bench.scripts import Stamps, meter_values_16, transaction_event, voice
 from tests.bench.storm import StormSizes
 from tests.bench.throughput import Sizes
+from tests.bench.wire import WireSizes
 
 KEYS = {"name", "value", "unit", "baseline", "baseline_value", "ratio", "conditions"}
 FEW = FleetLoad(stations=12, heartbeat_s=0.2, charging=0.5, meter_interval_s=0.2, session_s=1.0, ramp_s=0.3, hold_s=1.0)
@@ -70,8 +73,10 @@ TINY = catalogue(
         poll=PollSizes(devices=4, every_s=0.2, rounds=1, window_s=0.6),
         line=LineSizes(devices=2, window_s=1.0),
         ingest=IngestSizes(
-            journal=JournalSizes(transactions=20, stations=4, batch_entries=50), plain_batches=1, rounds=1
+            journal=JournalSizes(transactions=20, stations=4, batch_entries=50), plain_batches=3, rounds=1
         ),
+        wire=WireSizes(evses=2, sessions=2, charging=timedelta(minutes=20)),
+        device=DeviceSizes(entries=100, group=50, rounds=1),
     )
 )
 
