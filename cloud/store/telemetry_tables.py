@@ -70,6 +70,7 @@ def _rollup(name: str) -> Table:
         Column("held_sum", Double, nullable=False),  # and what they come to: value times ms
         Column("gained_wh", BigInteger, nullable=False),  # by a register, from the first reading to the last
         Column("updated_at", UtcTime, nullable=False),
+        sqlite_with_rowid=False,  # the key is most of a row
     )
 
 

@@ -62,6 +62,7 @@ def upgrade() -> None:
             sa.Column("held_sum", sa.Double(), nullable=False),
             sa.Column("gained_wh", sa.BigInteger(), nullable=False),
             sa.Column("updated_at", UtcTime(), nullable=False),
+            sqlite_with_rowid=False,
         )
 
 
