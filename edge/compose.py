@@ -146,8 +146,23 @@ async def run_agent(
         uplink = uplink_of(config, ledger, agent, agent, clock, registry)
         sync = uplink.sync_status if uplink is not None else None
         pair = streamer.status if streamer is not None else None
+        summer = summer_of(config, ledger, inbox, clock)
         desk = Desk(
-            agent, chargers, agent, agent, clock, ledger, peers, changes, profiles, till, receipts, codes, sync, pair
+            agent,
+            chargers,
+            agent,
+            agent,
+            clock,
+            ledger,
+            peers,
+            changes,
+            profiles,
+            till,
+            receipts,
+            codes,
+            sync,
+            pair,
+            summer.tell_now,
         )
         remembered = wrong_pins(ledger.connection, clock())
         doorkeeper = Doorkeeper(staff_path(config), agent, remembered=remembered)
@@ -161,7 +176,7 @@ async def run_agent(
             "local": lambda: _after(ready, lambda: local.run(lambda: ports.note("local", local.port))),
             "staff": lambda: _after(ready, doorkeeper.run),
             "seal": lambda: _after(ready, Sealer(ledger, inbox, clock).run),
-            "sums": lambda: _after(ready, summer_of(config, ledger, inbox, clock).run),
+            "sums": lambda: _after(ready, summer.run),
             "packing": lambda: _after(ready, Packer(ledger, inbox, clock).run),
             "disk": lambda: _after(ready, shedder(config, agent, ledger, ballast, ledger_metrics).run),
             "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),

@@ -8,16 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from edge.console import DEFAULT_CONFIG, ConfigOption, ask_or_read, console, load_settings
+from edge.console import DEFAULT_CONFIG, ConfigOption, ask, ask_or_read, console, load_settings
 from edge.places import ledger_path
-from protocols.site.requests import GetSync
+from protocols.site.requests import GetSync, SumDays
 
 sync_app = typer.Typer(help="The way to the hub.", no_args_is_help=True)
-
-
-@sync_app.callback()
-def _sync() -> None:
-    """More than one command may stand here."""
 
 
 @sync_app.command()
@@ -44,6 +39,14 @@ def status(
     for line in _lines(found):
         print(line)
     console().print(_table(found))
+
+
+@sync_app.command("sum")
+def sum_days(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Have the hub hold all that was journaled since the last sum against what it has, before the day is over. The hub
+    shows within minutes what came of it (GET /v1/edges/{edge_id}/sync)."""
+    told = ask(load_settings(config), SumDays(id="1")).result
+    print(f"The hub is told what {told} streams come to.")
 
 
 def clock_line(clock: dict[str, Any]) -> str:

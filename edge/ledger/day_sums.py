@@ -8,6 +8,7 @@ little is read again, for it goes on behind the last sum that was journaled. Not
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -117,6 +118,7 @@ class Summer:
         self._inbox = inbox
         self._clock = clock
         self._day_of = day_of
+        self._turn = asyncio.Lock()
         self._sums = {stream: RunningSum() for stream in Stream}
         self._read = {stream: marks.get(stream, journal.last_seq(stream)) for stream in Stream}
 
@@ -128,15 +130,24 @@ class Summer:
 
     async def look(self) -> None:
         """Add what has come, and tell of the sums that are over."""
-        for stream in Stream:
-            try:
-                await self._follow(stream)
-                if self._sums[stream].count and self._sums[stream].day != self._day_of(self._clock()):
-                    await self.tell(stream)
-            except Overloaded:
-                continue  # it is looked again
+        async with self._turn:
+            for stream in Stream:
+                with contextlib.suppress(Overloaded):  # it is looked again
+                    await self._follow(stream)
+                    if self._sums[stream].day != self._day_of(self._clock()):
+                        await self._tell(stream)
 
-    async def tell(self, stream: Stream) -> None:
+    async def tell_now(self) -> int:
+        """Tell of all that has come, whether its day is over or not; of how many streams. Raises Overloaded."""
+        told = 0
+        async with self._turn:
+            for stream in Stream:
+                await self._follow(stream)
+                told += self._sums[stream].day is not None
+                await self._tell(stream)
+        return told
+
+    async def _tell(self, stream: Stream) -> None:
         """Have a sum journaled, and begin another one. Raises Overloaded; then it stays."""
         over = self._sums[stream]
         if over.day is None:
@@ -165,7 +176,7 @@ class Summer:
             for seq, encoded in rows:
                 day = self._day_of(_time_of(encoded))
                 if not self._sums[stream].takes(seq, day):
-                    await self.tell(stream)
+                    await self._tell(stream)
                 self._sums[stream].add(seq, day, encoded)
                 self._read[stream] = seq
             await asyncio.sleep(PAUSE_S)

@@ -28,6 +28,7 @@ NEEDS: Final[MappingProxyType[type, Act | None]] = MappingProxyType(
         asked.GetStatus: None,
         asked.GetStations: None,
         asked.GetSync: None,
+        asked.SumDays: None,  # nobody is shown anything, and nothing is changed
         asked.GetDeviations: None,
         asked.GetJobs: None,
         asked.ReadVariables: None,

@@ -75,6 +75,7 @@ from protocols.site.requests import (
     Request,
     RevokeCertificate,
     StopJob,
+    SumDays,
 )
 from protocols.site.staff import OPERATOR, Actor
 from protocols.site.view import Answer
@@ -85,6 +86,7 @@ Asked = (
     GetStatus
     | GetStations
     | GetSync
+    | SumDays
     | GetDeviations
     | CallStation
     | OperateStation
@@ -135,6 +137,7 @@ class Desk:
         codes: Codes | None = None,
         sync: Callable[[], Awaitable[dict[str, Any]]] | None = None,
         standby: Callable[[], dict[str, Any]] | None = None,
+        sums: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._window = window
         self._commands = commands
@@ -150,6 +153,7 @@ class Desk:
         self._codes = codes
         self._sync = sync
         self._standby = standby
+        self._sums = sums
 
     async def answer(self, request: Asked, actor: Actor = OPERATOR) -> Answer:
         """`actor` is who asks, and may: see edge.local.permits."""
@@ -171,6 +175,10 @@ class Desk:
                 if self._sync is None:
                     return Answer(id=request.id, problem="this agent has no hub: there is no [uplink] in its settings")
                 return Answer(id=request.id, result=await self._sync())
+            case SumDays():
+                if self._sums is None:
+                    return Answer(id=request.id, problem="this agent adds up no days")
+                return Answer(id=request.id, result=await self._sums())
             case GetStations():
                 async with self._window.still():
                     return Answer(id=request.id, result=self._window.stations())

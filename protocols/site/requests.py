@@ -55,6 +55,15 @@ class GetSync:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SumDays:
+    """Tell the hub now what the entries of each stream come to since the last sum; the result is how many sums it was
+    told."""
+
+    id: str
+    kind: Literal["sum_days"] = "sum_days"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetDeviations:
     """What the models of the stations do otherwise than the standard, as a list of objects."""
 
@@ -266,6 +275,7 @@ Request = (
     | GetStatus
     | GetStations
     | GetSync
+    | SumDays
     | GetDeviations
     | CallStation
     | OperateStation

@@ -166,3 +166,15 @@ async def test_a_hole_ends_a_sum(edge: Edge) -> None:
     first, second = await edge.told()
     assert (first.last_seq, second.first_seq) == (2, 4)
     await edge.ledger.commit(Commit())
+
+
+async def test_all_that_has_come_can_be_told_before_the_day_is_over(edge: Edge) -> None:
+    summer = edge.summer()
+    assert await summer.tell_now() == 0
+    await edge.charge()
+    assert await summer.tell_now() == 2  # money, and the events of the connections
+    await edge.charge()
+    assert await summer.tell_now() == 2  # among the events is what was told of them
+    first, second = await edge.told()
+    assert second.first_seq == first.last_seq + 1
+    assert [each.hash for each in (first, second)] == [await edge.hash_of(each) for each in (first, second)]

@@ -68,6 +68,7 @@ ASKED: tuple[requests.Request, ...] = (
     requests.GetStations(id="3"),
     requests.GetDeviations(id="9"),
     requests.GetSync(id="9"),
+    requests.SumDays(id="9"),
     requests.CallStation(id="4", station_id="CS-1", action="Reset", payload={"type": "Soft"}),
     requests.OperateStation(id="8", station_id="CS-1", operation=Reset(type="Immediate", evse_id=1)),
     code_requests.StartByCode(id="55", url="https://pay.example.com/q/edge-1/CS-1/1/2?s=AA", token_uid="04AA"),
