@@ -14,9 +14,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
+from pydantic import TypeAdapter
 from sqlalchemy import Select, Table, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,9 +43,10 @@ from protocols.sync.down import DesiredAccounts
 from protocols.sync.lists import total, written
 from protocols.sync.topics import EdgeAddress
 
+T = TypeVar("T")
 BALANCES_EVERY: Final = timedelta(seconds=10)
 SUMS_AT_ONCE: Final = 500
-ROWS_AT_ONCE: Final = 1_000
+ROWS_AT_ONCE: Final = 500
 
 
 # --- what was posted becomes what is told ---
@@ -221,12 +223,8 @@ class AccountSource:
     async def _everybody(self, connection: AsyncConnection, domain: int, version: int) -> _People:
         people = self._people.get(domain)
         if people is None or people.version != version:
-            theirs = [
-                CUSTOMERS.validate_json(row.document) async for row in _rows(connection, _documents(customers, domain))
-            ]
-            terms = [
-                CONTRACTS.validate_json(row.document) async for row in _rows(connection, _documents(contracts, domain))
-            ]
+            theirs = await _read(connection, _documents(customers, domain), CUSTOMERS)
+            terms = await _read(connection, _documents(contracts, domain), CONTRACTS)
             added_up = 0
             for at in range(0, len(theirs), ROWS_AT_ONCE):
                 added_up = total(map(customer_hash, theirs[at : at + ROWS_AT_ONCE]), added_up)
@@ -261,18 +259,17 @@ async def _stand(connection: AsyncConnection, address: EdgeAddress) -> _Stand:
 
 async def _changed(connection: AsyncConnection, address: EdgeAddress, since: int) -> list[AccountItem]:
     domain = address.domain
-    items: list[AccountItem] = []
     gone = select(removed_accounts).where(
         removed_accounts.c.domain == domain, removed_accounts.c.document_version > since
     )
-    items += [(row.kind, row.id) async for row in _rows(connection, gone)]
+    removed = [(row.kind, row.id) for row in await connection.execute(gone)]
     people, terms = (
         _documents(table, domain).where(table.c.document_version > since) for table in (customers, contracts)
     )
-    items += [CUSTOMERS.validate_json(row.document) async for row in _rows(connection, people)]
-    items += [CONTRACTS.validate_json(row.document) async for row in _rows(connection, terms)]
-    items += (await _balances(connection, address, since)).items()
-    return items
+    told = await _read(connection, people, CUSTOMERS)
+    signed = await _read(connection, terms, CONTRACTS)
+    posted = await _balances(connection, address, since)
+    return [*removed, *told, *signed, *posted.items()]
 
 
 async def _balances(connection: AsyncConnection, address: EdgeAddress, since: int | None) -> dict[str, Decimal]:
@@ -283,8 +280,9 @@ async def _balances(connection: AsyncConnection, address: EdgeAddress, since: in
         newer = select(shared_balances.c.contract_id).where(of_others, shared_balances.c.document_version > since)
         query = query.where(shared_balances.c.contract_id.in_(newer))
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-    async for row in _rows(connection, query.order_by(shared_balances.c.contract_id)):
-        sums[row.contract_id] += row.amount
+    async for some in _rows(connection, query.order_by(shared_balances.c.contract_id)):
+        for contract_id, amount in some:
+            sums[contract_id] += amount
     return {contract_id: amount for contract_id, amount in sums.items() if amount or since is not None}
 
 
@@ -292,8 +290,12 @@ def _documents(table: Table, domain: int) -> Select[Any]:
     return select(table.c.document).where(table.c.domain == domain, table.c.source == "hub").order_by(table.c.id)
 
 
-async def _rows(connection: AsyncConnection, query: Select[Any]) -> AsyncIterator[Any]:
+async def _read(connection: AsyncConnection, query: Select[Any], kind: TypeAdapter[T]) -> list[T]:
+    return [kind.validate_json(document) async for some in _rows(connection, query) for (document,) in some]
+
+
+async def _rows(connection: AsyncConnection, query: Select[Any]) -> AsyncIterator[Sequence[Any]]:
     """Some at a time, so that others have their turn."""
     async with connection.stream(query, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
-        async for row in rows:
-            yield row
+        async for some in rows.partitions():
+            yield some

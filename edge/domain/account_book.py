@@ -58,6 +58,8 @@ class AccountBook:
     """The customers of the hub by id: what each adds to the digest (protocols/sync/account_lists.py)."""
     hub_total: int | None = None
     """What the hub's customers and contracts and `elsewhere` come to; None until somebody asks."""
+    unusable: dict[str, str] | None = None
+    """By contract: why nothing can be charged to it here; None until somebody asks. See unusable_contracts."""
     overdrawn: set[str] = field(default_factory=set)
     """Prepaid contracts that owe money, or were found to: see holds.note_overdraft."""
     steps: dict[str, int] = field(default_factory=dict)

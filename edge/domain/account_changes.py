@@ -184,6 +184,6 @@ def _make(site: Site, decision: Decision, change: _Change, now: datetime) -> Non
     if touched:
         customers.take_up(site, decision, change.contracts.values(), now)
         closed_contracts.note(site, decision, touched, shut, now)
-        unusable_contracts.tell(site, decision, unusable_contracts.found(site), now)
+        unusable_contracts.tell(site, decision, unusable_contracts.found_among(site, touched), now)
     for contract_id in change.balances:
         holds.note_overdraft(site, decision, contract_id, now, is_shared=True)

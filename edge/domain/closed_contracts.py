@@ -24,9 +24,11 @@ def note(site: Site, decision: Decision, contract_ids: Iterable[str], before: fr
     after = closed(site, contract_ids, now)
     if after == before:
         return
-    keys = site.tokens.site.keys() | site.tokens.hub.keys()
+    changed = before ^ after
+    lists = (site.tokens.site, site.tokens.hub)
+    keys = {key for each in lists for key, token in each.items() if token.contract_id in changed}
     known = {key: token for key in keys if (token := site.tokens.find(key)) is not None}
-    if not any(token.contract_id in before ^ after for token in known.values()):
+    if not any(token.contract_id in changed for token in known.values()):
         return
     seq = decision.journal(site, now, TokensChanged(source="site", tokens=())).seq
     gone = {key: token for key, token in known.items() if token.contract_id in after - before}

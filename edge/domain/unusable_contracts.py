@@ -7,7 +7,7 @@ known and closed here until their tariff comes. What is told of them is an alarm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -24,12 +24,23 @@ _SHOWN: Final = 3
 
 def found(site: Site) -> dict[str, str]:
     """By contract: why nothing can be charged to it here."""
-    unusable = {}
-    for contract_id in site.accounts.site.keys() | site.accounts.hub.keys():
+    site.accounts.unusable = {}
+    return found_among(site, site.accounts.site.keys() | site.accounts.hub.keys())
+
+
+def found_among(site: Site, contract_ids: Iterable[str]) -> dict[str, str]:
+    """The same, where only these contracts are others than they were when it was found last."""
+    if site.accounts.unusable is None:
+        return found(site)
+    unusable = dict(site.accounts.unusable)
+    for contract_id in contract_ids:
         contract = site.accounts.find(contract_id)
         why = why_unusable(site, contract) if contract is not None else None
         if why is not None:
             unusable[contract_id] = why
+        else:
+            unusable.pop(contract_id, None)
+    site.accounts.unusable = unusable
     return unusable
 
 
