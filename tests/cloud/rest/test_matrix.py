@@ -13,11 +13,10 @@ from pydantic import TypeAdapter
 from sqlalchemy import func, insert, select
 
 from cloud import app as web
-from cloud.contracts.queries import put as put_contract
-from cloud.customers.queries import put as put_customer
 from cloud.ingest.batches import store_batch
 from cloud.ingest.presence import store_birth
 from cloud.rollouts.order import RolloutOrder
+from cloud.store.account_book import put_contract, put_customer
 from cloud.store.columns import METADATA
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
