@@ -16,7 +16,7 @@ from edge.ledger.ledger import Ledger
 from edge.ledger.restore import restore
 from edge.local.changes import Change, event_of
 from edge.metrics import AgentMetrics
-from edge.places import clock_of, ledger_path
+from edge.places import clock_of, ledger_path, pair_path
 from edge.receipt_parts import receipt_desk
 from edge.site_rules import rules_of
 from protocols.errors import BadText
@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 def decide_alone(settings: EdgeConfig, change: Change) -> str:
     """What was done. Raises BadText with the reason where it was refused, LedgerError."""
+    _refuse_pair(settings)
     with Ledger(ledger_path(settings), settings.edge_id) as ledger:
         reply = asyncio.run(_decide(settings, ledger, change))
     match reply:
@@ -41,7 +42,8 @@ def decide_alone(settings: EdgeConfig, change: Change) -> str:
 
 
 def answer_alone(settings: EdgeConfig, request: ReceiptRequest) -> Answer:
-    """What the agent would answer to a request about receipts. Raises LedgerError."""
+    """What the agent would answer to a request about receipts. Raises BadText, LedgerError."""
+    _refuse_pair(settings)
     clock = clock_of(settings)
 
     async def answer(agent: Agent, ledger: Ledger) -> Answer:
@@ -49,6 +51,12 @@ def answer_alone(settings: EdgeConfig, request: ReceiptRequest) -> Answer:
 
     with Ledger(ledger_path(settings), settings.edge_id) as ledger:
         return asyncio.run(_with_agent(settings, ledger, partial(answer, ledger=ledger)))
+
+
+def _refuse_pair(settings: EdgeConfig) -> None:
+    """Of two boxes the other may serve by now: what is changed here would never be the site's."""
+    if settings.standby is not None and pair_path(settings).exists():
+        raise BadText("one of two boxes: a change is made where the agent serves, see `ohmstead-edge standby status`")
 
 
 async def _decide(settings: EdgeConfig, ledger: Ledger, change: Change) -> SiteReply:

@@ -22,8 +22,8 @@ from edge.compose import run_agent
 from edge.config import EdgeConfig
 from edge.ledger.database import lock
 from edge.ledger.recovery import set_aside
-from edge.ledger.take_over import begin_epoch, end_of, only_here
-from edge.places import ledger_path, standby_status_path
+from edge.ledger.take_over import begin_epoch, look_at_copy, only_here
+from edge.places import ledger_path, pair_path, standby_status_path
 from edge.ports import Clock
 from edge.standby.address import Holder
 from edge.standby.box import Box, Follow, Memory, Serve, Wait, decide_role
@@ -49,7 +49,7 @@ async def run_pair(config: EdgeConfig, clock: Clock, chosen: StandbySettings) ->
     """Run until SIGTERM or SIGINT. Raises OhmsteadError or OSError when it cannot go on: StandDown when the other box
     is to serve, or may."""
     with lock(config.data_dir / "pair"):
-        box = Box(config.data_dir / "pair.json", config.edge_id)
+        box = Box(pair_path(config), config.edge_id)
         line = Line(box, pair_settings(config, chosen))
         pair = _Pair(config, clock, chosen, box, line)
         async with asyncio.TaskGroup() as tasks:
@@ -82,8 +82,8 @@ class _Pair:
         await self._serve(is_forced=is_forced)
 
     def _copy_waits(self) -> bool:
-        """A take-over was begun, and its ledger is not in its place yet."""
-        return not ledger_path(self._config).exists() and (self._settings.folder / "copy.sqlite").exists()
+        """A take-over was begun, and its ledger is not in its place yet: only a box that follows has a copy."""
+        return (self._settings.folder / "copy.sqlite").exists()
 
     # --- before it serves ---
 
@@ -127,7 +127,7 @@ class _Pair:
         log.info("box_follows", term=self._box.term, only_here=found)
         await followed.run(found)
         path = await asyncio.to_thread(followed.copy.settle)
-        began = await asyncio.to_thread(end_of, path)
+        began = await asyncio.to_thread(look_at_copy, path)  # before anybody hears that this box is the one
         memory = Memory(
             is_active=True, term=self._box.term + 1, is_alone=True, began=began, is_doubtful=followed.is_forced
         )
@@ -156,7 +156,9 @@ class _Pair:
             return
         copy, edge_id = self._settings.folder / "copy.sqlite", self._config.edge_id
         await asyncio.to_thread(begin_epoch, copy, edge_id, self._clock(), is_doubtful=memory.is_doubtful)
-        copy.rename(ledger_path(self._config))
+        if (place := ledger_path(self._config)).exists():  # nobody's: this box followed
+            set_aside(place, self._clock(), "unused")
+        copy.rename(place)
         handle = os.open(self._config.data_dir, os.O_RDONLY)
         os.fsync(handle)
         os.close(handle)

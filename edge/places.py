@@ -30,6 +30,11 @@ def standby_status_path(config: EdgeConfig) -> Path:
     return config.data_dir / "standby.json"
 
 
+def pair_path(config: EdgeConfig) -> Path:
+    """What one of two boxes remembers of its role; there since its program ran first."""
+    return config.data_dir / "pair.json"
+
+
 def listening_path(config: EdgeConfig) -> Path:
     """Where a running agent notes its ports, for those who left the choice to it (port 0)."""
     return config.data_dir / "listening.json"

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from edge.domain.transaction import Doubt
 from edge.ledger.backup import renew
-from edge.ledger.database import FILE_KEY, open_reader
+from edge.ledger.database import FILE_KEY, LedgerError, open_reader
 from edge.ledger.ledger import Ledger
 from edge.ledger.projections import CHECKPOINT
-from edge.ledger.queries import queries
+from edge.ledger.queries import migrations, queries
 from edge.ports import Commit
 from protocols.sync.topics import Stream
 from protocols.sync.up import AlarmRaised, Entry, Severity
@@ -33,6 +33,15 @@ def end_of(ledger: Path) -> dict[str, Any]:
         meta = dict(reading.execute(queries()["meta"]).fetchall())
         numbers = {stream.value: reading.execute(queries()["last_seq"], (stream,)).fetchone()[0] for stream in _TOLD}
     return {"epoch": meta.get("epoch"), **numbers}
+
+
+def look_at_copy(copy: Path) -> dict[str, Any]:
+    """Where a copy ends, as `end_of`. Raises LedgerError where this program cannot open it as a ledger."""
+    with closing(open_reader(copy)) as reading:
+        (version,) = reading.execute("PRAGMA user_version").fetchone()
+    if version > (newest := migrations()[-1][0]):
+        raise LedgerError(f"the copy's schema {version} is newer than this program's {newest}: install the newer one")
+    return end_of(copy)
 
 
 def begin_epoch(copy: Path, edge_id: str, now: datetime, *, is_doubtful: bool) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from edge.domain.transaction import Doubt
+from edge.ledger.database import LedgerError
 from edge.ledger.ledger import Ledger
 from edge.ledger.projections import CHECKPOINT
 from edge.ledger.queries import queries
-from edge.ledger.take_over import TAKEN_OVER, begin_epoch, end_of, only_here
+from edge.ledger.take_over import TAKEN_OVER, begin_epoch, end_of, look_at_copy, only_here
 from edge.ledger.verify import Verifier
 from protocols.sync.topics import Stream
 from tests.edge.domain.site_kit import START
@@ -67,3 +68,12 @@ def test_what_only_the_one_before_has_is_counted_and_its_bills_are_named(play: L
     (bill,) = found["bills"]
     assert bill.startswith("edge-1-")
     assert only_here(ledger.path, {**began, "epoch": "another"}) == {"epoch": ledger.epoch}
+
+
+def test_a_copy_of_a_newer_program_is_not_taken_over(ledger: Ledger, tmp_path: Path) -> None:
+    copy = copy_of(ledger, tmp_path)
+    assert look_at_copy(copy) == end_of(ledger.path)
+    with closing(sqlite3.connect(copy)) as newer:
+        newer.execute("PRAGMA user_version = 9999")
+    with pytest.raises(LedgerError, match="newer"):
+        look_at_copy(copy)
