@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from sqlalchemy import Table, delete, func, insert, select
 
-from cloud.ingest import telemetry
+from cloud.ingest import old_quarters, telemetry
 from cloud.ingest.batches import Stored, store_batch
 from cloud.ingest.forks import REASON
 from cloud.ingest.presence import store_birth
@@ -288,3 +288,28 @@ async def test_old_readings_go_and_what_they_came_to_stays(store: Store, monkeyp
     crossing = journal(block(curve([(0.5, 99)], POWER)), first_seq=5)
     await deliver(store, crossing)
     assert await rows(store, quarter_hours) == before[0], "its other readings are gone: what they came to stays"
+
+
+async def test_old_quarters_go_and_hours_and_days_stay(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EVSE by EVSE, some a step; what is very old in several rounds."""
+    monkeypatch.setattr(old_quarters, "PLACES_A_STEP", 2)
+    monkeypatch.setattr(old_quarters, "LONGEST_STEP", timedelta(minutes=30))
+    stations = ("CP-1", "CP-2", "CP-3")
+    told = [block(curve([(15 * n, n)], POWER), station=station) for n in range(8) for station in stations]
+    told.append(block(curve([(15 * 7, 7)], POWER), station="CP-4"))
+    await deliver(store, journal(*told))
+    before = [await rows(store, table) for table in (hours, days)]
+
+    async def one_round() -> list[int]:
+        place, steps = await old_quarters.prune(store, T0 + 5 * QUARTER, None), 1
+        while place is not None:
+            place, steps = await old_quarters.prune(store, T0 + 5 * QUARTER, place), steps + 1
+        assert steps == 3
+        left = await rows(store, quarter_hours)
+        return [sum(row["station_id"] == station for row in left) for station in (*stations, "CP-4")]
+
+    assert await one_round() == [6, 6, 6, 1]
+    assert await one_round() == [4, 4, 4, 1]
+    assert await one_round() == [3, 3, 3, 1]
+    assert await one_round() == [3, 3, 3, 1]
+    assert [await rows(store, table) for table in (hours, days)] == before
