@@ -147,6 +147,9 @@ class Settings(BaseSettings):
     telemetry_days: int = Field(
         60, ge=1, le=36_500, description="Days for which readings are kept; what they come to stays."
     )
+    quarters_days: int = Field(
+        400, ge=1, le=36_500, description="Days for which quarters of an hour are kept; hours and days stay."
+    )
 
     @property
     def store_url(self) -> str:

@@ -74,6 +74,7 @@ async def _serve(
         metrics=hub.metrics,
         feed_keep=settings.feed_keep,
         telemetry_keep=timedelta(days=settings.telemetry_days),
+        quarters_keep=timedelta(days=settings.quarters_days),
     )
     driver = Driver(store=store, clock=hub.clock, feed_bell=hub.feed_bell, down_bell=hub.down_bell, metrics=hub.metrics)
     server = WebServer(

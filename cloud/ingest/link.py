@@ -24,7 +24,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from cloud.clock import Clock
-from cloud.ingest import presence, schema_versions, telemetry
+from cloud.ingest import old_quarters, presence, schema_versions, telemetry
 from cloud.ingest.batches import store_batch
 from cloud.ingest.brokers import BrokerAddress, client_of
 from cloud.ingest.downlink import Downlink
@@ -80,6 +80,7 @@ class Ingest:
         metrics: Metrics,
         feed_keep: int,
         telemetry_keep: timedelta,
+        quarters_keep: timedelta,
     ) -> None:
         self._store = store
         self._brokers = tuple(brokers)
@@ -90,6 +91,7 @@ class Ingest:
         self._metrics = metrics
         self._feed_keep = feed_keep
         self._telemetry_keep = telemetry_keep
+        self._quarters_keep = quarters_keep
         self._turn = asyncio.Lock()  # one writer: a message, the live values or the way down
         self._met: set[tuple[str, EdgeAddress, str]] = set()
         self._lives: dict[tuple[EdgeAddress, str], LiveValues] = {}
@@ -332,6 +334,11 @@ class Ingest:
             while has_more:
                 async with self._turn:
                     has_more = await self._patiently(partial(telemetry.prune, self._store, before))
+            before, has_more, place = self._clock() - self._quarters_keep, True, None
+            while has_more:
+                async with self._turn:
+                    place = await self._patiently(partial(old_quarters.prune, self._store, before, place))
+                has_more = place is not None
             await asyncio.sleep(PRUNE_EVERY_S)
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:

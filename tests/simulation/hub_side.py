@@ -140,6 +140,7 @@ class HubSide:
             metrics=self.metrics,
             feed_keep=1_000,
             telemetry_keep=timedelta(days=1_000),
+            quarters_keep=timedelta(days=1_000),
         )
         process.start(ingest.run())
 
