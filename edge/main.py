@@ -42,6 +42,7 @@ from edge.correction_commands import bills_app
 from edge.customer_commands import PATIENCE_S, accounts_app, contracts_app, customers_app
 from edge.deviation_table import deviation_table
 from edge.device_commands import reports, variables_app
+from edge.disk_commands import disk_plan
 from edge.find_command import find
 from edge.frames_command import frames
 from edge.job_commands import files_app, jobs_app, template_app
@@ -127,6 +128,7 @@ app.command()(verify)
 app.command()(explain)
 app.command()(backup)
 app.command()(restore)
+app.command()(disk_plan)
 app.command()(price)
 
 

@@ -22,6 +22,7 @@ from tests.bench.prices import PriceSizes, price_cdr_96_periods, running_cost_10
 from tests.bench.result import Result
 from tests.bench.retention import RetentionSizes, trim_beside_commits
 from tests.bench.scale import ScaleSizes, cost_per_message
+from tests.bench.storage import StorageSizes, edge_storage
 from tests.bench.storm import StormSizes, connect_storm
 from tests.bench.throughput import THROUGHPUT, Sizes
 from tests.bench.wire import WireSizes, wire_bytes
@@ -41,6 +42,7 @@ class Suite:
     memory: MemorySizes = field(default_factory=MemorySizes)
     big_ledger: BigLedgerSizes = field(default_factory=BigLedgerSizes)
     retention: RetentionSizes = field(default_factory=RetentionSizes)
+    storage: StorageSizes = field(default_factory=StorageSizes)
     money: MoneySizes = field(default_factory=MoneySizes)
     month_rounds: int = 3
     prices: PriceSizes = field(default_factory=PriceSizes)
@@ -75,6 +77,7 @@ def catalogue(suite: Suite) -> dict[str, Callable[[], Result]]:
         "steady_memory": partial(steady_memory, suite.memory),
         "big_ledger": partial(big_ledger, suite.big_ledger),
         "trim_beside_commits": partial(trim_beside_commits, suite.retention),
+        "edge_storage": partial(edge_storage, suite.storage),
         "verify_year": partial(verify_year, bills),
         "price_cdr_96_periods": partial(price_cdr_96_periods, suite.prices),
         "running_cost_1000": partial(running_cost_1000, suite.prices),

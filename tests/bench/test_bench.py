@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from edge.disk_plan import Usage
 from protocols.timeline import REAL_TIME
 from tests.bench.agents import FleetLoad
 from tests.bench.big_ledger import BigLedgerSizes
@@ -39,6 +40,7 @@ from tests.bench.processes import ROOT
 from tests.bench.retention import RetentionSizes
 from tests.bench.scale import ScaleSizes
 from tests.bench.scripts import Stamps, meter_values_16, transaction_event, voice
+from tests.bench.storage import StorageSizes
 from tests.bench.storm import StormSizes
 from tests.bench.throughput import Sizes
 from tests.bench.wire import WireSizes
@@ -66,6 +68,7 @@ TINY = catalogue(
             every_s=0.01,
             window_s=0.3,
         ),
+        storage=StorageSizes(usage=Usage(evses=2, sessions=2, session_h=1, is_filtered=False), days=1),
         money=MoneySizes(bills=40, stations=3),
         month_rounds=1,
         prices=PriceSizes(bills=2, sessions=3, rounds=1),
