@@ -12,7 +12,7 @@ import contextlib
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -233,6 +233,13 @@ class FaultSite:
         return problems + [f"{each} is acknowledged up to {acked.get(each, 0)} of {newest[each]}" for each in behind]
 
 
+def has_journaled(ledger: Path, word: str) -> bool:
+    """Whether an agent's journal says something, an alarm above all."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
+        query = "SELECT EXISTS (SELECT 1 FROM entries WHERE instr(body, ?))"
+        return bool(database.execute(query, (f'"{word}"',)).fetchone()[0])
+
+
 @contextlib.asynccontextmanager
 async def a_fault_site(
     folder: Path,
@@ -242,7 +249,7 @@ async def a_fault_site(
     seed: int = 1,
     speed: float = SPEED,
     has_doors: bool = False,
-    **settings: str,
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[FaultSite]:
     """All parts running and drivers charging; the ends of the logs are printed when a journey fails.
 
@@ -267,7 +274,7 @@ async def a_fault_site(
         await hub.start()
         await make_key(hub, url, timeline)
         ports = doors if has_doors else [way.port for way in edge_ways]
-        edge = await an_edge(folder, ports, environment | SETTINGS | settings)
+        edge = await an_edge(folder, ports, environment | SETTINGS | dict(settings or {}))
         stack.push_async_callback(edge.stop)
         await edge.start()
         load = Load(edge=edge, timeline=timeline)

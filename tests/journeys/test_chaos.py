@@ -3,6 +3,7 @@ connections break or fall silent in one direction. What the edge kept is at the 
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from tests.journeys.chaos import Direction, Weather
@@ -45,14 +46,18 @@ async def test_one_direction_is_silent(tmp_path: Path) -> None:
     async with a_fault_site(tmp_path, seed=SEED + 2) as site:
         await site.load.more(5)
         for direction in Direction:
-            breaks = _breaks(log)
+            broken = partial(_breaks_more_than, log, _breaks(log))
             site.edge_ways[0].weather = Weather(swallows=frozenset({direction}))
-            await wait_until(lambda before=breaks: _breaks(log) > before, 15)
+            await wait_until(broken, 15)
             await site.load.more(10)
             site.edge_ways[0].heal()
             await site.more_at_hub(5)
         assert await site.heal_and_judge() > 20
         assert site.counted()["swallowed"] > 0
+
+
+def _breaks_more_than(log: Path, count: int) -> bool:
+    return _breaks(log) > count
 
 
 def _breaks(log: Path) -> int:

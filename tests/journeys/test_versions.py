@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 import zlib
-from contextlib import closing
 from pathlib import Path
 
 import aiomqtt
@@ -17,7 +15,7 @@ from protocols.sync.down import Ack
 from protocols.sync.topics import EdgeAddress, Stream, parse_topic
 from protocols.timeline import Timeline
 from tests.journeys.chaos import Weather
-from tests.journeys.fault_site import ORIGIN, a_fault_site, a_hub, make_key
+from tests.journeys.fault_site import ORIGIN, a_fault_site, a_hub, has_journaled, make_key
 from tests.kit import Broker, start_broker, wait_until
 
 OLD = Path(__file__).parents[1] / "frames" / "sync_1_0"
@@ -97,11 +95,4 @@ async def test_a_hub_that_does_not_know_a_kind_keeps_it_and_goes_on(tmp_path: Pa
         assert letters
         assert all("transaction_sealed" in str(each) for each in letters)
         assert "dead_letter" in await site.hub_alarms()
-        assert _is_told(site.edge.ledger)
-
-
-def _is_told(ledger: Path) -> bool:
-    """The edge has raised it, in its own journal."""
-    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
-        query = "SELECT COUNT(*) FROM entries WHERE instr(body, '\"entry_rejected\"')"
-        return bool(database.execute(query).fetchone()[0])
+        assert has_journaled(site.edge.ledger, "entry_rejected")
