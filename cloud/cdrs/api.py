@@ -34,7 +34,8 @@ class Decision(BaseModel):
 
 
 class Cdr(BaseModel):
-    """A bill (OCPI 2.2.1 §10): energy in Wh, times in s. `quarantine` says why a person must look before it is due.
+    """A bill (OCPI 2.2.1 §10): energy in Wh, times in s. `quarantine` says why a person must look before it is due,
+    `remarks` what is worth knowing of how it came about.
 
     In force is what is `issued`. The other states say what became of a bill: one in quarantine was accepted, rerated or
     written off, one that was issued was credited or corrected. What is issued instead `replaces` it; a `credit` takes
@@ -128,6 +129,7 @@ class Cdr(BaseModel):
     rounding_rule: str
     engine: str
     quarantine: list[str]
+    remarks: list[str] = []
     total_reservation_time_s: int = 0
     total_reservation_cost: Price | None = None
     signed_data: SignedData | None = None
