@@ -45,14 +45,15 @@ from edge.domain.tariff_choice import TariffRule
 from protocols.errors import BadText
 from protocols.money import ZERO
 from protocols.ocpi.cdr import Cdr
-from protocols.ocpi.customer import Billing, Contract, Customer, StatementPeriod
+from protocols.ocpi.customer import StatementPeriod
 from protocols.ocpi.tariff_problems import problems
 from protocols.ocpi.token import Token
-from protocols.sync.down import DesiredAccounts, DesiredTariffs, DesiredTokens
+from protocols.sync.down import DesiredTariffs, DesiredTokens
 from protocols.sync.up import CdrIssued, CdrQuarantined
 from protocols.terms import BillDecision, PaymentMethod
 from tests.edge.domain.money_kit import RULES
 from tests.edge.domain.site_kit import START, new_site
+from tests.journeys.money_elsewhere import CONTRACTS, CUSTOMER, Balances
 from tests.journeys.money_hub import Hub, prepare
 from tests.journeys.money_outlets import Outlet
 from tests.journeys.money_proof import prove
@@ -62,22 +63,6 @@ from tests.journeys.money_world import ZONE, Kill, World
 
 T = TypeVar("T")
 RUNS = int(os.environ.get("MONEY_RUNS", "16"))
-CUSTOMER = Customer(id="K1", name="Anna Müller", language="de")
-CONTRACTS = (
-    Contract(id="C-POST", customer_id="K1", billing=Billing.POSTPAID, currency="EUR", credit_limit=Decimal(60)),
-    Contract(
-        id="C-WEEK",
-        customer_id="K1",
-        billing=Billing.POSTPAID,
-        currency="EUR",
-        statement_period=StatementPeriod.WEEK,
-        payment_days=2,
-    ),
-    Contract(id="C-PRE", customer_id="K1", billing=Billing.PREPAID, currency="EUR", tariff_id="t1"),
-    Contract(id="C-SHARED", customer_id="K1", billing=Billing.PREPAID, currency="EUR", offline_limit=Decimal(5)),
-)
-OF_HUB = Contract(id="C-HUB", customer_id="K2", billing=Billing.POSTPAID, currency="EUR", credit_limit=Decimal(30))
-"""Of a customer that the hub made."""
 TARIFFS = ("standard", "t1", "t2")
 TOKENS = tuple(Token(uid=each.id.removeprefix("C-"), contract_id=each.id) for each in CONTRACTS)
 CARDS = (*(token.uid for token in TOKENS), "GOOD", "HUB", "STRANGE", None)
@@ -127,6 +112,7 @@ class Money(RuleBasedStateMachine):
         assert isinstance(self.tell(imported), Done)
         self.keys = 0
         self.version = 0
+        self.told: Balances | None = None
         self.asked: list[Any] = []
         self.said: list[ProviderAnswered] = []
         self.payments: list[str] = []
@@ -426,18 +412,30 @@ class Money(RuleBasedStateMachine):
     def hub_hears(self, most: int) -> None:
         self.go(self.world.seal() if not most else self.hub.hear(self.random, most))
 
-    @rule(contract=st.sampled_from(["C-SHARED", "C-PRE", "C-HUB"]), cents=st.integers(-3000, 3000))
-    def hub_tells(self, contract: str, cents: int) -> None:
-        """What other sites spent, a wallet that several share, and a customer of the hub's own."""
+    @rule(
+        contract=st.sampled_from(["C-SHARED", "C-PRE", "C-HUB"]),
+        cents=st.integers(-3000, 3000),
+        how=st.sampled_from(["in one", "whole", "changes", "changes", "missed"]),
+    )
+    def hub_tells(self, contract: str, cents: int, how: str) -> None:
+        """What other sites spent, a wallet that several share, and a customer of the hub's own: in one message, as
+        hubs of before do, as a list, as what changed, or as what changed after something that never came."""
         self.version += 1
-        document = DesiredAccounts(
-            version=self.version,
-            customers=(CUSTOMER, Customer(id="K2", name="李雷")),
-            contracts=(*CONTRACTS[3:], OF_HUB),
-            balances={contract: Decimal(cents) / 100},
-            as_of=self.world.now,
-        )
-        self.tell(document)
+        told = Balances({contract: Decimal(cents) / 100}, self.world.now)
+        if how in ("changes", "missed") and self.told is not None:
+            before = self.told
+            reply = self.tell(told.listed(self.version, before.version, before.amounts, is_missed=how == "missed"))
+            assert isinstance(reply, Refused if how == "missed" else Done), reply
+            if how == "missed":
+                assert self.world.site.accounts.elsewhere == before.nonzero
+                return
+            told = Balances({**before.amounts, **told.amounts}, self.world.now)
+        elif how == "in one":
+            self.tell(told.document(self.version))
+        else:
+            self.tell(told.listed(self.version, None, {}))
+        told.version, self.told = self.version, told
+        assert self.world.site.accounts.elsewhere == told.nonzero
         self.tell(DesiredTokens(version=self.version, tokens=(Token(uid="HUB", contract_id="C-HUB"),)))
 
     @rule(luck=LUCK)
