@@ -164,6 +164,10 @@ class Agent:
         if future is not None and not future.done():
             future.set_result(outcome)
 
+    def believed_time(self) -> datetime:
+        """Site time, or another one while the clock is known to be wrong: for what is deleted by its age, or due."""
+        return self.site.clock.believed(self.clock())
+
     # --- the way of an event ---
 
     async def _gather(self) -> list[Asked]:

@@ -141,7 +141,7 @@ async def run_agent(
         chargers = fleet if polled is None else Hardware(fleet, polled)
         payments = collecting(config, agent, ledger, clock)
         till = payment_desk(ledger, agent, payments)
-        receipts = receipt_desk(config, ledger, agent, clock)
+        receipts = receipt_desk(config, ledger, agent, agent.believed_time)
         codes = presented_codes(config)
         uplink = uplink_of(config, ledger, agent, agent, clock, registry)
         sync = uplink.sync_status if uplink is not None else None
@@ -179,7 +179,7 @@ async def run_agent(
             "sums": lambda: _after(ready, summer.run),
             "packing": lambda: _after(ready, Packer(ledger, inbox, clock).run),
             "disk": lambda: _after(ready, shedder(config, agent, ledger, ballast, ledger_metrics).run),
-            "trim": lambda: _after(ready, Trimmer(ledger, clock, _retention(config)).run),
+            "trim": lambda: _after(ready, Trimmer(ledger, agent.believed_time, _retention(config)).run),
             "accounts": lambda: _after(ready, Totaller(ledger).run),
             "statements": lambda: _after(ready, receipts.run),
         }

@@ -35,6 +35,11 @@ class ClockBook:
         """By which time somebody's rights are judged: a card does not expire because our clock was put on."""
         return now + self.apart if self.apart else now
 
+    @property
+    def is_doubted(self) -> bool:
+        """Whether another time than ours is believed, or might be: then nothing is done whose day has come."""
+        return self.noted is not None and self.noted.quality in (ClockQuality.STEPPED, ClockQuality.WRONG)
+
     def steps_seen(self, now: datetime) -> bool:
         """Whether stations may still stamp by the time before the last step."""
         return self.stepped_at is not None and abs(now - self.stepped_at) < FOLLOWED_WITHIN

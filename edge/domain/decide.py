@@ -388,7 +388,8 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     if site.jobs:
         jobs.tick(site, decision, now)
     device_model.tick(site, decision, now)
-    certificates.renew(site, decision, now)
+    if not site.clock.is_doubted:
+        certificates.renew(site, decision, now)
     stations.settle_the_silent(site, decision, now)
     boots.ask_the_booted(site, decision, now)
     reservations.settle(site, decision, now)
@@ -401,7 +402,8 @@ def _tick(site: Site, decision: Decision, now: datetime) -> None:
     idle_fees.tick(site, decision, now)
     if site.accounts:
         wallets.tick(site, decision, now)
-        dunning.tick(site, decision, now)
+        if not site.clock.is_doubted:
+            dunning.tick(site, decision, now)
     payment_desk.tick(site, decision, now)
     for station_id in list(site.profiles):
         smart_charging.tidy(site, decision, station_id, now)

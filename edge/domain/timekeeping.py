@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from edge.domain import unbilled
 from edge.domain.clock_book import ClockBook, seconds
 from edge.domain.clock_events import ClockLooked, HubTimeHeard
 from edge.domain.decision import Decision
@@ -22,6 +23,7 @@ from edge.domain.pricing.compiled import compiled
 from edge.domain.site import Site
 from edge.domain.telemetry import Readings
 from edge.domain.transaction import Doubt, Transaction
+from edge.domain.unbilled_book import UnbilledBook
 from protocols.charger.events import (
     MeterValuesReported,
     Sample,
@@ -224,6 +226,15 @@ def _carry_over(site: Site, decision: Decision, step: timedelta, now: datetime) 
     for status in site.evses.values():
         if status.read_at is not None:
             status.read_at += step
+    for runs in site.runs.stations.values():
+        for run in runs.values():
+            run.awaited, run.next = (
+                replace(each, until=each.until + step) if each is not None else None for each in (run.awaited, run.next)
+            )
+            run.ending = replace(run.ending, at=run.ending.at + step) if run.ending is not None else None
+            run.register_at = _plus(run.register_at, step)
+    site.unbilled = UnbilledBook()  # what it suspects is timed by the old time
+    unbilled.restart(site, now)
     for ref, readings in list(site.readings.items()):
         dropped = readings.give_up()
         site.telemetry_dropped += dropped - readings.dropped

@@ -9,7 +9,9 @@ from decimal import Decimal
 import pytest
 
 from edge.domain.clock_events import ClockLooked, HubTimeHeard
+from edge.domain.edge_transactions import AWAITED_FOR
 from edge.domain.events import Ticked
+from edge.domain.run_book import Awaited, EvseRun
 from edge.domain.transaction import Doubt
 from protocols.charger.commands import IdTokenAnswer
 from protocols.charger.events import IdTokenPresented, MeterValuesReported
@@ -306,3 +308,23 @@ def test_both_ways_count_half() -> None:
     play = site_of(BY_TIME)
     hear(play, timedelta(milliseconds=250))
     assert play.found(ClockNoted)[-1] == replace(play.found(ClockNoted)[-1], offset_ms=250)
+
+
+def test_what_is_deleted_by_its_age_goes_by_the_time_that_is_believed() -> None:
+    play = site_of(BY_TIME)
+    right = play.now
+    play.step(timedelta(days=400))
+    assert play.site.clock.is_doubted
+    assert play.site.clock.believed(play.now) == right
+    play.step(timedelta(days=-400), is_synchronised=True)
+    assert not play.site.clock.is_doubted
+    assert play.site.clock.believed(play.now) == play.now == right
+
+
+def test_a_card_waits_for_its_vehicle_as_long_as_before() -> None:
+    play = site_of(BY_TIME)
+    play.site.runs.stations["M"] = {1: EvseRun(awaited=Awaited(token_uid="GOOD", until=play.now + AWAITED_FOR))}
+    play.step(timedelta(hours=2))
+    (run,) = play.site.runs.stations["M"].values()
+    assert run.awaited is not None
+    assert run.awaited.until == play.now + AWAITED_FOR
