@@ -83,7 +83,7 @@ class Follower:
         self.waiting_bytes += len(data)
         self.stirred.set()
         if self.waiting_bytes > MAX_WAITING_BYTES:
-            self.link.close()
+            self.link.abort()
 
     def confirm(self, place: Place) -> None:
         if place in self.unconfirmed:
@@ -212,9 +212,12 @@ class Streamer:
         self._loop.call_soon_threadsafe(follower.begin, first, size)
 
     async def _send(self, tap: Tap, follower: Follower) -> None:
-        offset = 0
+        offset, beaten_s = 0, float("-inf")
         while True:
-            if follower.waiting:
+            if time.monotonic() - beaten_s >= BEAT_S:
+                beaten_s = time.monotonic()
+                follower.link.send(Kind.WORD, self._beat(follower))
+            elif follower.waiting:
                 kind, data = follower.waiting.popleft()
                 follower.waiting_bytes -= len(data)
                 follower.link.send(kind, data)
@@ -234,8 +237,6 @@ class Streamer:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(BEAT_S):
                         await follower.stirred.wait()
-                if not follower.waiting:
-                    follower.link.send(Kind.WORD, self._beat(follower))
             await follower.link.drain()
 
     def _beat(self, follower: Follower) -> bytes:
@@ -274,7 +275,7 @@ class Streamer:
 
     def _cut_off(self) -> None:
         if self._follower is not None:
-            self._follower.link.close()
+            self._follower.link.abort()
             self._follower = None
 
     # --- alone ---

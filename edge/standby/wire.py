@@ -84,6 +84,10 @@ class Link:
     def close(self) -> None:
         self._writer.close()
 
+    def abort(self) -> None:
+        """At once: what is still to be sent never will, and whoever waits for that goes on."""
+        self._writer.transport.abort()
+
 
 def as_json(data: bytes) -> dict[str, Any]:
     try:

@@ -141,6 +141,17 @@ async def test_what_is_acknowledged_is_on_both_disks(tmp_path: Path) -> None:
         assert world.told[-1] is False
 
 
+async def test_a_standby_that_stood_still_is_in_step_again_though_commits_never_cease(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        world.followed._watch.stand_still()
+
+        async def is_in_step() -> bool:
+            await world.commit()
+            return bool(world.followed.status()["in_step"])
+
+        await wait_until(is_in_step)
+
+
 async def test_a_slow_standby_holds_a_commit_up_once_and_is_in_step_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
