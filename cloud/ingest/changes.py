@@ -19,8 +19,8 @@ from protocols.fact import ENCODER
 from protocols.ocpi.cdr import Cdr
 from protocols.ocpi.session import SessionStatus
 from protocols.sync.blocks import TelemetryBlock
-from protocols.sync.codec import MAX_SEQ
 from protocols.sync.clock import ClockNoted
+from protocols.sync.codec import MAX_SEQ
 from protocols.sync.comparing import DaySummed, OpenTransactionsTold
 from protocols.sync.corrections import BillDecided
 from protocols.sync.customers import (

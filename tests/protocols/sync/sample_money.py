@@ -151,5 +151,7 @@ MONEY_BODIES = (
         new_cdr_id="cdr-3",
         request_key="k-1",
     ),
-    comparing.OpenTransactionsTold(count=2, digest=comparing.digest_of(("tx-1", "tx-2")), transaction_ids=("tx-1", "tx-2")),
+    comparing.OpenTransactionsTold(
+        count=2, digest=comparing.digest_of(("tx-1", "tx-2")), transaction_ids=("tx-1", "tx-2")
+    ),
 )
