@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.rollouts.order import Call, Operation, RemoteStarts, RemoteStops, RolloutOrder, StationJob, Tariffs, What
 from cloud.store.engine import insert_missing
 from cloud.store.rollout_tables import rollout_steps
-from cloud.store.tables import commands, edges, locations
+from cloud.store.tables import charging_stations, commands, edges, locations
 from cloud.store.tariffs import TARIFFS
 from cloud.store.versions import next_version
 from protocols.charger.commands import AnyOperation
@@ -77,7 +77,7 @@ async def send(
         ends = await _open_windows(connection, rollout, order, now)
         waiting = waiting.where(its.edge_id.in_(list(ends)))
     query = waiting.order_by(its.number).limit(min(free, MAX_SENT))
-    steps = (await connection.execute(query)).mappings().all()
+    steps = await _at_home(connection, (await connection.execute(query)).mappings().all(), ends)
     if steps:
         await _tell(connection, Sending(rollout=rollout, order=order, now=now), steps, ends)
     return len(steps)
@@ -107,8 +107,36 @@ async def recall(connection: AsyncConnection, rollout: Mapping[Any, Any], order:
     return marked.rowcount
 
 
+async def _at_home(
+    connection: AsyncConnection, steps: Sequence[RowMapping], ends: dict[str, datetime]
+) -> list[Mapping[Any, Any]]:
+    """The agents of a node share their stations: each step is for the one that has its station now."""
+    if not steps:
+        return []
+    its = charging_stations.c
+    names = {step["station_id"] for step in steps}
+    query = select(its.edge_id, its.station_id, its.location_id, its.is_online)
+    here: dict[tuple[str, str], Any] = {}
+    online: dict[tuple[str, str], list[str]] = {}
+    for row in await connection.execute(query.where(its.domain == steps[0]["domain"], its.station_id.in_(names))):
+        here[row.edge_id, row.station_id] = row
+        if row.is_online:
+            online.setdefault((row.station_id, row.location_id), []).append(row.edge_id)
+    found: list[Mapping[Any, Any]] = []
+    for step in steps:
+        known = here.get((step["edge_id"], step["station_id"]))
+        moved_to = online.get((known.station_id, known.location_id), []) if known and known.location_id else []
+        if known and not known.is_online and len(moved_to) == 1:
+            if step["edge_id"] in ends:
+                ends[moved_to[0]] = ends[step["edge_id"]]
+            found.append({**step, "edge_id": moved_to[0]})
+        else:
+            found.append(step)
+    return found
+
+
 async def _tell(
-    connection: AsyncConnection, sending: Sending, steps: Sequence[RowMapping], ends: dict[str, datetime]
+    connection: AsyncConnection, sending: Sending, steps: Sequence[Mapping[Any, Any]], ends: dict[str, datetime]
 ) -> None:
     patience = sending.now + timedelta(seconds=sending.order.expires_in_s)
     expires = {each: min(patience, ends.get(each, patience)) for each in {step["edge_id"] for step in steps}}
@@ -143,12 +171,14 @@ async def _tell(
         detail="",
         document_version=version,
         changed_at=sending.now,
+        edge_id=bindparam("its_edge"),
         command_id=bindparam("its_command"),
         expires_at=bindparam("its_expiry"),
     )
     marks = [
         {
             "of_number": step["number"],
+            "its_edge": step["edge_id"],
             "its_command": command_ids.get(step["number"]),
             "its_expiry": expires[step["edge_id"]],
         }
@@ -157,7 +187,7 @@ async def _tell(
     await connection.execute(mark, marks)
 
 
-def _single(what: Operation | Call | RemoteStarts | RemoteStops, step: RowMapping) -> dict[str, Any]:
+def _single(what: Operation | Call | RemoteStarts | RemoteStops, step: Mapping[Any, Any]) -> dict[str, Any]:
     """What a command to one station says."""
     station = {"station_id": step["station_id"]}
     match what:
@@ -183,7 +213,7 @@ def _job(
     sending: Sending,
     what: StationJob,
     edge_id: str,
-    steps: Sequence[RowMapping],
+    steps: Sequence[Mapping[Any, Any]],
     expires_at: datetime,
     window_end: datetime | None,
 ) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, update
 
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
-from cloud.store.tables import sessions
+from cloud.store.tables import charging_stations, sessions
 from tests.cloud.rest_kit import FOREIGN, OWN, as_key, client_over, items
 from tests.cloud.rollouts.rollout_kit import RESET, World, bring_fleet
 from tests.cloud.samples import minute
@@ -303,6 +303,27 @@ async def test_targets_are_paged_and_filtered(world: World) -> None:
     assert len(await items(world.api, f"/v1/rollouts/{rollout_id}/targets?state=waiting&edge_id=b")) == 2
     command = page["items"][0]["command_id"]
     assert (await world.api.get(f"/v1/commands/{command}")).json()["station_id"] == "CP5"
+
+
+async def test_a_station_is_told_by_the_agent_that_has_it_now(store: Store, world: World) -> None:
+    """The agents of a node share their stations and their location."""
+    node = {"domain": OWN, "location_id": "node", "station_id": "CP8", "model": "N"}
+    async with store.write() as connection:
+        for edge_id, is_online in (("node-1", True), ("node-2", False)):
+            await connection.execute(insert(charging_stations).values(**node, edge_id=edge_id, is_online=is_online))
+    rollout_id = await world.begin(to={"station_ids": ["CP8"]})
+    await world.move()
+    await world.outcome("CP8", "rejected", "station CP8 is not connected")
+    moved = charging_stations.c
+    async with store.write() as connection:
+        for edge_id, is_online in (("node-1", False), ("node-2", True)):
+            change = update(charging_stations).where(moved.station_id == "CP8", moved.edge_id == edge_id)
+            await connection.execute(change.values(is_online=is_online))
+    await world.move()
+    await world.ask(rollout_id, "resume", retry_failed=True)
+    await world.move(seconds=1)
+    assert [each["edge_id"] for each in await world.told()] == ["node-1", "node-2"]
+    assert (await world.targets(rollout_id))[0]["edge_id"] == "node-2"
 
 
 class _Killed(Exception):
