@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+import orjson
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -58,6 +59,8 @@ async def _stations(connection: AsyncConnection, domain: int, to: Targets) -> li
     ).where(its.domain == domain)
     wish = _Wish(to)
     rows = [row for row in (await connection.execute(query)).all() if wish.fits(row)]
+    named = await _named_at_birth(connection, domain)
+    rows = [row for row in rows if row.is_online or row.station_id in named.get(row.edge_id, (row.station_id,))]
     by_place: dict[tuple[str, str | None], list[Row[*tuple[Any, ...]]]] = {}
     for row in rows:
         by_place.setdefault((row.station_id, row.location_id), []).append(row)
@@ -68,6 +71,16 @@ async def _stations(connection: AsyncConnection, domain: int, to: Targets) -> li
         (Target(edge_id=row.edge_id, station_id=row.station_id) for row in chosen),
         key=lambda each: (each.edge_id, each.station_id or ""),
     )
+
+
+async def _named_at_birth(connection: AsyncConnection, domain: int) -> dict[str, frozenset[str]]:
+    """The stations that each edge named last, as far as it did. One that it does not name and that is not connected is
+    no longer there: a job would be refused for it."""
+    births = select(edges.c.edge_id, edges.c.birth).where(edges.c.domain == domain, edges.c.birth.is_not(None))
+    return {
+        row.edge_id: frozenset(evse["station_id"] for evse in orjson.loads(row.birth)["evses"])
+        for row in await connection.execute(births)
+    }
 
 
 class _Wish:

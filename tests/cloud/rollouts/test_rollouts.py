@@ -16,7 +16,7 @@ from sqlalchemy import event, insert, update
 
 from cloud.store.engine import Store
 from cloud.store.keys import Scope
-from cloud.store.tables import charging_stations, sessions
+from cloud.store.tables import charging_stations, edges, sessions
 from tests.cloud.rest_kit import FOREIGN, OWN, as_key, client_over, items
 from tests.cloud.rollouts.rollout_kit import RESET, World, bring_fleet
 from tests.cloud.samples import minute
@@ -324,6 +324,24 @@ async def test_a_station_is_told_by_the_agent_that_has_it_now(store: Store, worl
     await world.move(seconds=1)
     assert [each["edge_id"] for each in await world.told()] == ["node-1", "node-2"]
     assert (await world.targets(rollout_id))[0]["edge_id"] == "node-2"
+
+
+async def test_what_an_edge_no_longer_names_is_no_target(store: Store, world: World) -> None:
+    """Unless it is connected: an edge may let in whom it did not know."""
+    births = orjson.dumps({"evses": [{"station_id": "CP1", "evse_id": 1}]}).decode()
+    async with store.write() as connection:
+        await connection.execute(update(edges).where(edges.c.edge_id == "a").values(birth=births))
+    assert [each["station_id"] for each in await world.targets(await world.begin())] == [
+        "CP1",
+        "CP2",
+        "CP3",
+        "CP4",
+        "CP5",
+    ]
+    gone = update(charging_stations).where(charging_stations.c.edge_id == "a").values(is_online=False)
+    async with store.write() as connection:
+        await connection.execute(gone)
+    assert [each["station_id"] for each in await world.targets(await world.begin())] == ["CP1", "CP3", "CP4", "CP5"]
 
 
 class _Killed(Exception):
