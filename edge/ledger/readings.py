@@ -32,8 +32,11 @@ class Waiting:
 
 
 def keep(rows: Rows, number: int, kept: MeterValuesSampled) -> None:
-    latest_ms = max(sample.after_ms for sample in kept.samples)
-    at_ms = in_ms(kept.at) + latest_ms
+    latest_ms = 0
+    for sample in kept.samples:
+        if sample.after_ms > latest_ms:  # of one message they are nearly always of one time
+            latest_ms = sample.after_ms
+    at_ms = int(kept.at.timestamp() * 1000) + latest_ms
     rows.add("readings", "keep_reading", number, at_ms, kept.station_id, kept.evse_id, ENCODER.encode(kept))
 
 
