@@ -45,7 +45,7 @@ from protocols.sync.topics import EdgeAddress
 
 T = TypeVar("T")
 BALANCES_EVERY: Final = timedelta(seconds=10)
-SUMS_AT_ONCE: Final = 500
+SUMS_AT_ONCE: Final = 1_000
 ROWS_AT_ONCE: Final = 500
 
 
