@@ -97,7 +97,7 @@ class _Pair:
             match role:
                 case Serve():
                     if self._box.memory is None:
-                        self._box.remember(Memory(is_active=True, term=0))
+                        self._box.remember(Memory(is_active=True, term=0, is_alone=True))
                     return False
                 case Follow():
                     return await self._follow(other)
@@ -166,11 +166,12 @@ class _Pair:
     # --- while it serves ---
 
     async def _serve(self, *, is_forced: bool) -> None:
+        self._box.is_serving = True
         other = await self._line.ask()
         if other is not None and other.is_active and other.term >= self._box.term and other.term > 0:
+            self._box.is_serving = False
             raise StandDown(f"the other box has taken over (term {other.term})")
         log.info("box_serves", term=self._box.term, is_forced=is_forced)
-        self._box.is_serving = True
         registry = CollectorRegistry()
         streamer = Streamer(
             self._box,

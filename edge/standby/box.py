@@ -35,6 +35,9 @@ class Box:
         self._path = path
         self._edge_id = edge_id
         self.is_serving = False
+        self.takes_over = False
+        """It says so before it asks the other for the last time whether that serves, and the other says that it serves
+        before it asks this one: whatever crosses on the way, one of them hears of the other."""
         self.goes_alone = False
         """It is about to, and asks whether it may: the other hears of it before anything is acknowledged."""
         self.memory: Memory | None = Memory(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
@@ -53,7 +56,7 @@ class Box:
             os.fsync(handle)
         finally:
             os.close(handle)
-        self.memory = memory
+        self.memory, self.takes_over = memory, False
         return self
 
     def note_alone(self, *, is_alone: bool) -> None:
@@ -70,8 +73,8 @@ class Box:
         memory = self.memory
         return Word(
             edge_id=self._edge_id,
-            term=self.term,
-            is_active=memory is not None and memory.is_active,
+            term=self.term + self.takes_over,
+            is_active=self.takes_over or (memory is not None and memory.is_active),
             is_serving=self.is_serving,
             is_alone=self.goes_alone or (memory is not None and memory.is_alone),
             began=memory.began if memory is not None else None,

@@ -189,16 +189,20 @@ class Followed:
             self._watch.see_witness(now_s, is_there=seen.result())
             self._watch.see_address(now_s, is_held=held.result())
         self._reason = self._watch.reason_to_wait(now_s) or "it takes over"
-        if (asked := self._asked()) is not None and self._may_be_made_to(is_forced=asked == "force", now_s=now_s):
-            self.is_forced = not self._watch.is_in_step
-            return True
-        if self._watch.reason_to_wait(now_s) is None:
-            other = await self._line.ask()
-            if other is None or not (other.is_serving or (other.is_active and other.term > self._box.term)):
-                log.critical("standby_takes_over", silent_s=round(now_s - self._watch.heard_s, 1))
-                return True
+        is_made_to = (asked := self._asked()) is not None and self._may_be_made_to(
+            is_forced=asked == "force", now_s=now_s
+        )
+        if not is_made_to and self._watch.reason_to_wait(now_s) is not None:
+            return False
+        self._box.takes_over = True
+        other = await self._line.ask()
+        if other is not None and (other.is_serving or (other.is_active and other.term > self._box.term)):
+            self._box.takes_over = False
             self._hear_word(other)
-        return False
+            return False
+        self.is_forced = is_made_to and not self._watch.is_in_step
+        log.critical("standby_takes_over", silent_s=round(now_s - self._watch.heard_s, 1), is_forced=self.is_forced)
+        return True
 
     def _asked(self) -> str | None:
         """What a person has left for this box to do (`ohmstead-edge standby take-over`)."""
@@ -218,7 +222,6 @@ class Followed:
         elif not (is_forced or self._watch.is_in_step):
             log.error("standby_not_taken_over", reason=f"{self._watch.why_not}; --force takes over all the same")
         else:
-            log.critical("standby_made_to_take_over", is_forced=is_forced)
             return True
         return False
 

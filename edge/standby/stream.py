@@ -32,6 +32,7 @@ PIECE_BYTES: Final = 262_144
 MAX_WAITING_BYTES: Final = 128_000_000
 """A standby that is so far behind is cut off, and begins anew."""
 REJOIN_AFTER_S: Final = 5.0
+TELL_AFTER_S: Final = 3.0
 LOOK_EVERY_S: Final = 0.25
 Ask = Callable[[], Coroutine[Any, Any, Word | None]]
 See = Callable[[], Coroutine[Any, Any, bool]]
@@ -123,12 +124,13 @@ class Streamer:
         self._follower: Follower | None = None
         self._stirred = asyncio.Event()
         self._turning = asyncio.Lock()
-        self._is_in_step = False
-        self._may_take_over = False
-        """Whether the other box may believe that it has everything."""
-        self._alone_s = self._fell_s = float("-inf")
+        # One that was in step when this box ended may believe that it still is, until it is told otherwise.
+        self._is_in_step = self._may_take_over = box.memory is not None and not box.memory.is_alone
+        """`_may_take_over`: whether the other box may believe that it has everything."""
+        self._fell_s, self._alone_s = float("-inf"), time.monotonic()
         self._touched_s = time.monotonic()
         self._ended: str | None = None
+        self._is_told = False
         self._text = "the standby has not been there since this agent started"
 
     def attach(
@@ -136,7 +138,6 @@ class Streamer:
     ) -> None:
         """`tell` hears whether the standby is behind, and why; `report` what a person has to know."""
         self._tap, self._with_writer, self._tell, self._report = tap, with_writer, tell, report
-        tell(not self._is_in_step, self._text)
 
     # --- port Replica ---
 
@@ -176,7 +177,7 @@ class Streamer:
         self._cut_off()
         async with self._turning:
             await asyncio.to_thread(self._box.note_alone, is_alone=True)
-            self._fall("the standby begins to follow", may_take_over=False)
+            self._fall("the standby is being brought up to date", may_take_over=False)
         follower = self._follower = Follower(link)
         place = wire.place_of(asked.get("place"))
         try:
@@ -266,6 +267,7 @@ class Streamer:
                     self._is_in_step = self._may_take_over = True
                     follower.put(Kind.WORD, self._beat(follower))
                     self._metrics.in_step.set(1)
+                    self._is_told = False
                     self._tell(False, "")
                     log.info("standby_in_step")
 
@@ -297,21 +299,22 @@ class Streamer:
                     slow = "is too slow" if self._follower is not None else "does not answer"
                     self._fall(f"the standby {slow}", may_take_over=asked.result() is None)
                     self._metrics.fell_behind.inc()
+                    self._fell_s = time.monotonic()
                 else:
                     await asyncio.sleep(0.1)
             self._box.goes_alone = False
 
     def _fall(self, why: str, *, may_take_over: bool) -> None:
+        """Whoever is to hear of it does some seconds later, if it is still so."""
         if self._is_in_step:
-            self._fell_s = time.monotonic()
             log.warning("standby_behind", reason=why)
-        self._alone_s = time.monotonic()
+            self._alone_s = time.monotonic()
         self._is_in_step, self._may_take_over, self._text = False, may_take_over, why
         self._metrics.in_step.set(0)
-        self._tell(True, why)
 
     async def run(self) -> None:
         """Look after the other box and the witness. Raises StandDown when this box must serve no more."""
+        self._touched_s = time.monotonic()  # what was before, nothing was acknowledged by
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._fence())
@@ -341,6 +344,9 @@ class Streamer:
             self._touched_s = time.monotonic()
         if not self._is_in_step and time.monotonic() - self._alone_s > 2 * self._settings.dead_after_s:
             self._may_take_over = False  # it is dead, or has seen that it was cut off
+        if not (self._is_in_step or self._is_told) and time.monotonic() - self._alone_s > TELL_AFTER_S:
+            self._is_told = True
+            self._tell(True, self._text)
 
     async def _fence(self) -> None:
         while True:
@@ -372,7 +378,7 @@ class Streamer:
         return {
             "role": "serving",
             "term": self._box.term,
-            "in_step": self._is_in_step,
+            "in_step": self._is_in_step and follower is not None,
             "other_follows": follower is not None,
             "waiting_bytes": follower.waiting_bytes if follower is not None else 0,
             "copying": follower is not None and not follower.is_whole,

@@ -77,12 +77,12 @@ async def test_a_standby_that_is_cut_off_does_not_take_over_and_catches_up(tmp_p
         pair.b.cut_off()
         await pair.goes_on()
         await wait_until(lambda: "cut off" in str(pair.b.status["why_not"]), PATIENCE_S)
-        assert "standby_behind" in pair.a.command("alarms", "list")
+        await wait_until(lambda: "standby_behind" in pair.a.command("alarms", "list"))
         await asyncio.sleep(DEAD_AFTER_S)  # long enough to take over, did it
         assert not pair.b.has_address()
         pair.b.join()
         await pair.in_step(pair.a, pair.b)
-        assert "standby_behind" not in pair.a.command("alarms", "list")
+        await wait_until(lambda: "standby_behind" not in pair.a.command("alarms", "list"))
         await pair.goes_on()
         await pair.go_home()
         pair.judge(pair.a)
@@ -97,7 +97,7 @@ async def test_a_standby_that_stands_still_holds_the_site_up_for_a_moment_and_is
         await pair.goes_on()
         pair.b.stop()
         await pair.goes_on()
-        assert pair.a.status["in_step"] is False
+        await wait_until(lambda: pair.a.status["in_step"] is False)
         pair.b.cut_off()
         await pair.goes_on()
         await pair.a.lose_power()
@@ -117,7 +117,7 @@ async def test_a_standby_that_stands_still_holds_the_site_up_for_a_moment_and_is
         pair.a.power_up()
         await pair.in_step(pair.b, pair.a)
         assert "ledger_had_more" in pair.a.log
-        assert "standby_had_more" in pair.b.command("alarms", "list")
+        await wait_until(lambda: "standby_had_more" in pair.b.command("alarms", "list"))
         assert pair.both == []
 
 

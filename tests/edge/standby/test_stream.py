@@ -35,7 +35,7 @@ from tests.kit import free_port, wait_until
 class World:
     """A first box with a ledger, and a second that follows it."""
 
-    def __init__(self, folder: Path, *, wait_s: float = 2.0, dead_after_s: float = 4.0) -> None:
+    def __init__(self, folder: Path, *, wait_s: float = 2.0, dead_after_s: float = 4.0, is_alone: bool = False) -> None:
         self.folder = folder
         self.is_witness_there, self.is_address_held = True, False
         self.given_up = 0
@@ -62,7 +62,7 @@ class World:
                 copy_mb_per_s=1000,
             )
             box = Box(here / "pair.json", "edge-1")
-            box.remember(Memory(is_active=mine == 0, term=0))
+            box.remember(Memory(is_active=mine == 0, term=0, is_alone=is_alone))
             self.boxes.append(box)
             self.settings.append(settings)
             self.lines.append(Line(box, settings))
@@ -156,11 +156,12 @@ async def test_a_slow_standby_holds_a_commit_up_once_and_is_in_step_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_module, "REJOIN_AFTER_S", 0.2)
+    monkeypatch.setattr(stream_module, "TELL_AFTER_S", 0.1)
     async with a_world(tmp_path, wait_s=0.2) as world:
         real = world.followed.copy.add
         monkeypatch.setattr(world.followed.copy, "add", lambda shipment: (time.sleep(1.0), real(shipment)))
         assert 0.2 <= await world.commit() < 1.0
-        assert world.told[-1] is True
+        await wait_until(lambda: world.told[-1])
         assert world.boxes[0].memory == Memory(is_active=True, term=0, is_alone=True)
         assert await world.commit() < 0.2, "alone, it waits for nobody"
         await wait_until(lambda: not world.followed.status()["in_step"])
@@ -184,6 +185,26 @@ async def test_nothing_is_acknowledged_alone_while_neither_the_standby_nor_the_w
         assert world.boxes[0].memory == Memory(is_active=True, term=0), "it was never allowed to go alone"
         assert len(await world.ledger.read(Stream.EVENT, 0, 100, 1 << 20)) == 1
         assert copied(tmp_path) == 1
+
+
+async def test_a_box_that_ended_in_step_asks_before_it_acknowledges_anything_again(tmp_path: Path) -> None:
+    """The standby may have taken over meanwhile, or be about to."""
+    world = World(tmp_path)
+    world.is_witness_there = False
+    with world.ledger:
+        running = asyncio.ensure_future(until_it_stands_down(world.streamer))  # noqa: TID251 - it ends by itself
+        with pytest.raises(StandDown, match="neither"):
+            await world.commit()
+        await running
+        assert world.given_up == 1
+
+
+async def test_one_that_was_alone_goes_on_alone(tmp_path: Path) -> None:
+    world = World(tmp_path, is_alone=True)
+    world.is_witness_there = False
+    with world.ledger:
+        assert await world.commit() < 1.0
+        assert world.given_up == 0
 
 
 async def no_word() -> Word | None:

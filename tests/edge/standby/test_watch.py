@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.standby.box import Follow, Memory, Serve, Wait, decide_role
+from edge.standby.box import Box, Follow, Memory, Serve, Wait, decide_role
 from edge.standby.settings import BEAT_S
 from edge.standby.watch import Watch
 from edge.standby.wire import Word
@@ -120,6 +121,18 @@ def test_of_two_boxes_that_were_active_at_most_one_serves() -> None:
         ]
         assert sum(isinstance(role, Serve) for role in roles) <= 1
         assert sum(isinstance(role, Serve) for role in roles) == (one.term != two.term)
+
+
+def test_a_box_that_takes_over_says_so_before_it_is_on_its_disk(tmp_path: Path) -> None:
+    """Else one that starts just then would be told to serve."""
+    box = Box(tmp_path / "pair.json", "e")
+    box.remember(STANDBY)
+    box.takes_over = True
+    said = box.word
+    assert (said.is_active, said.term) == (True, 4)
+    assert isinstance(decide_role(ACTIVE, is_first=True, other=said, is_held=False), Follow)
+    box.remember(Memory(is_active=True, term=4))
+    assert Box(tmp_path / "pair.json", "e").word == box.word == said
 
 
 @dataclass
