@@ -133,6 +133,21 @@ async def test_an_emptied_broker_is_no_loss(start_hub: StartHub, broker: Broker)
             assert await bills(hub) == ALL_BILLS
 
 
+async def test_the_answer_to_a_birth_says_which_and_what_the_hubs_clock_shows(
+    start_hub: StartHub, broker: Broker
+) -> None:
+    async with start_hub(broker), connected(broker) as edge:
+        born = birth(at=minute(3))
+        await edge.is_born(born)
+        await edge.acked(Stream.MONEY, 0)
+        await edge.send(JOURNAL)
+        await edge.acked(Stream.MONEY, len(JOURNAL))
+    answers = [ack for ack in edge.acks if ack.birth_at is not None]
+    assert {ack.stream for ack in answers} == set(Stream)
+    assert all(ack.birth_at == born.at and ack.hub_at is not None for ack in answers)
+    assert all(ack.hub_at is None for ack in edge.acks if ack.birth_at is None)
+
+
 async def test_a_gap_is_asked_for_again(start_hub: StartHub, broker: Broker) -> None:
     async with start_hub(broker) as hub, connected(broker) as edge:
         await edge.send(JOURNAL[:4])
