@@ -10,8 +10,9 @@ from typing import Final
 from tests.bench.big_ledger import BigLedgerSizes, big_ledger
 from tests.bench.boot import BootSizes, boot_storm
 from tests.bench.device import DeviceSizes, device_bytes
+from tests.bench.drain import DrainSizes, drain_60_days
 from tests.bench.fleets import FLEET_30000, FLEET_100000, FleetSizes, fleet_30000, fleet_100000
-from tests.bench.ingest import IngestSizes, hub_ingest_postgresql, hub_ingest_sqlite
+from tests.bench.ingest import IngestSizes, hub_ingest_postgresql, hub_ingest_sqlite, telemetry_ingest
 from tests.bench.memory import MemorySizes, steady_memory
 from tests.bench.modbus import LineSizes, PollSizes, modbus_line, modbus_poll
 from tests.bench.money import FindSizes, find_customer, month_report_of
@@ -50,6 +51,7 @@ class Suite:
     poll: PollSizes = field(default_factory=PollSizes)
     line: LineSizes = field(default_factory=LineSizes)
     ingest: IngestSizes = field(default_factory=IngestSizes)
+    drain: DrainSizes = field(default_factory=DrainSizes)
     wire: WireSizes = field(default_factory=WireSizes)
     device: DeviceSizes = field(default_factory=DeviceSizes)
 
@@ -59,6 +61,8 @@ FULL: Final = Suite(
     large_fleet=replace(FLEET_100000, load=replace(FLEET_100000.load, hold_s=300.0)),
     fleet=replace(FLEET_30000, load=replace(FLEET_30000.load, hold_s=120.0)),
     memory=MemorySizes(load=replace(MemorySizes().load, hold_s=1_800.0)),
+    drain=DrainSizes(days=60),
+    wire=WireSizes(evses=40),
 )
 """With the long ones as long as they were meant to be."""
 
@@ -88,6 +92,8 @@ def catalogue(suite: Suite) -> dict[str, Callable[[], Result]]:
         "modbus_line_19200": partial(modbus_line, 19_200, suite.line),
         "hub_ingest_sqlite": partial(hub_ingest_sqlite, suite.ingest),
         "hub_ingest_postgresql": partial(hub_ingest_postgresql, suite.ingest),
+        "telemetry_ingest": partial(telemetry_ingest, suite.ingest),
+        "drain_60_days": partial(drain_60_days, suite.drain),
         "wire_bytes": partial(wire_bytes, suite.wire),
         "device_bytes": partial(device_bytes, suite.device),
     }

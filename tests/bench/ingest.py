@@ -15,7 +15,14 @@ from statistics import median
 from cloud.ingest.joining import MAX_TOGETHER
 from tests.bench import machine
 from tests.bench.frames import write_frames
-from tests.bench.hub_batches import ENTRIES_PER_TRANSACTION, JournalSizes, batches
+from tests.bench.hub_batches import (
+    ENTRIES_PER_TRANSACTION,
+    READINGS_PER_MESSAGE,
+    JournalSizes,
+    ReadingSizes,
+    batches,
+    reading_batches,
+)
 from tests.bench.processes import ROOT, pin, run_folder
 from tests.bench.result import Result
 from tests.bench.throughput import say
@@ -27,6 +34,7 @@ class IngestSizes:
     """`plain_batches` of the baseline, which is slow."""
 
     journal: JournalSizes = field(default_factory=JournalSizes)
+    readings: ReadingSizes = field(default_factory=ReadingSizes)
     plain_batches: int = 12
     rounds: int = 3
 
@@ -42,6 +50,46 @@ def hub_ingest_postgresql(sizes: IngestSizes) -> Result:
     """Into a PostgreSQL of its own on the other core."""
     with run_folder() as folder, _postgres() as server:
         return _measured("hub_ingest_postgresql", sizes, folder, server.new_database)
+
+
+def telemetry_ingest(sizes: IngestSizes) -> Result:
+    """Readings in blocks, unpacked and added to their quarters, hours and days, into SQLite and PostgreSQL."""
+    readings = sizes.readings
+    with run_folder() as folder, _postgres() as server:
+        made, numbers = reading_batches(readings), iter(range(1_000))
+        frames, few = folder / "all", folder / "some"
+        write_frames(frames, made)
+        write_frames(few, made[: sizes.plain_batches])
+        expected = readings.evses * readings.hours * 3600 // readings.every_s * READINGS_PER_MESSAGE
+        plain_samples = expected / len(made) * len(made[: sizes.plain_batches])
+        rates: dict[str, list[float]] = {"sqlite": [], "postgresql": [], "rows": []}
+        cpu_us: list[float] = []
+        for number in range(sizes.rounds):
+            for kind, url in (("sqlite", _file(folder, next(numbers))), ("postgresql", server.new_database())):
+                told = _taken(url, frames, "ohmstead", MAX_TOGETHER)
+                if told["samples"] != expected:
+                    raise AssertionError(f"{told['samples']} of {expected} readings")
+                rates[kind].append(told["timed_samples"] / told["wall_s"])
+                cpu_us.append(1e6 * told["cpu_s"] / told["timed_samples"])
+            told = _taken(_file(folder, next(numbers)), few, "rows", 1)
+            rates["rows"].append(plain_samples * told["share"] / told["wall_s"])
+            say(f"telemetry_ingest {number + 1}: " + ", ".join(f"{kind} {of[-1]:.0f}/s" for kind, of in rates.items()))
+    pairs = zip(rates["sqlite"], rates["rows"], strict=True)
+    return Result(
+        name="telemetry_ingest",
+        value=median(rates["sqlite"]),
+        unit="readings/s into SQLite, each once, from the bytes of a batch to its commit with all it comes to",
+        baseline="a row for each reading in a plain table of SQLite with one index, by an executemany a batch",
+        baseline_value=median(rates["rows"]),
+        ratio=median(one / other for one, other in pairs),
+        is_better="higher",
+        details={"rounds": rates, "postgresql": median(rates["postgresql"]), "hub_cpu_us_per_reading": median(cpu_us)},
+        conditions=machine.describe()
+        | {
+            "load": f"{readings.hours} h of {readings.evses} EVSEs that all charge: {expected} readings, none filtered,"
+            f" {readings.batch_blocks} blocks a batch, up to {MAX_TOGETHER} batches in a commit",
+        },
+    )
 
 
 def _file(folder: Path, number: int) -> str:

@@ -25,8 +25,9 @@ from tests.bench.big_ledger import BigLedgerSizes
 from tests.bench.boot import BootSizes
 from tests.bench.catalogue import Suite, catalogue
 from tests.bench.device import DeviceSizes
+from tests.bench.drain import DrainSizes
 from tests.bench.fleets import FleetSizes
-from tests.bench.hub_batches import JournalSizes
+from tests.bench.hub_batches import JournalSizes, ReadingSizes
 from tests.bench.ingest import IngestSizes
 from tests.bench.ledger_maker import LedgerSizes
 from tests.bench.load import Load, Plan
@@ -76,8 +77,12 @@ TINY = catalogue(
         poll=PollSizes(devices=4, every_s=0.2, rounds=1, window_s=0.6),
         line=LineSizes(devices=2, window_s=1.0),
         ingest=IngestSizes(
-            journal=JournalSizes(transactions=20, stations=4, batch_entries=50), plain_batches=3, rounds=1
+            journal=JournalSizes(transactions=20, stations=4, batch_entries=50),
+            readings=ReadingSizes(evses=3, hours=2, batch_blocks=2),
+            plain_batches=3,
+            rounds=1,
         ),
+        drain=DrainSizes(days=1, evses=2, blocks=8, quiet_s=2.5),
         wire=WireSizes(evses=2, sessions=2, charging=timedelta(minutes=20)),
         device=DeviceSizes(entries=100, group=50, rounds=1),
     )

@@ -7,9 +7,10 @@ import json
 import random
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +26,7 @@ from protocols.sync.topics import EdgeAddress, Stream
 from protocols.sync.up import Entry, MeterValuesSampled
 from protocols.terms import ChargingState, ConnectorStatus, Measurand
 from tests.bench import machine
+from tests.bench.curves import charging
 from tests.bench.result import Result
 from tests.bench.throughput import say
 from tests.edge.domain.site_kit import START, Play, new_site, number
@@ -33,7 +35,6 @@ _ADDRESS: Final = EdgeAddress(0, "edge-1")
 _EPOCH: Final = "01234567-89ab-4cde-8f01-23456789abcd"
 _PUBACK_BYTES: Final = 4
 _FRAME_TOPIC: Final = "ohmstead/v1/00/edge-1/ocpp/A"
-_PHASES: Final = ("L1", "L2", "L3")
 _UNITS: Final = {
     Measurand.ENERGY_REGISTER: ("Wh", 1),
     Measurand.POWER: ("W", 1),
@@ -149,7 +150,7 @@ class _Day:
         self._waiting: list[MeterValuesSampled] = []
         self._truth: dict[tuple[Measurand, str | None], list[tuple[int, int]]] = defaultdict(list)
         self._told: dict[tuple[Measurand, str | None], list[tuple[int, int]]] = defaultdict(list)
-        self._meter_wh = 1_000_000.0
+        self._meter_wh = 1_000_000
 
     def play_through(self) -> dict[datetime, list[TelemetryBlock]]:
         """Blocks by the end of their quarter; all else went over the line. Raises AssertionError for a bent curve."""
@@ -175,13 +176,14 @@ class _Day:
     def _charge(self) -> None:
         play, sizes = self._play, self._sizes
         self._status(ConnectorStatus.OCCUPIED, None, "Preparing")
-        started = number(play.start(round(self._meter_wh)))
-        tag = {"connectorId": 1, "idTag": "GOOD", "meterStart": round(self._meter_wh), "timestamp": self._stamp()}
+        started = number(play.start(self._meter_wh))
+        tag = {"connectorId": 1, "idTag": "GOOD", "meterStart": self._meter_wh, "timestamp": self._stamp()}
         self._frame("StartTransaction", tag, {"transactionId": int(started), "idTagInfo": {"status": "Accepted"}})
         self._send()
         self._status(ConnectorStatus.OCCUPIED, ChargingState.CHARGING, "Charging")
         steps = int(sizes.charging.total_seconds()) // sizes.every_s
-        for sampled in self._curve(steps):
+        for sampled in islice(charging(self._luck, self._meter_wh, sizes.every_s), steps):
+            self._meter_wh = sampled[0][2]
             play.now += timedelta(seconds=sizes.every_s)
             self._pack(play.now)
             samples = tuple(Sample(measurand, value, play.now, phase=phase) for measurand, phase, value in sampled)
@@ -191,34 +193,14 @@ class _Day:
             play.tell(MeterValuesReported(station_id="A", evse_id=1, charger_transaction_id=started, samples=samples))
             self._frame("MeterValues", self._values(int(started), samples), {})
             self._send()
-        play.stop(started, round(self._meter_wh))
-        ended = {"transactionId": int(started), "meterStop": round(self._meter_wh), "timestamp": self._stamp()}
+        play.stop(started, self._meter_wh)
+        ended = {"transactionId": int(started), "meterStop": self._meter_wh, "timestamp": self._stamp()}
         self._frame(
             "StopTransaction", ended | {"idTag": "GOOD", "reason": "Local"}, {"idTagInfo": {"status": "Accepted"}}
         )
         self._send()
         self._status(ConnectorStatus.OCCUPIED, None, "Finishing")
         self._status(ConnectorStatus.AVAILABLE, None, "Available")
-
-    def _curve(self, steps: int) -> Iterator[list[tuple[Measurand, str | None, int]]]:
-        """Up within a minute, level with what a meter's noise and the mains do, down from 80 % on."""
-        top_w, charge = self._luck.choice((7_400, 11_000, 22_000)), self._luck.uniform(10, 40)
-        volts = [self._luck.uniform(226, 236) for _ in _PHASES]
-        for step in range(steps):
-            ramp = min(1.0, (step + 1) / 4)
-            taper = 1.0 if charge < 80 else max(0.1, (100 - charge) / 20)
-            power_w = top_w * ramp * taper * (1 + self._luck.gauss(0, 0.004))
-            self._meter_wh += power_w * self._sizes.every_s / 3600
-            charge = min(100.0, charge + power_w * self._sizes.every_s / 3600 / 600)
-            volts = [min(250.0, max(210.0, volt + self._luck.gauss(0, 0.15))) for volt in volts]
-            sampled: list[tuple[Measurand, str | None, int]] = [
-                (Measurand.ENERGY_REGISTER, None, round(self._meter_wh)),
-                (Measurand.POWER, None, round(power_w)),
-            ]
-            for phase, volt in zip(_PHASES, volts, strict=True):
-                sampled.append((Measurand.CURRENT, phase, round(power_w / 3 / volt * 1000)))
-                sampled.append((Measurand.VOLTAGE, phase, round(volt * 10) * 100))
-            yield [*sampled, (Measurand.STATE_OF_CHARGE, None, int(charge))]
 
     # --- the line ---
 
