@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from edge import disk_commands
 from edge.disk_plan import Usage, bytes_of
 from edge.main import app
 from tests.edge.test_config import GOOD
@@ -28,7 +28,7 @@ def config(tmp_path: Path) -> Path:
 
 def disk_of(monkeypatch: pytest.MonkeyPatch, free_bytes: int, all_bytes: int) -> None:
     found = Disk(all_bytes // 4096, free_bytes // 4096, free_bytes // 4096, 4096)
-    monkeypatch.setattr(disk_commands.os, "statvfs", lambda _: found)
+    monkeypatch.setattr(os, "statvfs", lambda _: found)
 
 
 def plan(config: Path, *more: str) -> tuple[int, dict[str, Any]]:
