@@ -166,6 +166,17 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
     if entry.at.tzinfo is None:
         raise BadEntry("at: a time without a zone")
     match entry.body:
+        case ConnectorStatusChanged() as body:
+            changes.news.append(
+                StatusNews(
+                    station_id=body.station_id,
+                    evse_id=body.evse_id,
+                    at=entry.at,
+                    status=body.status,
+                    charging_state=body.charging_state,
+                    error_code=body.error_code,
+                )
+            )
         case TransactionStarted() as body:
             _start_session(body, entry.at, origin, changes)
         case TransactionEnded() as body:
@@ -212,17 +223,6 @@ def project(entry: Entry, origin: Origin, changes: Changes) -> None:
             changes.shed.append(_range_of(body))
         case WalletSpent() | WalletOverdrawn() | SignInRefused() | SignInRegained():
             pass  # the raw entry is kept, and the alarm beside it is shown
-        case ConnectorStatusChanged() as body:
-            changes.news.append(
-                StatusNews(
-                    station_id=body.station_id,
-                    evse_id=body.evse_id,
-                    at=entry.at,
-                    status=body.status,
-                    charging_state=body.charging_state,
-                    error_code=body.error_code,
-                )
-            )
         case StationConnectionChanged() as body:
             changes.news.append(
                 LinkNews(

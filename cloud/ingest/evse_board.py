@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final, Self, assert_never
 
 from sqlalchemy import select
@@ -69,8 +70,19 @@ class EvseBoard:
         board._stations_before = {key: dict(row) for key, row in board._stations.items()}
         return board
 
+    def hear_all(self, told: Sequence[EvseNews]) -> None:
+        """News from the journal, in its order. Where no time goes back, only the last status of a connector counts: it
+        overwrites all that those before it said."""
+        if any(after.at < before.at for before, after in pairwise(told)):
+            for news in told:
+                self.hear(news)
+            return
+        last = {(news.station_id, news.evse_id): place for place, news in enumerate(told) if type(news) is StatusNews}
+        for place, news in enumerate(told):
+            if type(news) is not StatusNews or last[news.station_id, news.evse_id] == place:
+                self.hear(news)
+
     def hear(self, news: EvseNews) -> None:
-        """News from the journal."""
         station = self._station(news.station_id)
         match news:
             case StatusNews(evse_id=0):

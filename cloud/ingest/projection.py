@@ -155,8 +155,7 @@ async def _write_evses(connection: AsyncConnection, origin: Origin, changes: Cha
     board = await EvseBoard.load(connection, origin.address, origin.location_id, touched)
     for boot in changes.boots.values():
         board.boot(boot)
-    for news in changes.news:
-        board.hear(news)
+    board.hear_all(changes.news)
     return await board.save(connection, origin.received_at)
 
 
