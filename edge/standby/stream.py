@@ -352,10 +352,21 @@ class Streamer:
         while True:
             await asyncio.sleep(LOOK_EVERY_S / 2)
             silent_s = time.monotonic() - self._touched_s
-            if self._ended is None and self._may_take_over and silent_s > self._settings.fence_after_s:
+            is_cut_off = self._may_take_over and silent_s > self._settings.fence_after_s
+            if self._ended is None and is_cut_off and not await self._is_anybody_there():
                 await self._end("neither the standby nor the witness can be reached: the standby may be taking over")
             if self._ended is not None:
                 raise StandDown(self._ended)
+
+    async def _is_anybody_there(self) -> bool:
+        """Asked once more: a box that stood still has only not looked."""
+        async with asyncio.TaskGroup() as tasks:
+            asked, seen = tasks.create_task(self._ask()), tasks.create_task(self._see_witness())
+        if asked.result() is None and not seen.result():
+            return False
+        self._touched_s = time.monotonic()
+        await self._is_deposed(asked.result())
+        return True
 
     async def _is_deposed(self, other: Word | None) -> bool:
         if other is not None and other.is_active and other.term > self._box.term:
