@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cloud.ingest.buckets import Bucket, Series, buckets_of
-from cloud.store.curves import LONGEST_ENTRY, curves_of, time_of
+from cloud.store.curves import curves_of, time_of
 from protocols.errors import BadEntry
 from protocols.sync.blocks import TelemetryBlock, curves_in
 from protocols.sync.topics import Stream
@@ -52,8 +52,6 @@ def read_block(entry: Entry, body: TelemetryBlock | MeterValuesSampled) -> ReadB
     last_at = time_of(max(bucket.last_ms for _, _, bucket in buckets))
     if isinstance(body, TelemetryBlock) and body.begins_at < begins_at:
         begins_at = body.begins_at.astimezone(UTC)
-    if last_at - begins_at > LONGEST_ENTRY:
-        raise BadEntry(f"body: readings from {begins_at} to {last_at} in one entry")
     return ReadBlock(
         seq=entry.seq,
         station_id=body.station_id,

@@ -12,8 +12,9 @@ from protocols.sync.codec import decode_entry
 from protocols.sync.up import MeterValuesSampled
 from protocols.terms import Measurand, ReadingContext
 
-LONGEST_ENTRY: Final = timedelta(days=1)
-"""From the first reading of an entry of contract 1.0 to its last; a block is of one quarter of an hour."""
+LONGEST_ENTRY: Final = timedelta(days=7)
+"""How far back an entry is looked for that has readings of a time. A block is of one quarter of an hour; an entry of
+contract 1.0 may bring, with a new reading, the last one before a long silence."""
 MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -20,13 +20,14 @@ from cloud.ingest.batches import Stored, store_batch
 from cloud.ingest.forks import REASON
 from cloud.ingest.presence import store_birth
 from cloud.ingest.rollups import days_in
+from cloud.store.curves import MILLISECOND
 from cloud.store.engine import Store
 from cloud.store.tables import alarms, dead_letters, entries, feed, sessions, stream_positions
 from cloud.store.telemetry_tables import days, entry_of, hours, quarter_hours, telemetry_blocks
 from protocols.sync.blocks import Curve, TelemetryBlock, packed
 from protocols.sync.codec import encode_entry
 from protocols.sync.topics import EdgeAddress, Stream
-from protocols.sync.up import Entry
+from protocols.sync.up import Entry, MeterValuesSampled, SampledValue
 from protocols.terms import Measurand, ReadingContext
 from tests.cloud.samples import EDGE, EPOCH, NEXT_EPOCH, T0, batch, birth, minute, telemetry_journal
 
@@ -106,6 +107,19 @@ async def test_readings_of_contract_1_0_are_taken_alike(store: Store) -> None:
     ]
     (hour,) = [row for row in await rows(store, hours) if row["measurand"] == REGISTER]
     assert (hour["gained_wh"], hour["samples"], hour["filters"]) == (180 * 19, 20, "deadband-1")
+
+
+async def test_an_entry_may_bring_the_last_reading_before_a_long_silence(store: Store) -> None:
+    """Also one of months ago, and also where another block comes into its quarter."""
+    silence = timedelta(days=100)
+    (entry,) = telemetry_journal(1)
+    assert isinstance(entry.body, MeterValuesSampled)
+    old, new = (SampledValue(POWER, value, after_ms=after) for value, after in ((5, 0), (6, silence // MILLISECOND)))
+    body = structs.replace(entry.body, samples=(old, new))
+    assert (await deliver(store, [structs.replace(entry, body=body)])).dead == 0
+    await deliver(store, journal(block(curve([(0, 3), (2, 4)], POWER)), first_seq=2))
+    told = [(row["begins_at"], row["samples"]) for row in await rows(store, quarter_hours)]
+    assert told == [(T0, 3), (T0 + silence, 1)]
 
 
 async def test_a_bucket_says_from_what_it_was_made(store: Store) -> None:
@@ -244,7 +258,6 @@ async def test_a_clones_block_is_kept_apart(store: Store) -> None:
         {"dropped": -1},
         {"evse_id": 2**31},
         {"station_id": "X" * 300},
-        {"data": packed([curve([(0, 1), (2_000, 1)], POWER)]), "samples": 2},
     ],
 )
 async def test_a_block_that_cannot_be_read_is_a_dead_letter(store: Store, change: dict[str, Any]) -> None:
