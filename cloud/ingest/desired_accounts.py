@@ -34,10 +34,18 @@ from cloud.store.money_tables import (
     removed_accounts,
     shared_balances,
 )
-from cloud.store.tables import documents, edge_documents, edges
+from cloud.store.tables import edge_documents, edges
 from protocols.errors import BadEntry
 from protocols.ocpi.customer import Contract, Customer
-from protocols.sync.account_lists import ACCOUNT_LISTS, AccountItem, contract_hash, customer_hash, in_heaps, part_of
+from protocols.sync.account_lists import (
+    ACCOUNT_LISTS,
+    AccountItem,
+    balance_hash,
+    contract_hash,
+    customer_hash,
+    in_heaps,
+    part_of,
+)
 from protocols.sync.codec import encode
 from protocols.sync.down import DesiredAccounts
 from protocols.sync.lists import total, written
@@ -68,7 +76,6 @@ async def renew(store: Store, now: datetime) -> None:
 async def _tell_some(store: Store, domain: int, now: datetime) -> int:
     """The book is held first, and then the sums that nobody is about to change: who posts waits for a moment at most,
     and nobody waits for who posts. What is changed from here on is due again."""
-    book = select(documents.c.version).where(documents.c.domain == domain, documents.c.name == ACCOUNTS)
     due = (
         select(account_totals)
         .where(account_totals.c.domain == domain, account_totals.c.is_due.is_(True))
@@ -77,7 +84,7 @@ async def _tell_some(store: Store, domain: int, now: datetime) -> int:
         .with_for_update(skip_locked=True)
     )
     async with store.write() as connection:
-        await connection.execute(book.with_for_update())
+        await account_book.hold(connection, domain)
         rows = (await connection.execute(due)).all()
         await account_book.tell(connection, domain, rows, None)
         if rows:
@@ -175,12 +182,13 @@ class AccountSource:
                 people = await self._everybody(connection, address.domain, stand.book)
                 balances = await _balances(connection, address, None)
                 items: list[AccountItem] = [*people.customers, *people.contracts, *balances.items()]
-                added, since = people.total, None
+                added, posted, since = people.total, await _added_up(balances), None
             else:
-                items, added = await _changed(connection, address, since), int(stand.total, 16)
-        if since is None and stand.total != written(added):
-            await self._correct(address.domain, stand, added)
-        digest = written(added + stand.posted)
+                items = await _changed(connection, address, since)
+                added, posted = int(stand.total, 16), stand.posted
+        if (written(added), posted) != (stand.total, stand.posted):
+            await self._correct(address.domain, stand, added, posted)
+        digest = written(added + posted)
         heaps = []
         for heap in in_heaps(items):
             heaps.append(heap)
@@ -235,14 +243,17 @@ class AccountSource:
             people = self._people[domain] = _People(version, theirs, terms, added_up)
         return people
 
-    async def _correct(self, domain: int, stand: _Stand, added: int) -> None:
+    async def _correct(self, domain: int, stand: _Stand, added: int, posted: int) -> None:
         """The total was not known, or somebody changed rows beside the book: it is what all rows came to, where the
         book is as it was then."""
-        if stand.total is not None:
+        if stand.total is not None or posted != stand.posted:
             structlog.get_logger().error("accounts_total_wrong", domain=domain, version=stand.book)
         same = and_(account_books.c.domain == domain, account_books.c.version == stand.book)
         async with self._store.write() as connection:
+            await account_book.hold(connection, domain)
             await connection.execute(update(account_books).where(same).values(total=written(added)))
+            if posted != stand.posted:
+                await account_book.reckon_posted(connection, domain)
 
 
 async def _stand(connection: AsyncConnection, address: EdgeAddress) -> _Stand:
@@ -284,6 +295,15 @@ async def _balances(connection: AsyncConnection, address: EdgeAddress, since: in
         for contract_id, amount in some:
             sums[contract_id] += amount
     return {contract_id: amount for contract_id, amount in sums.items() if amount or since is not None}
+
+
+async def _added_up(balances: dict[str, Decimal]) -> int:
+    """What balances add to a digest."""
+    added_up, told = 0, list(balances.items())
+    for at in range(0, len(told), ROWS_AT_ONCE):
+        added_up = total((balance_hash(*each) for each in told[at : at + ROWS_AT_ONCE]), added_up)
+        await asyncio.sleep(0)
+    return added_up
 
 
 def _documents(table: Table, domain: int) -> Select[Any]:

@@ -29,6 +29,7 @@ from cloud.store.money_tables import (
     removed_accounts,
     shared_balances,
 )
+from cloud.store.tables import documents
 from cloud.store.versions import next_version
 from protocols.money import ZERO
 from protocols.ocpi.customer import Contract, Customer
@@ -131,6 +132,23 @@ async def tell(connection: AsyncConnection, domain: int, totals: Sequence[Row[An
         for key, amount in news.items()
     ]
     await connection.execute(upsert(connection, shared_balances), rows)
+
+
+async def hold(connection: AsyncConnection, domain: int) -> None:
+    """From here on to the commit nobody else changes the book."""
+    book = select(documents.c.version).where(documents.c.domain == domain, documents.c.name == ACCOUNTS)
+    await connection.execute(book.with_for_update())
+
+
+async def reckon_posted(connection: AsyncConnection, domain: int) -> None:
+    """Find anew what each edge's balances add to the digests of the others, by the one who holds the book."""
+    found: defaultdict[str, int] = defaultdict(int)
+    query = select(shared_balances).where(shared_balances.c.domain == domain)
+    for row in await connection.execute(query):
+        found[row.edge_id] += balance_hash(row.contract_id, row.amount)
+    mine = desired_accounts.c.domain == domain
+    await connection.execute(update(desired_accounts).where(mine).values(posted=NOTHING))
+    await _move(connection, domain, found)
 
 
 async def want_anew(connection: AsyncConnection, domain: int, edge_id: str) -> None:

@@ -16,6 +16,7 @@ from cloud.ingest.batches import store_batch
 from cloud.ingest.desired_accounts import AccountSource, renew
 from cloud.ingest.parted_lists import RESEND_AFTER, PartedLists
 from cloud.ingest.presence import store_birth, store_state
+from cloud.store import money_tables
 from cloud.store.account_book import put_contract, put_customer, remove_contract, remove_customer
 from cloud.store.accounts import customer_row
 from cloud.store.engine import Store
@@ -192,6 +193,27 @@ async def test_rows_that_were_changed_beside_the_book_come_with_the_whole(store:
     (changed,) = here.heard()
     await here.takes([changed], minute(6))
     assert (changed.since is not None, here.play.site.accounts.hub["C-1"].valid) == (True, False)
+
+
+async def test_sums_that_were_changed_beside_the_book_are_reckoned_anew(store: Store) -> None:
+    here, there = Site(store, EDGE), Site(store, OTHER)
+    await change(store, ANNA, WALLET)
+    for site in (here, there):
+        await site.is_born(minute(1))
+        await post(store, site.address, "-20.00")
+        await site.syncs(minute(1))
+    async with store.write() as connection:
+        await connection.execute(update(money_tables.desired_accounts).values(posted="0" * 31 + "7"))
+    await change(store, replace(WALLET, valid=False))
+    for at in (2, 3):
+        await here.syncs(minute(at))
+    assert here.play.site.accounts.hub["C-1"].valid is False
+    await post(store, OTHER, "-1.00")
+    await renew(store, minute(4))
+    await here.lists.flush(minute(4))
+    (posted,) = here.heard()
+    await here.takes([posted], minute(4))
+    assert (posted.since is not None, here.play.site.accounts.elsewhere) == (True, {"C-1": Decimal("-21.00")})
 
 
 async def test_a_hub_of_before_knows_no_total_and_sends_the_whole(store: Store) -> None:
