@@ -6,9 +6,13 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from tests.journeys.chaos import Direction, Weather
 from tests.journeys.fault_site import a_fault_site
 from tests.kit import wait_until
+
+pytestmark = pytest.mark.timeout(300)  # on a machine with other work
 
 SEED = 20260302
 
@@ -18,9 +22,9 @@ async def test_messages_are_late_doubled_and_out_of_order(tmp_path: Path) -> Non
     async with a_fault_site(tmp_path, seed=SEED) as site:
         await site.load.more(5)
         for way in site.ways:
-            way.weather = Weather(delay_s=(0.0, 0.02), repeated=0.3, overtaken=0.2, stalled=0.02)
-        await site.load.more(150)
-        assert await site.heal_and_judge() > 150
+            way.weather = Weather(delay_s=(0.0, 0.02), repeated=0.3, overtaken=0.2, stalled=0.05)
+        await site.load.more(80)
+        assert await site.heal_and_judge() > 80
         counted = site.counted()
         assert min(counted["repeated"], counted["overtaken"], counted["stalled"]) > 0
         assert (await site.hub.client.get("edges/demo-site"))["status"] == "online"
@@ -33,11 +37,11 @@ async def test_what_was_confirmed_is_lost_and_connections_break(tmp_path: Path) 
         for way in site.ways:
             way.weather = Weather(repeated=0.1, overtaken=0.1, lost=0.2)
         for _ in range(3):
-            await site.load.more(30)
+            await site.load.more(15)
             for way in site.ways:
                 way.reset()
-        assert await site.heal_and_judge() > 90
-        assert site.counted()["lost"] > 10
+        assert await site.heal_and_judge() > 45
+        assert site.counted()["lost"] > 3
 
 
 async def test_one_direction_is_silent(tmp_path: Path) -> None:
@@ -48,7 +52,7 @@ async def test_one_direction_is_silent(tmp_path: Path) -> None:
         for direction in Direction:
             broken = partial(_breaks_more_than, log, _breaks(log))
             site.edge_ways[0].weather = Weather(swallows=frozenset({direction}))
-            await wait_until(broken, 15)
+            await wait_until(broken, 30)
             await site.load.more(10)
             site.edge_ways[0].heal()
             await site.more_at_hub(5)

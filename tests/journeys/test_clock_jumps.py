@@ -10,6 +10,8 @@ import pytest
 
 from tests.journeys.fault_site import SPEED, a_fault_site
 
+pytestmark = pytest.mark.timeout(300)  # on a machine with other work
+
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 SLEEPS = "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds) and None\n"
 """In the agent: libfaketime 0.9.10 breaks clock_nanosleep where it leaves the monotonic clock alone."""

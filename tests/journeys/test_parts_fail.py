@@ -15,6 +15,8 @@ import pytest
 from tests.journeys.fault_site import a_fault_site
 from tests.kit import Postgres, postgres_binaries, start_postgres, wait_until
 
+pytestmark = pytest.mark.timeout(300)  # on a machine with other work
+
 SEED = 20260302
 KILLS = 5
 needs_postgres = pytest.mark.skipif(postgres_binaries() is None, reason="no PostgreSQL on this machine")
@@ -32,12 +34,12 @@ async def test_a_broker_is_killed_and_comes_back_with_an_empty_store(tmp_path: P
     async with a_fault_site(tmp_path, broker_count=2) as site:
         await site.more_at_hub(20)
         site.brokers[0].kill()
-        await wait_until(lambda: "uplink_broker_switched" in log.read_text(), 20)
+        await wait_until(lambda: "uplink_broker_switched" in log.read_text(), 60)
         await site.more_at_hub(20)
         site.brokers[0].restart(empty=True)
         await site.more_at_hub(20)
         site.brokers[1].kill()
-        await wait_until(lambda: log.read_text().count("uplink_broker_switched") > 1, 20)
+        await wait_until(lambda: log.read_text().count("uplink_broker_switched") > 1, 60)
         await site.more_at_hub(20)
         assert await site.heal_and_judge() > 10
         assert log.read_text().count("uplink_broker_switched") <= 3
@@ -50,13 +52,13 @@ async def test_the_hubs_database_is_stopped_stands_still_and_crashes(tmp_path: P
         await site.more_at_hub(20)
         for mode in ("fast", "immediate"):
             await asyncio.to_thread(postgres.stop, mode)
-            await site.load.more(20)
+            await site.load.more(10)
             await asyncio.to_thread(postgres.start)
             await site.more_at_hub(20)
         with _standing_still(postgres):
-            await site.load.more(30)
+            await site.load.more(15)
         await site.more_at_hub(20)
-        assert await site.heal_and_judge() > 70
+        assert await site.heal_and_judge() > 30
 
 
 @needs_postgres
