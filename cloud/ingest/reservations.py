@@ -19,8 +19,8 @@ async def write(connection: AsyncConnection, origin: Origin, told: Sequence[Rese
     for body in told:
         match body:
             case ReservationMade():
-                told = upsert(connection, reservations, "made_at", "expires_at")  # again: the edge's clock was put on
-                await connection.execute(told, _row(body, origin))
+                made = upsert(connection, reservations, "made_at", "expires_at")  # again: the edge's clock was put on
+                await connection.execute(made, _row(body, origin))
             case ReservationEnded():
                 its = reservations.c
                 end = update(reservations).where(
