@@ -165,13 +165,17 @@ class Ingest:
         return publish
 
     async def _hear(self, client: aiomqtt.Client, broker: BrokerAddress, downlink: Downlink) -> None:
-        """Batches as far as they wait, stream by stream; all else one by one, in its place."""
+        """Batches as far as they wait, stream by stream; all else one by one, in its place. Only live values need not
+        wait for batches before them: the newest is what counts."""
         batches: dict[str, list[bytes]] = {}
         async for message in client.messages:
             topic, payload = str(message.topic), message.payload
             alone = None
             if not isinstance(payload, bytes) or not payload:
                 pass  # a retained message that was cleared
+            elif topic.endswith("/live"):
+                async with self._turn:
+                    await self._take(client, downlink, Told(topic, (payload,), broker.name, message.retain))
             elif "/up/" in topic:
                 batches.setdefault(topic, []).append(payload)
             else:
