@@ -24,7 +24,7 @@ def _why_not() -> str | None:
     return f"no network of one's own here: {tried.stderr.strip()}" if tried.returncode else None
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 def test_packets_are_dropped_silently(tmp_path: Path) -> None:
     if (reason := _why_not()) is not None:
         pytest.skip(reason)
