@@ -118,11 +118,10 @@ class Witness:
     # --- when all is healed ---
 
     def behind(self, ledger: Ledger) -> dict[str, tuple[int, int]]:
-        """By stream that is not told yet: where the edge is, and what it knows the hub to have."""
+        """By stream that is not told yet: where the edge's disk is, and what the edge knows the hub to have."""
+        last = {each: max(ledger.last_seq(each), self._last.get((ledger.epoch, each.value), 0)) for each in Stream}
         return {
-            stream.value: (ledger.last_seq(stream), ledger.acked_seq(stream))
-            for stream in Stream
-            if ledger.acked_seq(stream) != ledger.last_seq(stream)
+            each.value: (seq, ledger.acked_seq(each)) for each, seq in last.items() if ledger.acked_seq(each) != seq
         }
 
     def hold_against_hub(self, ledger: Ledger) -> None:

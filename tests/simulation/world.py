@@ -114,7 +114,6 @@ class World:
             self._is_ending = True
             for keeper in keepers:
                 keeper.cancel()
-        self._judge()
         await self.edge.stop()
         await self.hub.stop()
         self.witness.hub.close()
@@ -180,9 +179,11 @@ class World:
             await asyncio.sleep(LOOK_S)
             if self.edge.is_running and self.hub.is_running and not self.witness.behind(self.edge.ledger):
                 self.drained_s = self.loop.time() - healed_s
+                self._judge()  # at this very moment: in the next one the edge may keep something
                 return
         behind = self.witness.behind(self.edge.ledger) if self.edge.is_running else "the edge is not there"
         self.witness.violated(f"not told within {DRAIN_S:.0f} s of healing: {behind}")
+        self._judge()
 
     def _judge(self) -> None:
         if self.edge.is_running:
