@@ -7,6 +7,7 @@ another spelling of a time or a number, whatever is wrong.
 
 from __future__ import annotations
 
+from types import GenericAlias
 from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
@@ -61,7 +62,8 @@ class _Line(msgspec.Struct, Generic[B], gc=False):
 
 _ENVELOPE: Final = msgspec.json.Decoder(Envelope)
 _BY_KIND: Final[dict[bytes, msgspec.json.Decoder[Any]]] = {
-    get_args(get_type_hints(body)["kind"])[0].encode(): msgspec.json.Decoder(_Line[body]) for body in QUICK
+    get_args(get_type_hints(body)["kind"])[0].encode(): msgspec.json.Decoder(GenericAlias(_Line, (body,)))
+    for body in QUICK
 }
 
 
