@@ -34,7 +34,7 @@ def _hangs(seed: int) -> int:
 
 
 @pytest.mark.parametrize(
-    ("play", "exit_code"), [(_is_killed, -signal.SIGKILL), (_leaves, 7), (_hangs, 1)], ids=lambda each: str(each)
+    ("play", "exit_code"), [(_is_killed, -signal.SIGKILL), (_leaves, 7), (_hangs, 1)], ids=["killed", "leaves", "hangs"]
 )
 def test_a_worker_that_dies_is_told_and_the_others_are_played(play: Callable[[int], int], exit_code: int) -> None:
     outcomes = list(play_all(range(1, 7), 2, play, limit_s=2.0))
