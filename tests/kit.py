@@ -151,3 +151,11 @@ def has_serial_lines() -> bool:
     for end in ends:
         os.close(end)
     return True
+
+
+def has_namespaces() -> bool:
+    """Whether this machine gives out networks of their own, with mounts of their own as ip(8) wants them."""
+    if os.geteuid() or shutil.which("ip") is None:
+        return False
+    tried = subprocess.run(["unshare", "--net", "--mount", "true"], check=False, capture_output=True)
+    return tried.returncode == 0

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.two_boxes import DEAD_AFTER_S, a_pair, can_play
-from tests.kit import wait_until
+from tests.journeys.two_boxes import DEAD_AFTER_S, a_pair
+from tests.kit import has_namespaces, wait_until
 
 pytestmark = [
-    pytest.mark.skipif(not can_play(), reason="needs root and network namespaces"),
+    pytest.mark.skipif(not has_namespaces(), reason="needs root and network namespaces"),
     pytest.mark.timeout(180),
 ]
 PATIENCE_S = DEAD_AFTER_S + 20

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from edge.standby.address import Address, AddressError, Holder
 from edge.standby.witness import Witness
-from tests.kit import free_port, wait_until
+from tests.kit import free_port, has_namespaces, wait_until
 
 
 def commands(folder: Path) -> Address:
@@ -127,7 +126,7 @@ print('as it should be')
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("ip") is None, reason="needs root and ip(8)")
+@pytest.mark.skipif(not has_namespaces(), reason="needs root and network namespaces")
 def test_an_address_is_found_and_announced_on_a_wire() -> None:
     """In network namespaces of their own: whoever had it in mind at another box hears where it is now."""
     done = subprocess.run(
