@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import httpx
+
+IDLE_S: Final = 2.0
+"""A connection that was idle for longer is not used again: the hub closes it after 5 s, perhaps just then."""
 
 
 class HubClient:
@@ -13,7 +16,7 @@ class HubClient:
     def __init__(self, url: str) -> None:
         self.url = url
         self.key = ""
-        self._http = httpx.AsyncClient(base_url=url, timeout=10)
+        self._http = httpx.AsyncClient(base_url=url, timeout=10, limits=httpx.Limits(keepalive_expiry=IDLE_S))
 
     def use_key(self, key: str) -> None:
         """From now on, ask with this API key."""

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edge.domain.decide import decide, wanted
-from edge.domain.events import Ticked
+from edge.domain.events import Refused, Ticked
 from edge.domain.payment_events import (
     CashMoved,
     PaymentKept,
@@ -60,6 +60,7 @@ class Money(RuleBasedStateMachine):
         self.now = START
         self.keys = 0
         self.asked: list[Any] = []
+        self.refused: list[Any] = []
         self.said: list[ProviderAnswered] = []
         self.settled: set[str] = set()
         self.paid: list[str] = []
@@ -102,7 +103,8 @@ class Money(RuleBasedStateMachine):
 
     def _ask(self, event: Any) -> None:
         self.asked.append(event)
-        self._tell(event)
+        if isinstance(self._tell(event), Refused):
+            self.refused.append(event)
 
     def _key(self) -> str:
         self.keys += 1
@@ -149,11 +151,13 @@ class Money(RuleBasedStateMachine):
     @precondition(lambda self: self.asked)
     @rule(data=st.data())
     def ask_again(self, data: Any) -> None:
-        """Nothing moves: but for a close, which no till waits for any more."""
+        """Nothing moves: but for a close, which no till waits for any more, and what was refused and may be done now."""
         event = data.draw(st.sampled_from(self.asked))
         before = self._sums()
         reply = self._tell(event)
-        if isinstance(reply, PaymentKept):
+        if isinstance(reply, PaymentKept) and event in self.refused:
+            self.refused.remove(event)
+        elif isinstance(reply, PaymentKept):
             assert self._sums() == before
 
     # --- providers ---
