@@ -151,7 +151,7 @@ class Money(RuleBasedStateMachine):
     @precondition(lambda self: self.asked)
     @rule(data=st.data())
     def ask_again(self, data: Any) -> None:
-        """Nothing moves: but for a close, which no till waits for any more, and what was refused and may be done now."""
+        """Nothing moves, but for a close that no till waits for any more, and what was refused and is possible now."""
         event = data.draw(st.sampled_from(self.asked))
         before = self._sums()
         reply = self._tell(event)
