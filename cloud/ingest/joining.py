@@ -6,10 +6,18 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from protocols.sync.codec import Batch, stamp_of
+from protocols.sync.topics import Stream
 
 MAX_TOGETHER: Final = 8
-"""Messages that are taken at once; what comes in beside them waits that long."""
+"""Batches that are taken at once; what comes in beside them waits that long."""
+BLOCKS_WEIGH: Final = 4
+"""A batch of readings takes about as long as so many others: live values are not to wait for eight of them."""
 MAX_ENTRIES: Final = 4_000
+
+
+def weight(topic: str) -> int:
+    """How many batches the one on this topic counts for."""
+    return BLOCKS_WEIGH if topic.endswith(f"/{Stream.TELEMETRY}") else 1
 
 
 def joined(batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -28,7 +28,7 @@ from cloud.ingest import old_quarters, presence, schema_versions, telemetry
 from cloud.ingest.batches import store_batch
 from cloud.ingest.brokers import BrokerAddress, client_of
 from cloud.ingest.downlink import Downlink
-from cloud.ingest.joining import MAX_TOGETHER, joined
+from cloud.ingest.joining import MAX_TOGETHER, joined, weight
 from cloud.ingest.live_values import LiveValues
 from cloud.ingest.sync_reports import lag_of, note_gap
 from cloud.live import Bell, BrokerPresence
@@ -95,6 +95,7 @@ class Ingest:
         self._turn = asyncio.Lock()  # one writer: a message, the live values or the way down
         self._met: set[tuple[str, EdgeAddress, str]] = set()
         self._lives: dict[tuple[EdgeAddress, str], LiveValues] = {}
+        self._live_came = asyncio.Event()
 
     async def run(self) -> None:
         """Serve until cancelled, through every absence of the brokers and the database."""
@@ -168,6 +169,7 @@ class Ingest:
         """Batches as far as they wait, stream by stream; all else one by one, in its place. Only live values need not
         wait for batches before them: the newest is what counts."""
         batches: dict[str, list[bytes]] = {}
+        gathered = 0
         async for message in client.messages:
             topic, payload = str(message.topic), message.payload
             alone = None
@@ -178,12 +180,14 @@ class Ingest:
                     await self._take(client, downlink, Told(topic, (payload,), broker.name, message.retain))
             elif "/up/" in topic:
                 batches.setdefault(topic, []).append(payload)
+                gathered += weight(topic)
             else:
                 alone = Told(topic, (payload,), broker.name, message.retain)
-            if alone is None and len(client.messages) > 0 and sum(map(len, batches.values())) < MAX_TOGETHER:
+            if alone is None and len(client.messages) > 0 and gathered < MAX_TOGETHER:
                 continue
             told = [Told(each, tuple(payloads), broker.name, is_retained=False) for each, payloads in batches.items()]
             batches.clear()
+            gathered = 0
             for each in [*told, alone] if alone is not None else told:
                 async with self._turn:
                     await self._take(client, downlink, each)
@@ -306,18 +310,20 @@ class Ingest:
         if live.at.tzinfo is None:
             raise BadEntry("at: a time without a zone")
         self._lives.setdefault((address, live.epoch), LiveValues()).hear(live)
+        self._live_came.set()
         if live.sync is not None:
             self._metrics.edge_lag_s.labels(address.edge_id).set(lag_of(live.sync, live.at).total_seconds())
 
     async def _write_lives(self) -> None:
-        """Write what came in within the last second, all edges in one transaction."""
+        """Write what came in, all edges in one transaction: at once, and then no more for a second."""
         while True:
-            await asyncio.sleep(LIVE_EVERY_S)
-            if self._lives:
+            await self._live_came.wait()
+            self._live_came.clear()
+            async with self._turn:
                 lives, self._lives = self._lives, {}
-                async with self._turn:
-                    await self._store_lives(lives)
-                self._feed_bell.ring()
+                await self._store_lives(lives)
+            self._feed_bell.ring()
+            await asyncio.sleep(LIVE_EVERY_S)
 
     async def _store_lives(self, lives: presence.Lives) -> None:
         for reason in await self._patiently(lambda: presence.store_lives(self._store, lives, self._clock())):
