@@ -61,7 +61,7 @@ async def test_a_first_box_that_is_cut_off_gives_up_before_the_other_takes_over(
         assert "standing_down" in pair.a.log
         await wait_until(pair.b.serves, PATIENCE_S)
         await pair.goes_on()
-        assert pair.a.starts > 1
+        await wait_until(lambda: pair.a.starts > 1, PATIENCE_S)
         assert not pair.a.has_address(), "it cannot know what the other does, and waits"
         pair.a.join()
         await pair.in_step(pair.b, pair.a)
