@@ -387,11 +387,11 @@ class Streamer:
     def status(self) -> dict[str, Any]:
         follower = self._follower
         return {
-            "role": "serving",
+            "role": "serving" if self._ended is None else "standing down",
             "term": self._box.term,
-            "in_step": self._is_in_step and follower is not None,
+            "in_step": self._is_in_step and follower is not None and self._ended is None,
             "other_follows": follower is not None,
             "waiting_bytes": follower.waiting_bytes if follower is not None else 0,
             "copying": follower is not None and not follower.is_whole,
-            "why_not": None if self._is_in_step else self._text,
+            "why_not": self._ended or (None if self._is_in_step else self._text),
         }

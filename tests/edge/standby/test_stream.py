@@ -255,6 +255,9 @@ async def test_a_box_that_hears_of_a_higher_term_stands_down(tmp_path: Path) -> 
         with pytest.raises(StandDown):
             await world.commit()
         assert world.given_up == 1
+        told = world.streamer.status()
+        assert (told["role"], told["in_step"]) == ("standing down", False)
+        assert "has taken over" in told["why_not"]
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listening
